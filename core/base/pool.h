@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROA_CORE_BASE_POOL_H
+#define PROA_CORE_BASE_POOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proa/err.h"
+#include "proa/memory.h"
+
+/* Things of one size, named by handles.
+ *
+ * A handle is an index with a generation: after its thing was given back the same handle finds
+ * nothing, even when the place is in use again. That is why events, timers and other engines hold
+ * handles and never pointers. 0 is no handle. Things do not move while they live.
+ *
+ * Storage grows in chunks, each twice the size of all before, up to count_max things. */
+typedef uint32_t proa_handle;
+
+#define PROA_POOL_CHUNKS_MAX 18
+/* 20 bits of index, 12 of generation. */
+#define PROA_POOL_COUNT_MAX 0xfffffU
+
+typedef struct proa_pool {
+    proa_memory memory;
+    uint8_t *chunks[PROA_POOL_CHUNKS_MAX];
+    uint32_t chunk_count;
+    uint32_t first_count; /* things in chunk 0; chunk n holds first_count << n */
+    uint32_t count;       /* living things */
+    uint32_t count_max;
+    uint32_t made; /* places that exist in the chunks taken so far */
+    uint32_t free_head; /* index + 1 of the first free place, 0 = none */
+    uint32_t free_tail; /* oldest places are used again last, so that generations last long */
+    size_t stride;
+} proa_pool;
+
+/* pool         out.
+ * memory       copied; its ctx is borrowed.
+ * item_len     bytes of one thing.
+ * first_count  places to take at once, 1..count_max.
+ * count_max    the limit; equal to first_count if the pool must not grow.
+ * Returns PROA_OK or PROA_E_NO_MEMORY. */
+PROA_CHECK proa_err proa_pool_init(proa_pool *pool, const proa_memory *memory, size_t item_len,
+                                   uint32_t first_count, uint32_t count_max);
+
+/* Give all storage back to the memory. The things in it are not wiped. */
+void proa_pool_clear(proa_pool *pool);
+
+/* A zeroed new thing; NULL if count_max live or the memory has no more. O(1) but for growth. */
+void *proa_pool_take(proa_pool *pool, proa_handle *handle);
+
+/* The thing a handle names, or NULL if it is gone. O(1). */
+void *proa_pool_get(const proa_pool *pool, proa_handle handle);
+
+/* Give a thing back. The handle must be alive. O(1). */
+void proa_pool_give(proa_pool *pool, proa_handle handle);
+
+/* Walk the living things: start with *cursor = 0; NULL at the end. Things may be taken and given
+ * back between two steps; a new one may be met or not. O(places). */
+void *proa_pool_next(const proa_pool *pool, uint32_t *cursor, proa_handle *handle);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROA_LIMITS_H
+#define PROA_LIMITS_H
+
+/* Every limit that is not the caller's choice, with its reason. Engines take the sizes of their
+ * pools from the caller; what stands here bounds single things: a message, a name, a nesting.
+ * A build may override a limit with -D; nothing else in Proa is chosen by the preprocessor. */
+
+/* One datagram. RFC 7252 §4.6 suggests 1152 bytes; 1280 is what every IPv6 link carries, and a
+ * DTLS record with CID around a 1152-byte message still fits. */
+#ifndef PROA_DATAGRAM_MAX
+#define PROA_DATAGRAM_MAX 1280
+#endif
+#ifndef PROA_COAP_MESSAGE_MAX
+#define PROA_COAP_MESSAGE_MAX 1152
+#endif
+
+/* A body put together from blocks, or rendered to be cut into blocks: one whole object instance
+ * of a simulated device with long strings; a full registration of 60 objects has about 1 kB. */
+#ifndef PROA_BODY_MAX
+#define PROA_BODY_MAX 4096
+#endif
+
+/* Endpoint client name: LwM2M gives no maximum; a URN with an IMEI, a UUID or a MAC has < 64. */
+#define PROA_ENDPOINT_MAX 64
+
+/* A server or client URI: coaps://[8 groups%zone]:port has 62; names in practice < 100. */
+#define PROA_URI_MAX 128
+
+/* PSK identity and key: RFC 4279 §5.3 wants 128 and 64; ours are 16 random bytes; a person's
+ * identity is an endpoint name or a UUID. */
+#define PROA_PSK_IDENTITY_MAX 64
+#define PROA_PSK_KEY_MAX 64
+
+/* LwM2M string or opaque value held in a value union is borrowed, so only stored copies count. */
+#ifndef PROA_STRING_MAX
+#define PROA_STRING_MAX 255
+#endif
+
+/* Uri-Path has object/instance/resource/resource-instance, /rd/<id>, /ac, .well-known/core and,
+ * for plain CoAP use, a few more. */
+#define PROA_URI_PATH_SEGMENTS_MAX 8
+
+/* CBOR nesting: SenML is array > map; /ac is map > array. 4 leaves room for a hint extension. */
+#define PROA_CBOR_DEPTH_MAX 4
+
+/* Entries of one /ac request: 10 bytes each, so that any request fits one datagram. */
+#define PROA_AC_ENTRIES_MAX 8
+
+#endif

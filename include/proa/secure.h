@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROA_SECURE_H
+#define PROA_SECURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proa/addr.h"
+#include "proa/bytes.h"
+#include "proa/err.h"
+#include "proa/limits.h"
+#include "proa/memory.h"
+#include "proa/random.h"
+
+/* Secure sessions as a box: datagrams in, plaintext out, and back.
+ *
+ * The box owns everything about DTLS: handshakes in both roles on one socket, cookies, connection
+ * ids, retransmission, addresses of sessions, hibernation. Engines see session handles. A program
+ * that wants no DTLS links no box and gives NULL; nothing in core/ names an implementation. The
+ * one that exists is proa_dtls_open() in ports/mbedtls/dtls.h.
+ *
+ *     input (box, now, from, datagram)      first byte 20..63 (RFC 7983); others are not for it
+ *     poll  (box, now, &event)              until false
+ *     output(box, now, &to, &datagram)      until false
+ *     next_ms(box)
+ *
+ * Who is at the other end is decided by the key. In the client role the caller names identity and
+ * key when it opens a session. In the server role the box asks `find_psk` for the key of the
+ * identity it was told; what that lookup returns as `account` is then bound to the session for
+ * life and comes with every event. No lookup hit, no session. An address is never an identity: a
+ * session survives a change of address if it negotiated connection ids (RFC 9146), and its address
+ * moves only on its newest record, with at most three times the received bytes sent there until
+ * proa_secure_class.confirm_address was called or the peer was seen to answer.
+ *
+ * Unauthenticated input (anything before a verified record) changes nothing of an established
+ * session, and a stranger costs no memory before it has returned a cookie. */
+
+typedef struct proa_psk {
+    uint8_t key[PROA_PSK_KEY_MAX];
+    uint8_t key_len;
+    uint64_t account; /* the caller's name for whose key this is; bound to the session */
+} proa_psk;
+
+typedef struct proa_secure_config {
+    proa_random random;
+    proa_memory memory; /* for the box's own tables; Mbed TLS has its arena (dtls.h) */
+    /* Server role: the key of `identity`, false if there is none. Must not call the box. NULL: the
+     * box refuses every ClientHello. Out is wiped by the box after use. */
+    bool (*find_psk)(void *ctx, proa_span identity, proa_psk *out);
+    void *find_psk_ctx;
+    uint32_t live_max;       /* sessions with a full context; one more hibernates the idlest one */
+    uint32_t hibernated_max; /* sessions kept as blobs beside them; one more ends the oldest */
+    uint32_t handshake_max;  /* handshakes under way (they are live, too); one more is refused */
+    uint32_t handshake_timeout_ms;   /* 60000: then it is given up (CLOSED, TIMEOUT) */
+    uint32_t retransmit_min_ms;      /* 1000, RFC 6347 §4.2.4.1 */
+    uint32_t retransmit_max_ms;      /* 16000 */
+    uint32_t idle_hibernate_ms;      /* 0: only when live_max asks for it */
+    uint16_t mtu;            /* bytes of a datagram, 1280 */
+    uint8_t cid_len;         /* bytes of the connection ids we hand out: 1..8, 0 = do not use CID */
+    bool debug_keylog;       /* honoured by debug builds only */
+    /* Debug builds: one line of the NSS key log format per session. May be NULL. */
+    void (*keylog)(void *ctx, const char *line);
+    void *keylog_ctx;
+} proa_secure_config;
+
+typedef enum proa_secure_event_kind {
+    PROA_SECURE_CONNECTED = 1, /* handshake done: identity proven, account bound */
+    PROA_SECURE_DATA,          /* one verified plaintext; never before CONNECTED */
+    PROA_SECURE_CLOSED         /* the session is gone; its handle is dead. Last event of it */
+} proa_secure_event_kind;
+
+typedef enum proa_secure_reason {
+    PROA_SECURE_REASON_TIMEOUT = 1, /* the handshake got no answer */
+    PROA_SECURE_REASON_HANDSHAKE,   /* the handshake failed: wrong key, unknown identity, no suite */
+    PROA_SECURE_REASON_PEER_CLOSED, /* authenticated close_notify or fatal alert */
+    PROA_SECURE_REASON_EVICTED,     /* hibernated_max or live_max */
+    PROA_SECURE_REASON_RESOURCES    /* the arena or a table was full during the handshake */
+} proa_secure_reason;
+
+typedef struct proa_secure_event {
+    proa_secure_event_kind kind;
+    uint32_t session;
+    uint64_t account;   /* from open or find_psk */
+    bool is_server;     /* we were the DTLS server of this session */
+    proa_addr addr;     /* where the peer is now */
+    proa_span identity; /* CONNECTED: the PSK identity of the handshake; until the next call */
+    proa_span data;     /* DATA: plaintext, until the next call on the box */
+    proa_secure_reason reason; /* CLOSED */
+} proa_secure_event;
+
+typedef struct proa_secure_stats {
+    uint32_t live, hibernated, handshakes; /* now */
+    uint64_t handshakes_done, handshakes_failed, records_in, records_out;
+    uint64_t dropped_replay, dropped_bad, dropped_unknown; /* replayed; bad MAC or format; no such
+                                                              session and no ClientHello */
+    uint64_t cookies_sent, refused_full, woken, hibernations, address_changes;
+} proa_secure_stats;
+
+/* An implementation: a table of functions, the first field of every box. */
+typedef struct proa_secure_class proa_secure_class;
+typedef struct proa_secure {
+    const proa_secure_class *class_;
+} proa_secure;
+
+struct proa_secure_class {
+    void (*input)(proa_secure *box, uint64_t now_ms, const proa_addr *from, proa_span datagram);
+
+    /* One event; false when there is none. Runs what is due, too. */
+    bool (*poll)(proa_secure *box, uint64_t now_ms, proa_secure_event *event);
+
+    /* One datagram to send; bytes valid until the next call. */
+    bool (*output)(proa_secure *box, uint64_t now_ms, proa_addr *to, proa_span *datagram);
+    uint64_t (*next_ms)(const proa_secure *box);
+
+    /* Begin a handshake as DTLS client. CONNECTED or CLOSED will follow, exactly one of them.
+     *
+     * identity  copied; 1..PROA_PSK_IDENTITY_MAX bytes.
+     * psk       copied, wiped at the end of the handshake; account is bound to the session.
+     * session   out.
+     * Returns PROA_OK, PROA_E_FULL (handshake_max, arena), PROA_E_RANGE. */
+    proa_err (*open)(proa_secure *box, uint64_t now_ms, const proa_addr *to, proa_span identity,
+                     const proa_psk *psk, uint32_t *session);
+
+    /* Protect and queue one plaintext. Wakes a hibernated session.
+     * Returns PROA_OK, PROA_E_NOT_FOUND (session gone), PROA_E_STATE (handshake under way),
+     * PROA_E_TOO_LARGE (mtu), PROA_E_FULL (output queue, or no live context can be freed),
+     * PROA_E_DENIED (three times what came from an unconfirmed new address is used up). */
+    proa_err (*send)(proa_secure *box, uint64_t now_ms, uint32_t session, proa_span plaintext);
+
+    /* End a session; with `tell` a close_notify goes out. No CLOSED event. Dead handles: no effect. */
+    void (*close)(proa_secure *box, uint64_t now_ms, uint32_t session, bool tell);
+
+    /* The application saw proof (an Echo, an ACK to a CON) that the peer is at its new address. */
+    void (*confirm_address)(proa_secure *box, uint32_t session);
+
+    /* Where a session's peer is; false if the handle is dead. */
+    bool (*address)(const proa_secure *box, uint32_t session, proa_addr *out);
+    proa_secure_stats (*stats)(const proa_secure *box);
+
+    /* Wipe and give back everything. */
+    void (*free)(proa_secure *box);
+};
+
+#endif
