@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROA_PAYLOAD_H
+#define PROA_PAYLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proa/bytes.h"
+#include "proa/err.h"
+#include "proa/lwm2m.h"
+
+/* LwM2M payloads: a list of (path, value) in one of the Content-Formats, written and read one
+ * record at a time (LwM2M Core 1.2 §7.4). Nobody above this file knows a format from the inside.
+ *
+ * Formats: text, opaque and CBOR hold one single resource (instance); TLV and SenML-CBOR anything
+ * from one resource instance up to an object. TLV and text carry no types, so the reader asks for
+ * the type of each path. */
+
+typedef struct proa_record {
+    proa_path path;   /* absolute, depth 3 or 4 */
+    proa_value value; /* borrows the payload (reader) or the caller (writer) */
+} proa_record;
+
+/* ---- writing ---------------------------------------------------------------------------- */
+
+typedef struct proa_payload_writer {
+    proa_writer *w;
+    uint16_t format;
+    proa_path base; /* what was asked for */
+    proa_path last;
+    uint32_t count;
+    bool instance_open;   /* TLV: an object-instance record waits for its length */
+    bool resource_open;   /* TLV: a multiple-resource record waits for its length */
+    size_t instance_at;   /* where those records begin in w */
+    size_t resource_at;
+    size_t array_at; /* SenML: where the array head stands */
+} proa_payload_writer;
+
+/* True if `format` can be read and written at all by this code. */
+bool proa_format_known(uint16_t format);
+
+/* True if `format` can hold an answer to a read of `path` (of a resource with several instances
+ * when `multiple`). */
+bool proa_format_can_hold(uint16_t format, const proa_path *path, bool multiple);
+
+/* Begin a payload in `w` (borrowed until the end).
+ *
+ * base  the path of the request: in TLV, records are relative to it (Core 1.2 §7.4.4: reading
+ *       /3/0 gives resource records, reading /3 instance records).
+ * Returns PROA_OK, PROA_E_UNSUPPORTED. */
+PROA_CHECK proa_err proa_payload_begin(proa_payload_writer *p, proa_writer *w, uint16_t format,
+                                       const proa_path *base);
+
+/* Begin an object instance that may turn out to be empty; only needed when base is an object. */
+void proa_payload_instance(proa_payload_writer *p, uint16_t instance_id);
+
+/* Begin a multiple resource that may turn out to be empty. */
+void proa_payload_multiple(proa_payload_writer *p, const proa_path *resource);
+
+/* Add one value. Records must come in the order of proa_path_compare and lie within base; a record
+ * of depth 4 belongs to a multiple resource.
+ * Returns PROA_OK, PROA_E_TYPE (no such value in this format), PROA_E_UNSUPPORTED (a second record
+ * in a single-value format), PROA_E_NO_SPACE. */
+PROA_CHECK proa_err proa_payload_add(proa_payload_writer *p, const proa_record *record);
+
+/* Close what is open. Returns PROA_OK or PROA_E_NO_SPACE. The bytes stand in the writer. */
+PROA_CHECK proa_err proa_payload_end(proa_payload_writer *p);
+
+/* ---- reading ---------------------------------------------------------------------------- */
+
+/* What the model says about a path; PROA_TYPE_NONE if it is unknown. */
+typedef proa_type (*proa_type_of)(void *ctx, const proa_path *path);
+
+typedef struct proa_payload_reader {
+    uint16_t format;
+    proa_path base;
+    proa_span in;
+    proa_type_of type_of;
+    void *type_ctx;
+    proa_reader levels[3]; /* TLV: object, instance, multiple resource; others use levels[0] */
+    proa_path at;
+    uint8_t level;
+    uint32_t state;       /* of the format's reader */
+    uint8_t scratch[64];  /* decoded base64, SenML names */
+    uint8_t name[48];     /* SenML base name */
+    uint8_t name_len;
+    proa_err err;
+} proa_payload_reader;
+
+/* Begin to read a payload.
+ *
+ * base      the path of the request or response it belongs to. Records outside it are an error.
+ * payload   borrowed until the reader is done.
+ * type_of   may be NULL: then TLV and text values have type NONE.
+ * Returns PROA_OK, PROA_E_UNSUPPORTED (format). */
+PROA_CHECK proa_err proa_payload_read(proa_payload_reader *p, uint16_t format,
+                                      const proa_path *base, proa_span payload,
+                                      proa_type_of type_of, void *type_ctx);
+
+/* The next record. True and *record set; false at the end or at an error: then p->err is PROA_OK,
+ * or PROA_E_TRUNCATED, PROA_E_FORMAT, PROA_E_TYPE (bytes do not fit the type the model names),
+ * PROA_E_RANGE, PROA_E_DENIED (path outside base).
+ * An instance or multiple resource without any content gives no record; see `touched` below.
+ * The value is valid until the next call. O(record). */
+bool proa_payload_next(proa_payload_reader *p, proa_record *record);
+
+/* TLV of a Create or Write may name an instance: the instance id of the first object-instance
+ * record, or -1 if there is none. *count gets how many such records there are. */
+int32_t proa_payload_instance_named(uint16_t format, proa_span payload, const proa_path *base,
+                                    uint32_t *count);
+
+#endif
