@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROA_SERVER_APP_POLICY_H
+#define PROA_SERVER_APP_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proa/bytes.h"
+#include "proa/err.h"
+#include "proa/lwm2m.h"
+
+/* Who may do what to whom: an ordered list of rules.
+ *
+ * For every right bit of every requested path, the first rule that matches requester, host, path
+ * and that bit decides. No rule: denied. A request is granted if all its bits are; if only some
+ * are, it is denied unless every rule that allowed some says `partial`. The grant lives as long as
+ * the shortest lifetime among the rules that allowed it.
+ *
+ * Patterns are endpoint names in which '*' stands for any run of characters. The rules are a pure
+ * table; reading them from a file is server/os/policy_file.c. */
+
+typedef enum proa_effect { PROA_EFFECT_DENY = 0, PROA_EFFECT_ALLOW } proa_effect;
+
+#define PROA_POLICY_OBJECT_ANY 65535U
+
+typedef struct proa_policy_rule {
+    char name[48]; /* shown in the audit */
+    proa_effect effect;
+    char requester[PROA_ENDPOINT_MAX + 1];
+    char host[PROA_ENDPOINT_MAX + 1];
+    uint16_t object;     /* PROA_POLICY_OBJECT_ANY: any object but the closed ones */
+    uint16_t instance;   /* PROA_ID_ALL: any, and the only one that matches a request for all */
+    uint8_t rights;      /* bits the rule speaks about */
+    uint32_t lifetime_s; /* ALLOW: 0 = PROA_GRANT_LIFETIME_DEFAULT_S */
+    bool partial;
+    bool revoke_on_deregister;
+} proa_policy_rule;
+
+#define PROA_POLICY_RULES_MAX 1024
+#define PROA_GRANT_LIFETIME_DEFAULT_S 86400U
+
+typedef struct proa_policy {
+    const proa_policy_rule *rules; /* borrowed */
+    uint32_t rule_count;
+} proa_policy;
+
+typedef struct proa_decision {
+    uint8_t granted; /* subset of the requested rights; 0 = denied */
+    uint32_t lifetime_s;
+    bool partial;    /* some bits were denied, and the rules allow that */
+    bool revoke_on_deregister;
+    int32_t rule;    /* index of the rule that decided (the first deny, else the first allow), -1:
+                        nothing matched */
+} proa_decision;
+
+/* True if '*'-pattern `pattern` matches all of `name`. O(pattern x name) at worst, no recursion. */
+bool proa_pattern_match(proa_span pattern, proa_span name);
+
+/* Decide one entry of a request. Objects 0, 1, 2, 21 and 11000..11002 are denied whatever the
+ * rules say. O(rules). */
+proa_decision proa_policy_decide(const proa_policy *policy, proa_span requester, proa_span host,
+                                 uint16_t object, uint16_t instance, uint8_t rights);
+
+#endif
