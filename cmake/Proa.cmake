@@ -23,7 +23,7 @@ set(PROA_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmiss
 set(PROA_SANITIZERS -fsanitize=address,undefined -fno-sanitize-recover=all
   -fno-omit-frame-pointer)
 
-if(PROA_SANITIZE)
+if(PROA_SANITIZE OR PROA_FUZZ)
   add_link_options(-fsanitize=address,undefined)
   if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
     # gcc's own instrumentation confuses this one warning; the release build keeps it.
