@@ -14,7 +14,11 @@ if(TARGET mbedtls_proa)
 endif()
 install(TARGETS ${exported} EXPORT proaTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY include/proa DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY include/proa DESTINATION ${PROA_INSTALL_INCLUDEDIR})
+if(EXISTS ${PROJECT_SOURCE_DIR}/ports)
+  install(DIRECTORY ports DESTINATION ${PROA_INSTALL_INCLUDEDIR}
+    FILES_MATCHING PATTERN "*.h" PATTERN "mbedtls_config.h" EXCLUDE)
+endif()
 install(EXPORT proaTargets NAMESPACE proa:: DESTINATION ${package_dir})
 
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/proaConfig.cmake @ONLY CONTENT
@@ -35,5 +39,6 @@ endforeach()
 if(TARGET mbedtls_proa)
   string(APPEND pc_libs "-lmbedtls_proa")
 endif()
+file(RELATIVE_PATH pc_up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/proa.pc.in ${PROJECT_BINARY_DIR}/proa.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/proa.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

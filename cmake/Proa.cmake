@@ -12,12 +12,16 @@ set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_C_EXTENSIONS OFF)
 
+# Headers are installed under a directory of their own, so that "proa/..." and "ports/..." have
+# the same names for a user as in this tree.
+set(PROA_INSTALL_INCLUDEDIR ${CMAKE_INSTALL_INCLUDEDIR}/proa-${PROJECT_VERSION_MAJOR})
+
 # The flags of our own code. Code of others (Mbed TLS) does not link this target.
 add_library(proa_flags INTERFACE)
 target_include_directories(proa_flags INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
-  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  $<INSTALL_INTERFACE:${PROA_INSTALL_INCLUDEDIR}>)
 set(PROA_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
   -Werror)
 set(PROA_SANITIZERS -fsanitize=address,undefined -fno-sanitize-recover=all
