@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+cmake_minimum_required(VERSION 3.25)
 # Writes OUT with the version and the commit of SOURCE; leaves it alone when nothing changed.
 execute_process(COMMAND git describe --always --dirty --abbrev=12 --exclude=*
   WORKING_DIRECTORY ${SOURCE} OUTPUT_VARIABLE commit RESULT_VARIABLE failed
