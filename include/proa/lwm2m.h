@@ -191,7 +191,8 @@ enum {
     PROA_ATTR_PMAX = 0x02,
     PROA_ATTR_GT = 0x04,
     PROA_ATTR_LT = 0x08,
-    PROA_ATTR_ST = 0x10
+    PROA_ATTR_ST = 0x10,
+    PROA_ATTR_CON = 0x20
 };
 
 typedef struct proa_attributes {
@@ -202,10 +203,13 @@ typedef struct proa_attributes {
     double gt;
     double lt;
     double st;
+    bool con; /* notifications are confirmable */
 } proa_attributes;
 
-/* Read one query parameter ("pmin=10", "gt=2.5", "pmin" = clear) into *attributes.
- * Returns PROA_OK, PROA_E_UNSUPPORTED (another name), PROA_E_FORMAT, PROA_E_RANGE. */
+/* Read one query parameter ("pmin=10", "gt=2.5", "pmin" = clear) into *attributes, which starts
+ * zeroed.
+ * Returns PROA_OK, PROA_E_UNSUPPORTED (another name), PROA_E_FORMAT (also when named twice),
+ * PROA_E_RANGE. */
 PROA_CHECK proa_err proa_attributes_parse(proa_span query, proa_attributes *attributes);
 
 /* Check the rules of §7.3.2 that concern several: lt + 2 st < gt; pmax >= pmin is not required but
