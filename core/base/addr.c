@@ -44,7 +44,9 @@ static proa_err parse_v4(proa_span text, uint8_t out[4])
         }
         uint64_t value;
         bool is_last = part == 3;
-        if ((end == text.len) != is_last || end - start > 3 ||
+        /* "010" is ten for some and eight for others, so it is nothing here, RFC 6943 §3.1.1. */
+        bool ambiguous = end - start > 1 && text.data[start] == '0';
+        if ((end == text.len) != is_last || end - start > 3 || ambiguous ||
             proa_parse_decimal(proa_span_make(text.data + start, end - start), 255, &value) !=
                 PROA_OK) {
             return PROA_E_FORMAT;
@@ -249,26 +251,52 @@ void proa_addr_write(proa_writer *w, const proa_addr *a)
     proa_write_decimal(w, a->port);
 }
 
+/* Schemes are the same in capitals, RFC 3986 §3.1. `prefix` is in small letters. */
 static bool take_prefix(proa_span *text, const char *prefix)
 {
     size_t len = strlen(prefix);
-    if (text->len < len || memcmp(text->data, prefix, len) != 0) {
+    if (text->len < len) {
         return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = text->data[i];
+        if ((c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) != prefix[i]) {
+            return false;
+        }
     }
     text->data += len;
     text->len -= len;
     return true;
 }
 
-/* Where the host ends: behind ']' if it is bracketed, else at the port's colon. */
-static size_t host_len(proa_span text)
+/* Nothing that ends an authority, nothing invisible, no brackets inside: RFC 3986 §3.2.2. */
+static bool is_host(proa_span text)
 {
-    size_t len = 0;
-    uint8_t stop = text.len > 0 && text.data[0] == '[' ? ']' : ':';
-    while (len < text.len && text.data[len] != stop) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] <= ' ' || text.data[i] >= 0x7f ||
+            memchr("/?#@[]\\", text.data[i], 7) != NULL) {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
+/* Takes the host from the front of *text: what stands in brackets, else all up to the port's colon. */
+static proa_err take_host(proa_span *text, proa_span *host)
+{
+    bool bracketed = text->len > 0 && text->data[0] == '[';
+    size_t start = bracketed ? 1 : 0;
+    size_t len = start;
+    while (len < text->len && text->data[len] != (bracketed ? ']' : ':')) {
         len++;
     }
-    return stop == ']' && len < text.len ? len + 1 : len;
+    if (bracketed && len == text->len) {
+        return PROA_E_FORMAT;
+    }
+    *host = proa_span_make(text->data + start, len - start);
+    size_t used = bracketed ? len + 1 : len;
+    *text = proa_span_make(text->data + used, text->len - used);
+    return is_host(*host) ? PROA_OK : PROA_E_FORMAT;
 }
 
 proa_err proa_uri_parse(proa_span text, proa_uri *out)
@@ -283,29 +311,20 @@ proa_err proa_uri_parse(proa_span text, proa_uri *out)
     if (text.len > 0 && text.data[text.len - 1] == '/') {
         text.len--; /* coap://host/ is the same resource as coap://host, RFC 7252 §6.3 */
     }
-    if (text.len == 0 || memchr(text.data, '/', text.len) != NULL ||
-        memchr(text.data, '?', text.len) != NULL || memchr(text.data, '@', text.len) != NULL) {
+    if (take_host(&text, &uri.host) != PROA_OK) {
         return PROA_E_FORMAT;
     }
-    size_t len = host_len(text);
-    uri.host = proa_span_make(text.data, len);
-    if (len < text.len) {
+    if (text.len > 0 && text.data[0] != ':') {
+        return PROA_E_FORMAT;
+    }
+    if (text.len > 1) { /* an empty port is the default one, RFC 7252 §6.1 */
         uint64_t port;
-        if (text.data[len] != ':' ||
-            proa_parse_decimal(proa_span_make(text.data + len + 1, text.len - len - 1), UINT16_MAX,
-                               &port) != PROA_OK) {
+        if (proa_parse_decimal(proa_span_make(text.data + 1, text.len - 1), UINT16_MAX, &port) !=
+                PROA_OK ||
+            port == 0) {
             return PROA_E_FORMAT;
         }
         uri.port = (uint16_t)port;
-    }
-    if (uri.host.len > 0 && uri.host.data[0] == '[') {
-        if (uri.host.data[uri.host.len - 1] != ']') {
-            return PROA_E_FORMAT;
-        }
-        uri.host = proa_span_make(uri.host.data + 1, uri.host.len - 2);
-    }
-    if (uri.host.len == 0 || uri.port == 0) {
-        return PROA_E_FORMAT;
     }
     *out = uri;
     return PROA_OK;

@@ -9,13 +9,14 @@
 
 static proa_err take_slots(proa_map *map, uint32_t cap)
 {
-    map->slots = map->memory.take(map->memory.ctx, cap * sizeof *map->slots);
+    map->slots = map->memory.take(map->memory.ctx, (size_t)cap * sizeof *map->slots);
     map->cap = map->slots == NULL ? 0 : cap;
     return map->slots == NULL ? PROA_E_NO_MEMORY : PROA_OK;
 }
 
 proa_err proa_map_init(proa_map *map, const proa_memory *memory, uint32_t cap_first, uint32_t seed)
 {
+    PROA_ASSERT(cap_first <= 1U << 30);
     uint32_t cap = 8;
     while (cap < cap_first) {
         cap *= 2;
@@ -29,7 +30,7 @@ proa_err proa_map_init(proa_map *map, const proa_memory *memory, uint32_t cap_fi
 void proa_map_clear(proa_map *map)
 {
     if (map->slots != NULL) {
-        map->memory.give(map->memory.ctx, map->slots, map->cap * sizeof *map->slots);
+        map->memory.give(map->memory.ctx, map->slots, (size_t)map->cap * sizeof *map->slots);
     }
     memset(map, 0, sizeof *map);
 }
@@ -87,7 +88,7 @@ proa_err proa_map_add(proa_map *map, uint32_t hash, proa_handle handle)
                 put(map, old.slots[i].hash, old.slots[i].handle);
             }
         }
-        map->memory.give(map->memory.ctx, old.slots, old.cap * sizeof *old.slots);
+        map->memory.give(map->memory.ctx, old.slots, (size_t)old.cap * sizeof *old.slots);
     }
     put(map, hash, handle);
     map->count++;
@@ -96,6 +97,7 @@ proa_err proa_map_add(proa_map *map, uint32_t hash, proa_handle handle)
 
 void proa_map_remove(proa_map *map, uint32_t hash, proa_handle handle)
 {
+    PROA_ASSERT(handle != 0);
     uint32_t mask = map->cap - 1;
     uint32_t i = hash & mask;
     while (map->slots[i].handle != handle || map->slots[i].hash != hash) {

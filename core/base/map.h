@@ -29,7 +29,7 @@ typedef struct proa_map {
     uint32_t seed;
 } proa_map;
 
-/* cap_first is rounded up to a power of two. Returns PROA_OK or PROA_E_NO_MEMORY. */
+/* cap_first (at most 2^30) is rounded up to a power of two. Returns PROA_OK or PROA_E_NO_MEMORY. */
 PROA_CHECK proa_err proa_map_init(proa_map *map, const proa_memory *memory, uint32_t cap_first,
                                   uint32_t seed);
 void proa_map_clear(proa_map *map);

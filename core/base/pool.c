@@ -36,6 +36,14 @@ static place *place_at(const proa_pool *pool, uint32_t index)
     return (place *)(void *)(pool->chunks[chunk] + index * pool->stride);
 }
 
+/* Places in one chunk: each twice the one before, the last cut so that no index passes count_max. */
+static uint32_t chunk_places(const proa_pool *pool, uint32_t chunk)
+{
+    uint32_t before = (pool->first_count << chunk) - pool->first_count;
+    uint32_t left = pool->count_max - before;
+    return left < pool->first_count << chunk ? left : pool->first_count << chunk;
+}
+
 static void *thing_of(place *at)
 {
     return (uint8_t *)at + head_len();
@@ -57,8 +65,8 @@ static proa_err grow(proa_pool *pool)
     if (pool->made >= pool->count_max || pool->chunk_count == PROA_POOL_CHUNKS_MAX) {
         return PROA_E_FULL;
     }
-    uint32_t count = pool->first_count << pool->chunk_count;
-    uint8_t *chunk = pool->memory.take(pool->memory.ctx, count * pool->stride);
+    uint32_t count = chunk_places(pool, pool->chunk_count);
+    uint8_t *chunk = pool->memory.take(pool->memory.ctx, (size_t)count * pool->stride);
     if (chunk == NULL) {
         return PROA_E_NO_MEMORY;
     }
@@ -88,13 +96,14 @@ void proa_pool_clear(proa_pool *pool)
 {
     for (uint32_t i = 0; i < pool->chunk_count; i++) {
         pool->memory.give(pool->memory.ctx, pool->chunks[i],
-                          ((size_t)pool->first_count << i) * pool->stride);
+                          (size_t)chunk_places(pool, i) * pool->stride);
     }
     memset(pool, 0, sizeof *pool);
 }
 
 void *proa_pool_take(proa_pool *pool, proa_handle *handle)
 {
+    *handle = 0;
     if (pool->count >= pool->count_max || (pool->free_head == 0 && grow(pool) != PROA_OK)) {
         return NULL;
     }

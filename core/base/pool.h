@@ -14,10 +14,11 @@
  * nothing, even when the place is in use again. That is why events, timers and other engines hold
  * handles and never pointers. 0 is no handle. Things do not move while they live.
  *
- * Storage grows in chunks, each twice the size of all before, up to count_max things. */
+ * Storage grows in chunks, each twice the one before, up to count_max things. */
 typedef uint32_t proa_handle;
 
-#define PROA_POOL_CHUNKS_MAX 18
+/* Enough doublings from one thing to PROA_POOL_COUNT_MAX. */
+#define PROA_POOL_CHUNKS_MAX 20
 /* 20 bits of index, 12 of generation. */
 #define PROA_POOL_COUNT_MAX 0xfffffU
 
@@ -46,7 +47,7 @@ PROA_CHECK proa_err proa_pool_init(proa_pool *pool, const proa_memory *memory, s
 /* Give all storage back to the memory. The things in it are not wiped. */
 void proa_pool_clear(proa_pool *pool);
 
-/* A zeroed new thing; NULL if count_max live or the memory has no more. O(1) but for growth. */
+/* A zeroed new thing; NULL (and *handle 0) if count_max live or the memory has no more. O(1) but for growth. */
 void *proa_pool_take(proa_pool *pool, proa_handle *handle);
 
 /* The thing a handle names, or NULL if it is gone. O(1). */
