@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROA_SERVER_OS_DATABASE_H
+#define PROA_SERVER_OS_DATABASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proa/server.h"
+#include "server/app/authority.h"
+
+/* What proad must not lose: registrations, grants, standing refusals and the audit, in one SQLite
+ * file that people may open while proad runs. No key is ever in it.
+ *
+ * Writes of one turn of the main loop share a transaction: begun by the first, ended by
+ * proa_database_commit, before any datagram of that turn leaves. A write after a failure fails,
+ * too, and commit tells. */
+typedef struct proa_database proa_database;
+
+/* Open or create (mode 0600). NULL on failure, with the reason in `message`. */
+proa_database *proa_database_open(const char *path, char *message, size_t message_cap);
+void proa_database_close(proa_database *db);
+
+/* True if all writes since the last commit are on disk. */
+bool proa_database_commit(proa_database *db);
+
+/* Wall-clock seconds come from the caller. */
+void proa_database_put_registration(proa_database *db, const proa_registration *r,
+                                    int64_t updated_unix_s, int64_t expires_unix_s);
+void proa_database_drop_registration(proa_database *db, proa_span endpoint);
+void proa_database_put_grant(proa_database *db, const proa_grant *grant);
+void proa_database_drop_grant(proa_database *db, uint64_t id);
+void proa_database_put_override(proa_database *db, const proa_override *o);
+void proa_database_drop_override(proa_database *db, const proa_override *o);
+
+typedef struct proa_audit_row {
+    int64_t id;
+    int64_t unix_s;
+    char kind[16];
+    char requester[PROA_ENDPOINT_MAX + 1];
+    char host[PROA_ENDPOINT_MAX + 1];
+    char path[32];
+    uint8_t rights;
+    char rule[64];
+    uint64_t grant_id; /* 0 = none */
+} proa_audit_row;
+
+/* Append. The table refuses UPDATE and DELETE by trigger. row->id is set. */
+void proa_database_audit(proa_database *db, proa_audit_row *row);
+
+/* Readers call `each` for every row until it returns false. */
+bool proa_database_each_registration(proa_database *db,
+                                     bool (*each)(void *ctx, const proa_registration *r,
+                                                  int64_t updated_unix_s, int64_t expires_unix_s),
+                                     void *ctx);
+bool proa_database_each_grant(proa_database *db, bool (*each)(void *ctx, const proa_grant *grant),
+                              void *ctx);
+bool proa_database_each_override(proa_database *db,
+                                 bool (*each)(void *ctx, const proa_override *o), void *ctx);
+
+/* The newest `limit` rows, oldest of them first. */
+bool proa_database_each_audit(proa_database *db, uint32_t limit,
+                              bool (*each)(void *ctx, const proa_audit_row *row), void *ctx);
+
+#endif
