@@ -29,7 +29,7 @@ typedef struct proa_pool {
     uint32_t first_count; /* things in chunk 0; chunk n holds first_count << n */
     uint32_t count;       /* living things */
     uint32_t count_max;
-    uint32_t made; /* places that exist in the chunks taken so far */
+    uint32_t made;      /* places that exist in the chunks taken so far */
     uint32_t free_head; /* index + 1 of the first free place, 0 = none */
     uint32_t free_tail; /* oldest places are used again last, so that generations last long */
     size_t stride;
