@@ -100,6 +100,11 @@ static void writer_writes_all_or_nothing(void **state)
         assert_true(cap == 0 || out[0] == 0);
         guard_free(out, cap);
     }
+    uint8_t out[2];
+    proa_writer w = proa_writer_make(out, sizeof out);
+    proa_write_u8(&w, 1);
+    proa_write_bytes(&w, "x", SIZE_MAX); /* a length that would wrap around */
+    assert_int_equal(w.err, PROA_E_NO_SPACE);
     proa_writer none = proa_writer_make(NULL, 0);
     proa_write_bytes(&none, NULL, 0);
     assert_int_equal(none.err, PROA_OK);

@@ -49,6 +49,7 @@ static void the_last_byte_can_be_had_and_no_more(void **state)
     assert_int_equal(arena.used, 0);
     assert_non_null(memory.take(memory.ctx, 33));
     assert_null(memory.take(memory.ctx, 17)); /* 16 are left behind the padding */
+    assert_null(memory.take(memory.ctx, SIZE_MAX));
     assert_int_equal(arena.used, 33);
     assert_non_null(memory.take(memory.ctx, 16));
     assert_int_equal(arena.used, 64);

@@ -79,6 +79,10 @@ static void a_dead_handle_finds_nothing(void **state)
     counted_memory counted;
     proa_memory memory = counted_memory_start(&counted);
     proa_pool pool;
+    assert_int_equal(proa_pool_init(&pool, &memory, 8, 2, 2), PROA_OK);
+    proa_handle never_given = 1U << 20 | 1; /* the second place in its first generation */
+    assert_null(proa_pool_get(&pool, never_given));
+    proa_pool_clear(&pool);
     assert_int_equal(proa_pool_init(&pool, &memory, 8, 1, 1), PROA_OK);
     assert_null(proa_pool_get(&pool, 0));
     assert_null(proa_pool_get(&pool, 0xffffffffU));
