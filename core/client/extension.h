@@ -61,6 +61,13 @@ struct proa_client_extension {
     /* Deadlines of its own. run is called from poll whenever next_ms is reached. */
     uint64_t (*next_ms)(void *ctx);
     void (*run)(void *ctx, uint64_t now_ms);
+
+    /* A peer's request carried `ep=<endpoint>`, as those of the seed do. It never tells who the
+     * peer is; false if it contradicts the account (the request gets 4.03). NULL: not looked at. */
+    bool (*endpoint_is)(void *ctx, proa_account peer, proa_span endpoint);
+
+    /* The Short Client ID of a peer account, 0 if the account is gone. NULL: 0. */
+    uint16_t (*short_id)(void *ctx, proa_account peer);
 };
 
 #define PROA__USER_EXTENSION ((uint64_t)2 << 56)
@@ -85,6 +92,9 @@ PROA_CHECK proa_err proa__client_server_uri(const proa_client *c, uint16_t short
 
 /* The server account with this URI (scheme, host and port compared), or 0. */
 uint16_t proa__client_server_by_uri(const proa_client *c, proa_span uri);
+
+/* True if a server account has this PSK identity: a peer account must not (one key, one account). */
+bool proa__client_identity_taken(const proa_client *c, proa_span identity);
 
 /* Rights that a server holds in object 2 for (object, instance): what it may pass on to a peer. */
 uint8_t proa__client_server_rights(const proa_client *c, uint16_t short_id, uint16_t object,

@@ -95,6 +95,7 @@ typedef struct proa_client_config {
     uint16_t observation_max; /* observed paths, all observers together */
     uint16_t attribute_max;   /* paths with stored notification attributes */
     uint16_t access_max;      /* instances of object 2 */
+    uint16_t session_max;     /* secure sessions at once, servers and peers; one more is closed */
     bool queue_mode;          /* register with binding "UQ" semantics (Q) */
 } proa_client_config;
 
@@ -120,8 +121,11 @@ PROA_CHECK proa_err proa_client_add_object(proa_client *c, const proa_object *ob
 PROA_CHECK proa_err proa_client_add_server(proa_client *c, const proa_server_account *server);
 
 /* Add an instance of object 2, or one more ACL entry to the instance that has this object and
- * instance. Use PROA_ID_ALL as instance for rights at object level (Create).
- * short_id 0 = default rights of servers without an entry. Returns PROA_OK, PROA_E_FULL. */
+ * instance. Use PROA_ID_ALL as instance for Create and for instances without an entry of their
+ * own. short_id 0 = default rights of servers without an entry.
+ *
+ * This is the factory state: once a server has changed object 2, the store holds it, and what is
+ * added here has no effect (PROA_OK). Returns PROA_OK, PROA_E_FULL, PROA_E_RANGE. */
 PROA_CHECK proa_err proa_client_add_access(proa_client *c, uint16_t object, uint16_t instance,
                                            uint16_t short_id, uint8_t rights, uint16_t owner);
 

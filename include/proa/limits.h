@@ -41,10 +41,31 @@
  * for plain CoAP use, a few more. */
 #define PROA_URI_PATH_SEGMENTS_MAX 8
 
+/* Location-Path of a registration, as one length byte and the text per segment: "rd" and an id of
+ * 10 characters (Leshan) or 36 (a UUID). */
+#define PROA_LOCATION_MAX 64
+
+/* ACL entries of one instance of object 2: as many servers as a device has in practice, and the
+ * default entry. */
+#define PROA_ACL_ENTRIES_MAX 5
+
+/* Events of a client that wait to be polled; a poll loop takes them after each datagram. */
+#define PROA_CLIENT_EVENTS_MAX 16
+
 /* CBOR nesting: SenML is array > map; /ac is map > array. 4 leaves room for a hint extension. */
 #define PROA_CBOR_DEPTH_MAX 4
 
 /* Entries of one /ac request: 10 bytes each, so that any request fits one datagram. */
 #define PROA_AC_ENTRIES_MAX 8
+
+/* Client-to-client: peer accounts of one device. What is stored of an access control entry's list
+ * (three bytes for each peer) has to fit one blob of the store. */
+#define PROA_C2C_PEERS_MAX 64
+
+/* Payload of one question to a peer, kept until it is answered because it may have to be sent
+ * again over a new session: a Create of an instance with a few strings. */
+#ifndef PROA_C2C_PAYLOAD_MAX
+#define PROA_C2C_PAYLOAD_MAX 256
+#endif
 
 #endif

@@ -37,7 +37,7 @@ enum {
     PROA_RES_E = 0x04,
     PROA_RES_MULTIPLE = 0x08,  /* has resource instances */
     PROA_RES_MANDATORY = 0x10, /* a Create without it is refused with 4.00 */
-    PROA_RES_SECRET = 0x20     /* written, never read: not even when R is set */
+    PROA_RES_SECRET = 0x20     /* written, never read: not even when R is set, nor locally */
 };
 
 typedef struct proa_resource {
@@ -96,8 +96,9 @@ typedef struct proa_object_class {
                         proa_span arguments);
 
     /* Make an instance: with id `wanted`, or a free one if it is -1; *instance tells which. Writes
-     * of its values and PROA_COMMIT follow; if those fail, `remove` is called. PROA_E_EXISTS,
-     * PROA_E_FULL. NULL: no Create. */
+     * of its values (of read-only ones, too: this is where /2/x/0 gets its value) between
+     * PROA_BEGIN and PROA_COMMIT follow; if those fail, PROA_ROLLBACK and `remove` are called.
+     * PROA_E_EXISTS, PROA_E_FULL. NULL: no Create. */
     proa_err (*create)(void *ctx, const proa_actor *who, int32_t wanted, uint16_t *instance);
 
     /* NULL: no Delete. */
