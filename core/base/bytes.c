@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "proa/assert.h"
+
 proa_span proa_span_of(const char *text)
 {
     return proa_span_make(text, strlen(text));
@@ -96,6 +98,21 @@ void proa_write_bytes(proa_writer *w, const void *data, size_t len)
         return;
     }
     memcpy(w->data + w->len, data, len);
+    w->len += len;
+}
+
+void proa_write_insert(proa_writer *w, size_t at, const void *data, size_t len)
+{
+    if (w->err != PROA_OK || len == 0) {
+        return;
+    }
+    PROA_ASSERT(at <= w->len);
+    if (len > w->cap - w->len) {
+        w->err = PROA_E_NO_SPACE;
+        return;
+    }
+    memmove(w->data + at + len, w->data + at, w->len - at);
+    memcpy(w->data + at, data, len);
     w->len += len;
 }
 

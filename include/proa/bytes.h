@@ -96,6 +96,10 @@ void proa_write_uint(proa_writer *w, uint64_t value, size_t width);
 void proa_write_bytes(proa_writer *w, const void *data, size_t len);
 void proa_write_span(proa_writer *w, proa_span in);
 
+/* Put `len` bytes before what was written from position `at` (0..w->len) on, which moves: for a
+ * length that is known only when its content stands. PROA_E_NO_SPACE. O(w->len - at). */
+void proa_write_insert(proa_writer *w, size_t at, const void *data, size_t len);
+
 /* Write the characters of a zero-terminated string, without the zero. */
 void proa_write_text(proa_writer *w, const char *text);
 

@@ -133,6 +133,25 @@ static void writer_refuses_what_the_width_cannot_hold(void **state)
     assert_int_equal(w.err, PROA_E_RANGE);
 }
 
+static void insert_moves_what_follows(void **state)
+{
+    (void)state;
+    uint8_t *out = guard_copy("......", 6);
+    proa_writer w = proa_writer_make(out, 6);
+    proa_write_insert(&w, 0, "b", 1);
+    proa_write_insert(&w, 1, "e", 1);
+    proa_write_insert(&w, 0, "a", 1);
+    proa_write_insert(&w, 2, "cd", 2);
+    proa_write_insert(&w, 2, "", 0);
+    assert_int_equal(w.len, 5);
+    assert_memory_equal(out, "abcde.", 6);
+    expect_assert_failure(proa_write_insert(&w, 6, "x", 1));
+    proa_write_insert(&w, 0, "xy", 2);
+    assert_int_equal(w.err, PROA_E_NO_SPACE);
+    assert_memory_equal(out, "abcde.", 6);
+    guard_free(out, 6);
+}
+
 static void decimal_is_written(void **state)
 {
     (void)state;
@@ -254,6 +273,7 @@ int main(void)
         cmocka_unit_test(writer_writes_each_width),
         cmocka_unit_test(writer_writes_all_or_nothing),
         cmocka_unit_test(writer_refuses_what_the_width_cannot_hold),
+        cmocka_unit_test(insert_moves_what_follows),
         cmocka_unit_test(decimal_is_written),
         cmocka_unit_test(decimal_is_parsed),
         cmocka_unit_test(rfc7252_3_2_uint_width),
