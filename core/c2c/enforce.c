@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* May this peer do that, and what is said to who may not (docs/C2C.md §3, §4).
+ *
+ * Truth kept here: rights come from object 11002 by the Short Client ID of the authenticated
+ * account, and from nothing else. There is no owner rule for peers (Short Server IDs and Short
+ * Client IDs are different numbers), and no right follows from an address or a name in a message.
+ * An entry for all instances covers each of them; an entry for one instance never covers the
+ * object: a request at object level needs the former.
+ *
+ * Whether a path exists is not asked: a peer without the right learns nothing about it. */
+#include "core/c2c/c2c_internal.h"
+
+#include <string.h>
+
+bool proa__c2c_closed(uint16_t object)
+{
+    switch (object) {
+    case PROA_OBJECT_SECURITY:
+    case PROA_OBJECT_SERVER:
+    case PROA_OBJECT_ACCESS_CONTROL:
+    case PROA_OBJECT_OSCORE:
+    case PROA_OBJECT_CLIENT_SECURITY:
+    case PROA_OBJECT_CLIENT:
+    case PROA_OBJECT_CLIENT_ACCESS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Of one list: the entry of this peer, else the default entry (Core 1.2 §8.2.1). */
+static uint8_t rights_in(const proa__access *access, uint16_t short_id)
+{
+    uint8_t otherwise = 0;
+    for (uint16_t i = 0; i < access->acl_count; i++) {
+        if (access->acl[i].short_id == short_id) {
+            return access->acl[i].rights;
+        }
+        if (access->acl[i].short_id == 0) {
+            otherwise = access->acl[i].rights;
+        }
+    }
+    return otherwise;
+}
+
+uint8_t proa__c2c_rights(const proa_c2c *c, uint16_t short_id, const proa_path *path)
+{
+    uint8_t rights = 0;
+    if (path->depth == 0 || short_id == 0 || proa__c2c_closed(path->ids[0])) {
+        return 0;
+    }
+    for (uint16_t i = 0; i < c->limits.access_max; i++) {
+        const proa__access *access = &c->accesses[i];
+        bool covers = access->object_instance == PROA_ID_ALL ||
+                      (path->depth > 1 && access->object_instance == path->ids[1]);
+        if (access->slot == PROA__SLOT_LIVE && access->object == path->ids[0] && covers) {
+            rights |= rights_in(access, short_id);
+        }
+    }
+    return rights;
+}
+
+proa_access proa__c2c_access(void *ctx, proa_account account, proa_operation op,
+                             const proa_path *path)
+{
+    proa_c2c *c = ctx;
+    proa__key *key = proa__c2c_key(c, account);
+    const proa__peer *peer = key == NULL ? NULL : proa__c2c_live(c, key);
+    uint8_t needed = proa_operation_right(op);
+    if (peer == NULL || needed == 0) {
+        return PROA_ACCESS_DENIED;
+    }
+    bool held = (proa__c2c_rights(c, peer->short_id, path) & needed) == needed;
+    return held ? PROA_ACCESS_ALLOWED : PROA_ACCESS_DENIED;
+}
+
+/* ---- refusals --------------------------------------------------------------------------- */
+
+/* Bytes that the stranger has sent, at least: what may be sent back is measured by it. A body that
+ * came in blocks counts as if its last message had had no payload. */
+static size_t request_len(const proa_coap_msg *m)
+{
+    proa_span block;
+    size_t payload = m->payload.len == 0 ? 0 : 1 + m->payload.len;
+    if (proa_coap_option_find(m, PROA_COAP_OPT_BLOCK1, &block)) {
+        payload = 0;
+    }
+    return 4U + m->token.len + m->options.len + payload;
+}
+
+/* The URI that a hint may name: scheme and port spelled out, and no address that would mean
+ * another machine at the other end (G11). */
+static bool hint_uri(proa_c2c *c, const proa_refusal *refusal, proa_span *out)
+{
+    proa_span stored;
+    proa_uri uri;
+    proa_addr addr;
+    uint16_t server = proa__client_owner(c->client, &refusal->path);
+    const proa_addr *peer = &refusal->request->peer.addr;
+    if (proa__client_server_uri(c->client, server, &stored) != PROA_OK ||
+        proa_uri_parse(stored, &uri) != PROA_OK) {
+        return false;
+    }
+    memset(&addr, 0, sizeof(addr));
+    proa_writer w = proa_writer_make(c->uri_text, sizeof(c->uri_text));
+    if (proa_uri_addr(&uri, &addr) != PROA_OK) {
+        proa_write_span(&w, stored); /* a name means the same everywhere */
+    } else if ((proa_addr_is_loopback(&addr) && !proa_addr_is_loopback(peer)) ||
+               (proa_addr_is_link_local(&addr) && !proa_addr_is_link_local(peer))) {
+        return false;
+    } else {
+        addr.port = uri.port;
+        addr.zone = 0;
+        proa_uri_write(&w, uri.secure, &addr);
+    }
+    *out = proa_writer_span(&w);
+    return w.err == PROA_OK;
+}
+
+static void refuse_with_hint(proa_c2c *c, const proa_refusal *refusal, proa_coap_response *out,
+                             uint8_t *scratch, size_t cap)
+{
+    static const uint8_t cbor[1] = {PROA_FORMAT_CBOR};
+    static const proa_coap_option format = {PROA_COAP_OPT_CONTENT_FORMAT, {cbor, 1}};
+    const proa_coap_msg *m = &refusal->request->msg;
+    proa_span uri;
+    proa_writer w = proa_writer_make(scratch, cap);
+    if (!hint_uri(c, refusal, &uri) || proa_hint_write(&w, uri) != PROA_OK) {
+        return;
+    }
+    size_t reply_len = 4U + m->token.len + 2U + 1U + w.len;
+    if (refusal->account == 0 && reply_len > 3 * request_len(m)) {
+        c->stats.hints_suppressed++;
+        return;
+    }
+    out->options = &format;
+    out->option_count = 1;
+    out->payload = proa_writer_span(&w);
+    c->stats.hints_sent++;
+}
+
+/* True if the request claims a name (`ep=`, as the prototype's clients do) that is not the one its
+ * key stands for. The name is never used for anything else (G1). */
+static bool claims_other_name(proa_c2c *c, const proa_refusal *refusal)
+{
+    proa__key *key = proa__c2c_key(c, refusal->account);
+    const proa__peer *peer = key == NULL ? NULL : proa__c2c_peer(c, key->short_id);
+    proa_coap_options it = proa_coap_options_of(&refusal->request->msg);
+    proa_coap_option option;
+    while (peer != NULL && proa_coap_option_next(&it, &option)) {
+        if (option.number == PROA_COAP_OPT_URI_QUERY && option.value.len >= 3 &&
+            memcmp(option.value.data, "ep=", 3) == 0) {
+            proa_span name = proa_span_make(option.value.data + 3, option.value.len - 3);
+            if (!proa_span_equal(name, proa__c2c_endpoint(peer))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool proa__c2c_refuse(void *ctx, uint64_t now_ms, const proa_refusal *refusal,
+                      proa_coap_response *out, uint8_t *scratch, size_t cap)
+{
+    proa_c2c *c = ctx;
+    proa__c2c_tick(c, now_ms);
+    memset(out, 0, sizeof(*out));
+    c->stats.denied++;
+    if (refusal->account != 0) {
+        if (claims_other_name(c, refusal)) {
+            out->code = PROA_COAP_FORBIDDEN;
+            return true;
+        }
+    } else if (refusal->request->multicast || refusal->request->peer.session != 0 ||
+               !proa_hint_bucket_take(&c->bucket, now_ms)) {
+        c->stats.hints_suppressed++;
+        return false;
+    }
+    out->code = PROA_COAP_UNAUTHORIZED;
+    refuse_with_hint(c, refusal, out, scratch, cap);
+    return true;
+}
