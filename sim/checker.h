@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROA_SIM_CHECKER_H
+#define PROA_SIM_CHECKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sim/world.h"
+
+/* The checker watches a world from outside: datagrams on the wire, events that applications see, and
+ * what the server has on disk. It knows the policy and judges:
+ *
+ *   completion    every question gets exactly one outcome, and soon enough
+ *   access        nothing is obtained from, or done to, a host without a grant that was alive at
+ *                 some time since it was asked for; nothing ever for pairs the policy denies
+ *   records       no DTLS record number is used twice with different bytes in one session
+ *   refusals      a revoke's standing refusal holds until somebody allows again
+ *   both sides    when all is quiet, two devices hold the same key or none
+ *   no grant lost what the server calls active is there on both devices
+ *   liveness      when the faults stop, every allowed question gets its data
+ *   spinning      no engine asks to be run again and again without time passing
+ *
+ * The first violation is kept, with the virtual time and a sentence. */
+
+typedef enum sim_rule {
+    SIM_RULE_NONE = 0,
+    SIM_RULE_COMPLETION,
+    SIM_RULE_ACCESS,
+    SIM_RULE_RECORDS,
+    SIM_RULE_REFUSAL,
+    SIM_RULE_BOTH_SIDES,
+    SIM_RULE_GRANT_LOST,
+    SIM_RULE_LIVENESS,
+    SIM_RULE_SPIN
+} sim_rule;
+
+const char *sim_rule_name(sim_rule rule);
+
+#define SIM_ASKS_MAX 512
+
+typedef struct sim_ask {
+    bool used;
+    bool finished;
+    bool observing;
+    unsigned requester, host; /* device indices */
+    uint32_t incarnation;     /* of the requester when it asked */
+    uint64_t asked_ms;
+    uint64_t deadline_ms;
+    proa_operation op;
+    proa_outcome outcome;
+} sim_ask;
+
+/* What one pair may have had, and until when at the latest. */
+typedef struct sim_pair {
+    uint8_t policy_rights; /* on object 3311 */
+    uint64_t alive_ms;     /* a grant was last seen alive then; 0 = never */
+    bool refused;          /* an operator revoked and has not allowed since */
+    uint64_t refused_ms;
+} sim_pair;
+
+typedef struct sim_counts {
+    uint64_t asks, ok, denied, busy, pending, offline, unreachable, timeout, other;
+    uint64_t notifications, hints, granted, renewed, revoked, allowed, failed, ended, reconciled;
+    uint64_t written, executed, peers_added, peers_removed, expired;
+} sim_counts;
+
+typedef struct sim_record_log sim_record_log;
+
+struct sim_checker {
+    sim_world *world;
+    sim_pair pairs[SIM_DEVICES_MAX][SIM_DEVICES_MAX]; /* [requester][host] */
+    sim_ask asks[SIM_ASKS_MAX];
+    uint32_t ask_count;
+    sim_counts counts;
+    sim_record_log *records;
+    sim_rule broken;
+    uint64_t broken_ms;
+    char message[256];
+    bool verbose; /* print what happens */
+};
+
+void sim_checker_open(sim_checker *checker, sim_world *world, bool verbose);
+void sim_checker_close(sim_checker *checker);
+
+/* The policy, told by the scenario. */
+void sim_checker_policy(sim_checker *checker, unsigned requester, unsigned host, uint8_t rights);
+
+/* Ask through here, so that the answer can be judged. False if the engine refused (full). */
+bool sim_checker_ask(sim_checker *checker, unsigned requester, unsigned host, proa_operation op,
+                     uint16_t resource, uint32_t *index);
+
+/* An operator's decisions, told by the scenario. */
+void sim_checker_revoked(sim_checker *checker, unsigned requester, unsigned host);
+void sim_checker_allowed(sim_checker *checker, unsigned requester, unsigned host);
+
+/* Told by the world. */
+void sim_checker_datagram(void *checker, uint64_t now_ms, const proa_addr *from,
+                          const proa_addr *to, proa_span bytes);
+void sim_checker_client(sim_checker *checker, sim_device *device, const proa_client_event *event);
+void sim_checker_c2c(sim_checker *checker, sim_device *device, const proa_c2c_event *event);
+void sim_checker_audit(sim_checker *checker, sim_world *world, const proa_action *action);
+void sim_checker_rebooted(sim_checker *checker, const sim_device *device);
+void sim_checker_grants(sim_checker *checker, const sim_world *world);
+
+/* At the end, when all is quiet. */
+void sim_checker_finish(sim_checker *checker);
+
+void sim_checker_break(sim_checker *checker, sim_rule rule, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* records.c: DTLS record numbers on the wire. */
+sim_record_log *sim__records_open(void);
+void sim__records_close(sim_record_log *log);
+
+/* False if this datagram uses a record number again with other bytes. */
+bool sim__records_see(sim_record_log *log, const proa_addr *from, const proa_addr *to,
+                      proa_span bytes);
+
+#endif

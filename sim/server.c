@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The simulated server: server engine and authority, joined as proad's hub joins them, with records
+ * in memory instead of a database. A power failure can follow any single store. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ports/mbedtls/dtls.h"
+#include "sim/checker.h"
+#include "sim/world.h"
+
+static void must(proa_err err, const char *what)
+{
+    if (err != PROA_OK) {
+        fprintf(stderr, "proa-sim: cannot open %s: %s\n", what, proa_err_name(err));
+        exit(1);
+    }
+}
+
+static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
+{
+    const sim_world *world = ctx;
+    for (unsigned i = 0; i < world->device_count; i++) {
+        const sim_device *device = &world->devices[i];
+        if (proa_span_equal(identity, proa_span_of(device->name))) {
+            memcpy(out->key, device->key, sizeof device->key);
+            out->key_len = sizeof device->key;
+            out->account = i + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool endpoint_of(void *ctx, uint64_t account, proa_span *endpoint)
+{
+    const sim_world *world = ctx;
+    if (account == 0 || account > world->device_count) {
+        return false;
+    }
+    *endpoint = proa_span_of(world->devices[account - 1].name);
+    return true;
+}
+
+/* ---- records ---------------------------------------------------------------------------- */
+
+static void count_store(sim_server *server)
+{
+    server->stores++;
+    if (server->power_fails_after > 0 && --server->power_fails_after == 0) {
+        server->power_failed = true;
+    }
+}
+
+static void store_grant(sim_server *server, const proa_grant *grant)
+{
+    size_t place = SIM_GRANTS_MAX;
+    for (size_t i = 0; i < SIM_GRANTS_MAX; i++) {
+        if (server->records.grant_used[i] && server->records.grants[i].id == grant->id) {
+            place = i;
+            break;
+        }
+        if (!server->records.grant_used[i] && place == SIM_GRANTS_MAX) {
+            place = i;
+        }
+    }
+    must(place < SIM_GRANTS_MAX ? PROA_OK : PROA_E_FULL, "place for another grant");
+    server->records.grants[place] = *grant;
+    server->records.grant_used[place] = true;
+    count_store(server);
+}
+
+static void forget_grant(sim_server *server, uint64_t id)
+{
+    for (size_t i = 0; i < SIM_GRANTS_MAX; i++) {
+        if (server->records.grant_used[i] && server->records.grants[i].id == id) {
+            server->records.grant_used[i] = false;
+            count_store(server);
+        }
+    }
+}
+
+static bool same_override(const proa_override *a, const proa_override *b)
+{
+    return strcmp(a->requester, b->requester) == 0 && strcmp(a->host, b->host) == 0 &&
+           proa_path_equal(&a->path, &b->path);
+}
+
+static void store_override(sim_server *server, const proa_override *o, bool keep)
+{
+    sim_records *records = &server->records;
+    size_t place = SIM_OVERRIDES_MAX;
+    for (size_t i = 0; i < SIM_OVERRIDES_MAX; i++) {
+        if (records->override_used[i] && same_override(&records->overrides[i], o)) {
+            place = i;
+            break;
+        }
+        if (!records->override_used[i] && place == SIM_OVERRIDES_MAX) {
+            place = i;
+        }
+    }
+    must(place < SIM_OVERRIDES_MAX ? PROA_OK : PROA_E_FULL, "place for another refusal");
+    records->overrides[place] = *o;
+    records->override_used[place] = keep;
+    count_store(server);
+}
+
+static void store_registration(sim_server *server, proa_reg reg, bool keep)
+{
+    proa_registration r;
+    if (!proa_server_registration(server->server, reg, &r) || r.account == 0) {
+        return;
+    }
+    size_t i = (size_t)r.account - 1;
+    server->records.registrations[i].used = keep;
+    snprintf(server->records.registrations[i].endpoint,
+             sizeof server->records.registrations[i].endpoint, "%.*s", (int)r.endpoint.len,
+             (const char *)r.endpoint.data);
+    snprintf(server->records.registrations[i].links, sizeof server->records.registrations[i].links,
+             "%.*s", (int)r.links.len, (const char *)r.links.data);
+    server->records.registrations[i].r = r;
+}
+
+/* ---- opening ---------------------------------------------------------------------------- */
+
+static proa_device_news news_of(const proa_registration *r)
+{
+    proa_device_news news = {r->endpoint, r->reg,       r->account != 0, r->queue_mode,
+                             r->peer.addr, r->links};
+    return news;
+}
+
+static void restore(sim_server *server)
+{
+    sim_world *world = server->world;
+    for (size_t i = 0; i < SIM_OVERRIDES_MAX; i++) {
+        if (server->records.override_used[i]) {
+            must(proa_authority_restore_override(server->authority, &server->records.overrides[i]),
+                 "a stored refusal");
+        }
+    }
+    for (size_t i = 0; i < SIM_GRANTS_MAX; i++) {
+        if (server->records.grant_used[i]) {
+            must(proa_authority_restore(server->authority, &server->records.grants[i]),
+                 "a stored grant");
+        }
+    }
+    for (size_t i = 0; i < SIM_DEVICES_MAX; i++) {
+        proa_registration r = server->records.registrations[i].r;
+        if (server->records.registrations[i].used && r.expires_ms > world->now_ms) {
+            r.endpoint = proa_span_of(server->records.registrations[i].endpoint);
+            r.links = proa_span_of(server->records.registrations[i].links);
+            r.peer.session = 0;
+            must(proa_server_restore(server->server, world->now_ms, &r, &r.reg),
+                 "a stored registration");
+            proa_device_news news = news_of(&r);
+            proa_authority_registered(server->authority, world->now_ms, &news);
+        }
+    }
+}
+
+void sim__server_open(sim_server *server)
+{
+    sim_world *world = server->world;
+    proa_random random = sim_rng_random(&server->rng);
+    proa_secure_config secure = proa_dtls_config_server(random, sim__memory());
+    secure.find_psk = find_psk;
+    secure.find_psk_ctx = world;
+    secure.live_max = 8; /* few, so that sessions hibernate and wake in every run */
+    secure.hibernated_max = 32;
+    secure.handshake_max = 6;
+    must(proa_dtls_open(&server->secure, &secure), "DTLS");
+    proa_server_config config = proa_server_config_default(random, sim__memory());
+    config.secure = server->secure;
+    config.endpoint_of = endpoint_of;
+    config.ctx = world;
+    must(proa_server_open(&server->server, &config), "server");
+    proa_authority_config authority = proa_authority_config_default(random, sim__memory());
+    must(proa_authority_open(&server->authority, &authority), "authority");
+    proa_authority_clock(server->authority, world->now_ms, sim_world_unix_s(world));
+    restore(server);
+    proa_authority_policy(server->authority, world->now_ms, world->policy);
+    server->up = true;
+}
+
+void sim__server_close(sim_server *server)
+{
+    if (server->up) {
+        proa_authority_close(server->authority);
+        proa_server_close(server->server);
+        server->secure->class_->free(server->secure);
+        server->up = false;
+    }
+}
+
+/* ---- running ---------------------------------------------------------------------------- */
+
+static void on_event(sim_server *server, const proa_server_event *event)
+{
+    uint64_t now_ms = server->world->now_ms;
+    proa_registration r;
+    bool known = proa_server_registration(server->server, event->reg, &r);
+    proa_device_news news = known ? news_of(&r) : (proa_device_news){0};
+    switch (event->kind) {
+    case PROA_SERVER_REGISTERED:
+        store_registration(server, event->reg, true);
+        proa_authority_registered(server->authority, now_ms, &news);
+        break;
+    case PROA_SERVER_UPDATED:
+        store_registration(server, event->reg, true);
+        proa_authority_updated(server->authority, now_ms, &news);
+        break;
+    case PROA_SERVER_DEREGISTERED:
+    case PROA_SERVER_EXPIRED:
+        store_registration(server, event->reg, false);
+        proa_authority_gone(server->authority, now_ms, event->endpoint, event->reg,
+                            event->kind == PROA_SERVER_DEREGISTERED);
+        break;
+    case PROA_SERVER_DONE:
+        proa_authority_done(server->authority, now_ms, event->user, event->result, event->code,
+                            event->format, event->payload, &event->created);
+        break;
+    case PROA_SERVER_REQUEST:
+        proa_authority_ac(server->authority, now_ms, event->exchange,
+                          known ? r.endpoint : proa_span_make(NULL, 0), event->reg,
+                          event->account != 0, &event->msg);
+        break;
+    case PROA_SERVER_NOTIFICATION:
+    case PROA_SERVER_OBSERVE_END:
+    case PROA_SERVER_REFUSED:
+        break;
+    }
+}
+
+static void answer(sim_server *server, const proa_action *action)
+{
+    const uint8_t reason[3] = {0xa1, 0x01, action->reason};
+    const uint8_t max_age[2] = {(uint8_t)(action->max_age_s >> 8), (uint8_t)action->max_age_s};
+    const uint8_t cbor = PROA_FORMAT_CBOR;
+    proa_coap_option options[2] = {{PROA_COAP_OPT_CONTENT_FORMAT, {&cbor, 1}},
+                                   {PROA_COAP_OPT_MAX_AGE, {max_age, 2}}};
+    size_t first = action->reason == 0 ? 1 : 0;
+    proa_coap_response response = {
+        .code = action->code,
+        .options = options + first,
+        .option_count = (action->max_age_s == 0 ? 1 : 2) - first,
+        .payload = proa_span_make(reason, action->reason == 0 ? 0 : sizeof reason)};
+    (void)!proa_server_respond(server->server, server->world->now_ms,
+                               (proa_coap_id)action->ticket, &response);
+}
+
+static void operate(sim_server *server, const proa_action *action)
+{
+    proa_op_id id;
+    proa_server_op op = {.reg = action->reg,
+                         .op = action->op,
+                         .path = action->path,
+                         .format = action->format,
+                         .payload = action->payload,
+                         .timeout_ms = action->timeout_ms,
+                         .user = action->ticket};
+    proa_err err = proa_server_op_start(server->server, server->world->now_ms, &op, &id);
+    if (err != PROA_OK) {
+        proa_path nowhere = {{0}, 0};
+        proa_authority_done(server->authority, server->world->now_ms, action->ticket,
+                            err == PROA_E_NOT_FOUND ? PROA_OP_GONE : PROA_OP_FAILED, 0,
+                            PROA_FORMAT_NONE, proa_span_make(NULL, 0), &nowhere);
+    }
+}
+
+static void on_action(sim_server *server, const proa_action *action)
+{
+    uint64_t now_ms = server->world->now_ms;
+    switch (action->kind) {
+    case PROA_ACTION_ANSWER:
+        answer(server, action);
+        break;
+    case PROA_ACTION_OPERATE:
+        operate(server, action);
+        break;
+    case PROA_ACTION_STORE:
+        store_grant(server, action->grant);
+        proa_authority_stored(server->authority, now_ms, action->ticket, true);
+        break;
+    case PROA_ACTION_FORGET:
+        forget_grant(server, action->grant->id);
+        break;
+    case PROA_ACTION_STORE_OVERRIDE:
+        store_override(server, action->override, true);
+        proa_authority_stored(server->authority, now_ms, action->ticket, true);
+        break;
+    case PROA_ACTION_FORGET_OVERRIDE:
+        store_override(server, action->override, false);
+        break;
+    case PROA_ACTION_AUDIT:
+        sim_checker_audit(server->world->checker, server->world, action);
+        break;
+    }
+}
+
+void sim__server_run(sim_server *server)
+{
+    uint64_t now_ms = server->world->now_ms;
+    proa_server_event event;
+    proa_action action;
+    proa_addr to;
+    proa_span bytes;
+    bool more = server->up;
+    while (more && !server->power_failed) {
+        more = false;
+        while (!server->power_failed && proa_server_poll(server->server, now_ms, &event)) {
+            on_event(server, &event);
+            more = true;
+        }
+        while (!server->power_failed &&
+               proa_authority_poll(server->authority, now_ms, &action)) {
+            on_action(server, &action);
+            more = true;
+        }
+    }
+    while (server->up && !server->power_failed &&
+           proa_server_output(server->server, now_ms, &to, &bytes)) {
+        sim__world_send(server->world, SIM_SERVER_NODE, &server->addr, &to, bytes);
+    }
+    if (server->power_failed) {
+        server->power_failed = false;
+        server->world->power_failures++;
+        sim_server_reboot(server);
+    }
+}
+
+void sim__server_input(sim_server *server, const sim_datagram *datagram)
+{
+    if (server->up) {
+        proa_server_input(server->server, server->world->now_ms, &datagram->from,
+                          proa_span_make(datagram->bytes, datagram->len), false);
+        sim__server_run(server);
+    }
+}
+
+uint64_t sim__server_next_ms(const sim_server *server)
+{
+    if (!server->up) {
+        return UINT64_MAX;
+    }
+    uint64_t next = proa_server_next_ms(server->server);
+    uint64_t authority_ms = proa_authority_next_ms(server->authority);
+    return authority_ms < next ? authority_ms : next;
+}

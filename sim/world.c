@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The clock of the world: who is next, a datagram or a node's deadline. */
+#include "sim/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/checker.h"
+
+/* A node that wants to run this often without time passing is broken. */
+#define SPIN_MAX 10000
+
+static void *take(void *ctx, size_t len)
+{
+    (void)ctx;
+    return calloc(1, len);
+}
+
+static void give(void *ctx, void *block, size_t len)
+{
+    (void)ctx;
+    (void)len;
+    free(block);
+}
+
+proa_memory sim__memory(void)
+{
+    proa_memory memory = {take, give, NULL};
+    return memory;
+}
+
+int64_t sim_world_unix_s(const sim_world *world)
+{
+    return SIM_START_UNIX_S + (int64_t)((world->now_ms - SIM_START_MS) / 1000);
+}
+
+/* 2001:db8::<node>:<place>: global, as a host URI must be. */
+static proa_addr address(unsigned node, unsigned place, uint16_t port)
+{
+    proa_addr addr = {{0x20, 0x01, 0x0d, 0xb8}, port, 0};
+    addr.ip[12] = (uint8_t)(place >> 8);
+    addr.ip[13] = (uint8_t)place;
+    addr.ip[15] = (uint8_t)(node + 1);
+    return addr;
+}
+
+void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, unsigned device_count,
+                    const proa_policy *policy, sim_checker *checker)
+{
+    memset(world, 0, sizeof *world);
+    world->seed = seed;
+    world->now_ms = SIM_START_MS;
+    world->policy = policy;
+    world->checker = checker;
+    world->device_count = device_count;
+    sim_rng_seed(&world->rng, seed, 1);
+    sim_net_open(&world->net, seed, link);
+    world->net.observer = sim_checker_datagram;
+    world->net.observer_ctx = checker;
+    world->server.world = world;
+    world->server.addr = address(SIM_SERVER_NODE, 0, 5684);
+    sim_rng_seed(&world->server.rng, seed, 2);
+    for (unsigned i = 0; i < device_count; i++) {
+        sim_device *device = &world->devices[i];
+        device->world = world;
+        device->node = i + 1;
+        snprintf(device->name, sizeof device->name, "d%u", i);
+        device->addr = address(device->node, 0, 5684);
+        sim_rng_seed(&device->rng, seed, 3 + i);
+        proa_random random = sim_rng_random(&device->rng);
+        proa_random_fill(&random, device->key, sizeof device->key);
+    }
+    sim__server_open(&world->server);
+    for (unsigned i = 0; i < device_count; i++) {
+        sim__device_open(&world->devices[i]);
+    }
+}
+
+void sim_world_close(sim_world *world)
+{
+    for (unsigned i = 0; i < world->device_count; i++) {
+        sim__device_close(&world->devices[i]);
+    }
+    sim__server_close(&world->server);
+    sim_net_close(&world->net);
+}
+
+sim_device *sim_world_device(sim_world *world, const char *name)
+{
+    for (unsigned i = 0; i < world->device_count; i++) {
+        if (strcmp(world->devices[i].name, name) == 0) {
+            return &world->devices[i];
+        }
+    }
+    return NULL;
+}
+
+static unsigned node_at(const sim_world *world, const proa_addr *addr)
+{
+    if (proa_addr_equal(&world->server.addr, addr)) {
+        return SIM_SERVER_NODE;
+    }
+    for (unsigned i = 0; i < world->device_count; i++) {
+        if (proa_addr_equal(&world->devices[i].addr, addr)) {
+            return world->devices[i].node;
+        }
+    }
+    return SIM_NET_NODES_MAX;
+}
+
+void sim__world_send(sim_world *world, unsigned from_node, const proa_addr *from,
+                     const proa_addr *to, proa_span bytes)
+{
+    sim_net_send(&world->net, world->now_ms, from_node, node_at(world, to), from, to, bytes);
+}
+
+static void deliver(sim_world *world)
+{
+    sim_datagram *datagram;
+    while ((datagram = sim_net_take(&world->net, world->now_ms)) != NULL) {
+        unsigned node = node_at(world, &datagram->to);
+        if (node == SIM_SERVER_NODE) {
+            sim__server_input(&world->server, datagram);
+        } else if (node < SIM_NET_NODES_MAX) {
+            sim__device_input(&world->devices[node - 1], datagram);
+        }
+        free(datagram);
+    }
+}
+
+static uint64_t next_ms(const sim_world *world)
+{
+    uint64_t next = sim_net_next_ms(&world->net);
+    uint64_t node_ms = sim__server_next_ms(&world->server);
+    next = node_ms < next ? node_ms : next;
+    for (unsigned i = 0; i < world->device_count; i++) {
+        node_ms = sim__device_next_ms(&world->devices[i]);
+        next = node_ms < next ? node_ms : next;
+    }
+    return next < world->now_ms ? world->now_ms : next;
+}
+
+static void run_due(sim_world *world)
+{
+    if (sim__server_next_ms(&world->server) <= world->now_ms) {
+        sim__server_run(&world->server);
+    }
+    for (unsigned i = 0; i < world->device_count; i++) {
+        if (sim__device_next_ms(&world->devices[i]) <= world->now_ms) {
+            sim__device_run(&world->devices[i]);
+        }
+    }
+}
+
+void sim_world_run(sim_world *world, uint64_t until_ms)
+{
+    unsigned spins = 0;
+    /* What the scenario did between two runs (an ask, a change) has to be sent first. */
+    sim__server_run(&world->server);
+    for (unsigned i = 0; i < world->device_count; i++) {
+        sim__device_run(&world->devices[i]);
+    }
+    while (!world->stuck) {
+        uint64_t next = next_ms(world);
+        if (next > until_ms) {
+            break;
+        }
+        spins = next == world->now_ms ? spins + 1 : 0;
+        world->stuck = spins > SPIN_MAX;
+        world->now_ms = next;
+        deliver(world);
+        run_due(world);
+        sim_checker_grants(world->checker, world);
+    }
+    world->now_ms = until_ms;
+}
+
+void sim_device_reboot(sim_device *device)
+{
+    sim__device_close(device);
+    device->incarnation++;
+    device->world->reboots++;
+    sim_checker_rebooted(device->world->checker, device);
+    sim__device_open(device);
+}
+
+void sim_server_reboot(sim_server *server)
+{
+    sim__server_close(server);
+    server->incarnation++;
+    server->world->reboots++;
+    sim__server_open(server);
+}
+
+void sim_device_move(sim_device *device)
+{
+    device->world->moves++;
+    device->addr = address(device->node, device->world->moves, device->addr.port);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROA_SIM_WORLD_H
+#define PROA_SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proa/c2c.h"
+#include "proa/client.h"
+#include "proa/server.h"
+#include "server/app/authority.h"
+#include "sim/net.h"
+#include "sim/rng.h"
+#include "sim/store.h"
+
+/* A world: one server and some devices on a simulated network, all of them the real engines with
+ * real DTLS, driven by one virtual clock.
+ *
+ * The world knows how to run, reboot and move nodes. What happens is told to the checker
+ * (checker.h), which is given events from outside the engines and compares them with what it knows
+ * of policy and grants. What is done to the world is the scenario's business. */
+
+#define SIM_DEVICES_MAX 6
+#define SIM_GRANTS_MAX 64
+#define SIM_OVERRIDES_MAX 64
+#define SIM_SERVER_NODE 0U /* devices are nodes 1, 2, ... */
+
+/* Virtual time begins here, so that no code can mistake it for zero, and the wall clock there. */
+#define SIM_START_MS 1000000U
+#define SIM_START_UNIX_S 1700000000
+
+typedef struct sim_world sim_world;
+typedef struct sim_checker sim_checker;
+
+typedef struct sim_device {
+    sim_world *world;
+    unsigned node;
+    char name[16];
+    uint8_t key[16];
+    proa_addr addr;
+    sim_rng rng;
+    sim_store store;
+    bool up;
+    proa_secure *secure;
+    proa_client *client;
+    proa_c2c *c2c;
+    uint32_t incarnation; /* counts reboots */
+    /* The application: object 3311 instance 0 with a switch and a text. */
+    proa_object light;
+    bool on;
+    char text[16];
+} sim_device;
+
+/* The database of the server: outlives its reboots. */
+typedef struct sim_records {
+    proa_grant grants[SIM_GRANTS_MAX];
+    bool grant_used[SIM_GRANTS_MAX];
+    proa_override overrides[SIM_OVERRIDES_MAX];
+    bool override_used[SIM_OVERRIDES_MAX];
+    struct {
+        bool used;
+        char endpoint[16];
+        char id[PROA_REG_ID_LEN + 1];
+        char links[512];
+        proa_registration r; /* its spans point into the above */
+    } registrations[SIM_DEVICES_MAX];
+} sim_records;
+
+typedef struct sim_server {
+    sim_world *world;
+    proa_addr addr;
+    sim_rng rng;
+    bool up;
+    proa_secure *secure;
+    proa_server *server;
+    proa_authority *authority;
+    sim_records records;
+    uint32_t stores;
+    uint32_t power_fails_after; /* this many stores from now; 0 = not */
+    bool power_failed;
+    uint32_t incarnation;
+} sim_server;
+
+struct sim_world {
+    uint64_t seed;
+    uint64_t now_ms;
+    sim_rng rng; /* the scenario's own draws */
+    sim_net net;
+    sim_server server;
+    sim_device devices[SIM_DEVICES_MAX];
+    unsigned device_count;
+    const proa_policy *policy; /* borrowed */
+    sim_checker *checker;      /* borrowed */
+    uint32_t reboots, moves, power_failures;
+    bool stuck; /* an engine asked to be run at once again and again: a spin */
+};
+
+/* Make the world: everything up at once. */
+void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, unsigned device_count,
+                    const proa_policy *policy, sim_checker *checker);
+void sim_world_close(sim_world *world);
+
+/* Run everything that happens until `until_ms`. */
+void sim_world_run(sim_world *world, uint64_t until_ms);
+
+/* Power off and on again: volatile state is gone, what was stored is there. */
+void sim_device_reboot(sim_device *device);
+void sim_server_reboot(sim_server *server);
+
+/* The device gets another address; it does not notice. */
+void sim_device_move(sim_device *device);
+
+/* Change the application's value: observers are told. */
+void sim_device_toggle(sim_device *device);
+
+int64_t sim_world_unix_s(const sim_world *world);
+sim_device *sim_world_device(sim_world *world, const char *name);
+
+/* device.c and server.c: one step of a node: take events until none is left, then send. */
+void sim__device_open(sim_device *device);
+void sim__device_close(sim_device *device);
+void sim__device_input(sim_device *device, const sim_datagram *datagram);
+void sim__device_run(sim_device *device);
+uint64_t sim__device_next_ms(const sim_device *device);
+void sim__server_open(sim_server *server);
+void sim__server_close(sim_server *server);
+void sim__server_input(sim_server *server, const sim_datagram *datagram);
+void sim__server_run(sim_server *server);
+uint64_t sim__server_next_ms(const sim_server *server);
+
+/* Send from a node: finds who has that address. */
+void sim__world_send(sim_world *world, unsigned from_node, const proa_addr *from,
+                     const proa_addr *to, proa_span bytes);
+
+/* The heap, for engines. */
+proa_memory sim__memory(void);
+
+#endif
