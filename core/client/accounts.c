@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who is at the other end: the table of server accounts and the table of secure sessions.
+ *
+ * A session belongs to the account whose key it proved, from CONNECTED to CLOSED. Unprotected CoAP
+ * belongs to a server account only if that account is NoSec and the message came from its address;
+ * nothing else makes an address mean anything. Peer accounts live in the extension; here they are
+ * numbers. Does not open sessions (registration.c) and decides no rights (access.c). */
+#include <string.h>
+
+#include "core/client/client_internal.h"
+
+proa_account proa__server_account_of(const proa_client *c, const proa__server *s)
+{
+    return proa_account_make(PROA_ACCOUNT_KIND_SERVER, s->generation, (uint16_t)(s - c->servers));
+}
+
+proa__server *proa__server_by_account(const proa_client *c, proa_account account)
+{
+    uint16_t instance = proa_account_instance(account);
+    if (proa_account_kind(account) != PROA_ACCOUNT_KIND_SERVER ||
+        instance >= c->config.server_max) {
+        return NULL;
+    }
+    proa__server *s = &c->servers[instance];
+    return s->used && proa__server_account_of(c, s) == account ? s : NULL;
+}
+
+proa__server *proa__server_by_id(const proa_client *c, uint16_t short_id)
+{
+    for (uint16_t i = 0; i < c->config.server_max; i++) {
+        if (c->servers[i].used && c->servers[i].short_id == short_id) {
+            return &c->servers[i];
+        }
+    }
+    return NULL;
+}
+
+proa_coap_peer proa__server_peer_of(const proa__server *s)
+{
+    proa_coap_peer peer = {s->addr, s->session};
+    return peer;
+}
+
+static proa_account account_of_peer(const proa_client *c, const proa_coap_peer *peer)
+{
+    for (uint16_t i = 0; peer->session != 0 && i < c->config.session_max; i++) {
+        if (c->sessions[i].session == peer->session) {
+            return c->sessions[i].account;
+        }
+    }
+    for (uint16_t i = 0; peer->session == 0 && i < c->config.server_max; i++) {
+        const proa__server *s = &c->servers[i];
+        if (s->used && s->mode == PROA_SECURITY_NOSEC && proa_addr_equal(&s->addr, &peer->addr)) {
+            return proa__server_account_of(c, s);
+        }
+    }
+    return 0;
+}
+
+bool proa__account_who(const proa_client *c, const proa_coap_peer *peer, proa_actor *who)
+{
+    proa_account account = account_of_peer(c, peer);
+    memset(who, 0, sizeof *who);
+    if (account == 0) {
+        return false;
+    }
+    who->account = account;
+    const proa__server *s = proa__server_by_account(c, account);
+    if (s != NULL) {
+        who->kind = PROA_ACTOR_SERVER;
+        who->short_id = s->short_id;
+        return true;
+    }
+    who->kind = PROA_ACTOR_PEER;
+    if (c->extension == NULL || proa_account_kind(account) != PROA_ACCOUNT_KIND_PEER) {
+        return false;
+    }
+    if (c->extension->short_id != NULL) {
+        who->short_id = c->extension->short_id(c->extension->ctx, account);
+    }
+    return true;
+}
+
+bool proa__session_add(proa_client *c, uint32_t session, proa_account account)
+{
+    for (uint16_t i = 0; i < c->config.session_max; i++) {
+        if (c->sessions[i].session == 0) {
+            c->sessions[i].session = session;
+            c->sessions[i].account = account;
+            return true;
+        }
+    }
+    return false;
+}
+
+void proa__session_remove(proa_client *c, uint32_t session)
+{
+    for (uint16_t i = 0; i < c->config.session_max; i++) {
+        if (c->sessions[i].session == session) {
+            memset(&c->sessions[i], 0, sizeof c->sessions[i]);
+        }
+    }
+}
+
+static bool server_fits(const proa_client *c, const proa_server_account *server)
+{
+    bool psk = server->mode == PROA_SECURITY_PSK;
+    return server->short_id >= 1 && server->short_id <= PROA_ID_MAX && server->uri.len >= 1 &&
+           server->uri.len < PROA_URI_MAX &&
+           (psk ? c->config.secure != NULL && server->identity.len >= 1 &&
+                      server->identity.len <= PROA_PSK_IDENTITY_MAX && server->key.len >= 1 &&
+                      server->key.len <= PROA_PSK_KEY_MAX
+                : server->mode == PROA_SECURITY_NOSEC);
+}
+
+proa_err proa_client_add_server(proa_client *c, const proa_server_account *server)
+{
+    if (!server_fits(c, server)) {
+        return PROA_E_RANGE;
+    }
+    if (proa__server_by_id(c, server->short_id) != NULL) {
+        return PROA_E_EXISTS;
+    }
+    uint16_t i = 0;
+    while (i < c->config.server_max && c->servers[i].used) {
+        i++;
+    }
+    if (i == c->config.server_max) {
+        return PROA_E_FULL;
+    }
+    proa__server *s = &c->servers[i];
+    memset(s, 0, sizeof *s);
+    s->used = true;
+    s->generation = ++c->generation;
+    s->short_id = server->short_id;
+    s->mode = (uint8_t)server->mode;
+    s->addr = server->addr;
+    s->settings.lifetime_s = server->lifetime_s == 0 ? 86400 : server->lifetime_s;
+    s->settings.pmin_s = server->pmin_s;
+    s->settings.pmax_s = server->pmax_s;
+    s->settings.disable_s = 86400; /* Core 1.2, /1/x/5 */
+    memcpy(s->uri, server->uri.data, server->uri.len);
+    s->uri_len = (uint8_t)server->uri.len;
+    if (server->mode == PROA_SECURITY_PSK) {
+        memcpy(s->identity, server->identity.data, server->identity.len);
+        s->identity_len = (uint8_t)server->identity.len;
+        memcpy(s->key, server->key.data, server->key.len);
+        s->key_len = (uint8_t)server->key.len;
+    }
+    return PROA_OK;
+}
+
+bool proa_client_server(const proa_client *c, size_t index, proa_server_status *out)
+{
+    for (uint16_t i = 0; i < c->config.server_max; i++) {
+        const proa__server *s = &c->servers[i];
+        if (!s->used || index-- > 0) {
+            continue;
+        }
+        memset(out, 0, sizeof *out);
+        out->short_id = s->short_id;
+        out->state = (proa_registration_state)s->state;
+        out->addr = s->addr;
+        memcpy(out->uri, s->uri, s->uri_len);
+        out->lifetime_s = s->settings.lifetime_s;
+        out->next_ms = s->due_ms;
+        return true;
+    }
+    return false;
+}
+
+/* ---- for the extension ------------------------------------------------------------------ */
+
+proa_err proa__client_server_peer(proa_client *c, uint16_t short_id, proa_coap_peer *peer)
+{
+    const proa__server *s = proa__server_by_id(c, short_id);
+    if (s == NULL) {
+        return PROA_E_NOT_FOUND;
+    }
+    if (!s->registered || (s->mode != PROA_SECURITY_NOSEC && s->session == 0)) {
+        return PROA_E_STATE;
+    }
+    *peer = proa__server_peer_of(s);
+    return PROA_OK;
+}
+
+proa_err proa__client_server_uri(const proa_client *c, uint16_t short_id, proa_span *uri)
+{
+    const proa__server *s = proa__server_by_id(c, short_id);
+    if (s == NULL) {
+        return PROA_E_NOT_FOUND;
+    }
+    *uri = proa_span_make(s->uri, s->uri_len);
+    return PROA_OK;
+}
+
+/* Hosts that are literals are equal as addresses, names as text. */
+static bool same_host(const proa_uri *a, const proa_uri *b)
+{
+    proa_addr addr_a = {{0}, 0, 0};
+    proa_addr addr_b = {{0}, 0, 0};
+    if (proa_uri_addr(a, &addr_a) == PROA_OK && proa_uri_addr(b, &addr_b) == PROA_OK) {
+        return proa_addr_equal(&addr_a, &addr_b);
+    }
+    return proa_span_equal(a->host, b->host);
+}
+
+uint16_t proa__client_server_by_uri(const proa_client *c, proa_span uri)
+{
+    proa_uri wanted;
+    proa_uri have;
+    if (proa_uri_parse(uri, &wanted) != PROA_OK) {
+        return 0;
+    }
+    for (uint16_t i = 0; i < c->config.server_max; i++) {
+        const proa__server *s = &c->servers[i];
+        if (s->used && proa_uri_parse(proa_span_make(s->uri, s->uri_len), &have) == PROA_OK &&
+            have.secure == wanted.secure && have.port == wanted.port && same_host(&have, &wanted)) {
+            return s->short_id;
+        }
+    }
+    return 0;
+}
+
+bool proa__client_identity_taken(const proa_client *c, proa_span identity)
+{
+    for (uint16_t i = 0; i < c->config.server_max; i++) {
+        const proa__server *s = &c->servers[i];
+        if (s->used && s->identity_len > 0 &&
+            proa_span_equal(identity, proa_span_make(s->identity, s->identity_len))) {
+            return true;
+        }
+    }
+    return false;
+}

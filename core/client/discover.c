@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Discover: what is below a path, as links with the asker's notification attributes (Core 1.2
+ * §6.3.2, RFC 6690). Values never appear. Of an object only the instances are shown that the asker
+ * may discover. */
+#include "core/client/client_internal.h"
+
+static void write_path(proa_writer *w, const proa_path *path)
+{
+    if (w->len > 0) {
+        proa_write_text(w, ",");
+    }
+    proa_write_text(w, "<");
+    proa_path_write(w, path);
+    proa_write_text(w, ">");
+}
+
+/* Thresholds to three decimals are what fits a device; a whole number has none. */
+static void write_threshold(proa_writer *w, const char *name, double number)
+{
+    double size = number < 0 ? -number : number;
+    uint64_t milli = size < 9e15 ? (uint64_t)(size * 1000 + 0.5) : UINT64_MAX;
+    proa_write_text(w, name);
+    proa_write_text(w, number < 0 && milli > 0 ? "-" : "");
+    proa_write_decimal(w, (int64_t)(milli / 1000));
+    if (milli % 1000 != 0) {
+        uint8_t digits[4] = {'.', (uint8_t)('0' + milli / 100 % 10),
+                             (uint8_t)('0' + milli / 10 % 10), (uint8_t)('0' + milli % 10)};
+        size_t len = digits[3] != '0' ? 4 : digits[2] != '0' ? 3 : 2;
+        proa_write_bytes(w, digits, len);
+    }
+}
+
+static void write_attributes(proa_writer *w, const proa_attributes *a)
+{
+    if ((a->set & PROA_ATTR_PMIN) != 0) {
+        proa_write_text(w, ";pmin=");
+        proa_write_decimal(w, a->pmin_s);
+    }
+    if ((a->set & PROA_ATTR_PMAX) != 0) {
+        proa_write_text(w, ";pmax=");
+        proa_write_decimal(w, a->pmax_s);
+    }
+    if ((a->set & PROA_ATTR_GT) != 0) {
+        write_threshold(w, ";gt=", a->gt);
+    }
+    if ((a->set & PROA_ATTR_LT) != 0) {
+        write_threshold(w, ";lt=", a->lt);
+    }
+    if ((a->set & PROA_ATTR_ST) != 0) {
+        write_threshold(w, ";st=", a->st);
+    }
+    if ((a->set & PROA_ATTR_CON) != 0) {
+        proa_write_text(w, a->con ? ";con=1" : ";con=0");
+    }
+}
+
+static int32_t count_instances(const proa_object *object, const proa_path *path)
+{
+    int32_t count = 0;
+    int32_t i = -1;
+    while ((i = proa__model_next_resource_instance(object, path->ids[1], path->ids[2], i)) >= 0) {
+        count++;
+    }
+    return count;
+}
+
+/* `inherited`: a resource asked for itself shows what is in force, not only what is its own. */
+static void write_resource(proa_client *c, proa_writer *w, proa_account account,
+                           const proa_object *object, const proa_path *path, bool inherited)
+{
+    const proa_resource *resource = proa__model_resource(object, path->ids[2]);
+    write_path(w, path);
+    if ((resource->flags & PROA_RES_MULTIPLE) != 0) {
+        proa_write_text(w, ";dim=");
+        proa_write_decimal(w, count_instances(object, path));
+    }
+    proa_attributes a =
+        inherited ? proa__attributes_of(c, account, path) : proa__attributes_at(c, account, path);
+    write_attributes(w, &a);
+}
+
+static void write_instance(proa_client *c, proa_writer *w, proa_account account,
+                           const proa_object *object, uint16_t instance, bool deep)
+{
+    proa_path path = proa_path_make(2, object->id, instance, 0);
+    proa_attributes a = proa__attributes_at(c, account, &path);
+    write_path(w, &path);
+    write_attributes(w, &a);
+    for (uint8_t i = 0; i < object->resource_count; i++) {
+        if (!proa__model_has(object, instance, object->resources[i].id)) {
+            continue;
+        }
+        path = proa_path_make(3, object->id, instance, object->resources[i].id);
+        if (deep) {
+            write_resource(c, w, account, object, &path, false);
+        } else {
+            write_path(w, &path);
+        }
+    }
+}
+
+static void write_object(proa_client *c, proa_writer *w, const proa__request *rq,
+                         const proa_object *object)
+{
+    proa_attributes a = proa__attributes_at(c, rq->who.account, &rq->path);
+    write_path(w, &rq->path);
+    if (object->version_major != 1 || object->version_minor != 0) {
+        proa_write_text(w, ";ver=");
+        proa_write_decimal(w, object->version_major);
+        proa_write_text(w, ".");
+        proa_write_decimal(w, object->version_minor);
+    }
+    write_attributes(w, &a);
+    int32_t i = -1;
+    while ((i = proa__model_next_instance(object, i)) >= 0) {
+        proa_path instance = proa_path_make(2, object->id, (uint16_t)i, 0);
+        if (proa__client_allowed(c, &rq->who, PROA_OP_DISCOVER, &instance)) {
+            write_instance(c, w, rq->who.account, object, (uint16_t)i, false);
+        }
+    }
+}
+
+uint8_t proa__serve_discover(proa_client *c, proa__request *rq)
+{
+    const proa_object *object = proa__model_object(c, rq->path.ids[0]);
+    proa_writer w = proa_writer_make(c->scratch, c->scratch_cap);
+    if (rq->path.depth == 1) {
+        write_object(c, &w, rq, object);
+    } else if (rq->path.depth == 2) {
+        write_instance(c, &w, rq->who.account, object, rq->path.ids[1], true);
+    } else if (rq->path.depth == 3) {
+        const proa_resource *resource = proa__model_resource(object, rq->path.ids[2]);
+        if (resource == NULL || !proa__model_has(object, rq->path.ids[1], resource->id)) {
+            return PROA_COAP_NOT_FOUND;
+        }
+        write_resource(c, &w, rq->who.account, object, &rq->path, true);
+    } else {
+        return PROA_COAP_METHOD_NOT_ALLOWED;
+    }
+    if (w.err != PROA_OK) {
+        return PROA_COAP_INTERNAL_SERVER_ERROR;
+    }
+    proa__request_content(rq, PROA_FORMAT_LINK, proa_writer_span(&w));
+    return PROA_COAP_CONTENT;
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Information reporting: who observes what, and when a notification is due (Core 1.2 §6.4, §7.3.2).
+ *
+ * An observation belongs to an account and to a relation of the CoAP engine, which knows the peer,
+ * the Token and the order. Each proa_client_changed that passes the thresholds makes one
+ * notification at once, unless pmin is still running: then the change is `pending` and goes out
+ * when pmin is over. pmax sends without a change. Thresholds compare with the value told last.
+ *
+ * Rights are looked at before each notification; without them it becomes a last 4.01. While a
+ * server cannot be reached, changes are lost or, with Notification Storing (/1/x/6), the newest one
+ * waits for it. Retransmission, freshness order and the CON every 24 hours are the engine's. */
+#include <string.h>
+
+#include "core/client/client_internal.h"
+
+static proa_actor actor_of(const proa_client *c, proa_account account)
+{
+    proa_actor who = {PROA_ACTOR_PEER, 0, account};
+    const proa__server *s = proa__server_by_account(c, account);
+    if (s != NULL) {
+        who.kind = PROA_ACTOR_SERVER;
+        who.short_id = s->short_id;
+    } else if (c->extension != NULL && c->extension->short_id != NULL) {
+        who.short_id = c->extension->short_id(c->extension->ctx, account);
+    }
+    return who;
+}
+
+static proa_attributes in_force(const proa_client *c, const proa__observation *o)
+{
+    proa_attributes stored = proa__attributes_of(c, o->account, &o->path);
+    return proa_attributes_merge(&stored, &o->own);
+}
+
+static bool number_at(proa_client *c, const proa_path *path, double *out)
+{
+    proa_value value;
+    return path->depth >= 3 && proa__read_value(c, path, &value) == PROA_OK &&
+           proa_value_number(&value, out);
+}
+
+static void end(proa_client *c, proa_handle handle, bool unobserve)
+{
+    proa__observation *o = proa_pool_get(&c->observations, handle);
+    proa_actor who = actor_of(c, o->account);
+    if (unobserve) {
+        proa_coap_unobserve(c->coap, o->relation);
+    }
+    proa__client_tell_path(c, PROA_CLIENT_UNOBSERVED, &who, &o->path, 0);
+    proa_pool_give(&c->observations, handle);
+}
+
+/* ---- the operations --------------------------------------------------------------------- */
+
+static proa_handle find_relation(const proa_client *c, proa_coap_id relation)
+{
+    uint32_t cursor = 0;
+    proa_handle handle;
+    const proa__observation *o;
+    while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
+        if (relation != 0 && o->relation == relation) {
+            return handle;
+        }
+    }
+    return 0;
+}
+
+uint8_t proa__serve_observe(proa_client *c, proa__request *rq)
+{
+    uint8_t code = proa__serve_read(c, rq);
+    proa_attributes stored = proa__attributes_of(c, rq->who.account, &rq->path);
+    proa_attributes merged = proa_attributes_merge(&stored, &rq->attributes);
+    if (code == PROA_COAP_CONTENT && proa_attributes_check(&merged) != PROA_OK) {
+        code = PROA_COAP_BAD_REQUEST;
+    }
+    if (code != PROA_COAP_CONTENT) {
+        return code;
+    }
+    /* A relation with the same peer and Token is renewed (RFC 7641 §4.1). */
+    proa_handle handle = find_relation(c, rq->event->relation);
+    proa__observation *o = handle != 0 ? proa_pool_get(&c->observations, handle)
+                                       : proa_pool_take(&c->observations, &handle);
+    if (o == NULL) {
+        return code; /* answered as a Read, without Observe */
+    }
+    if (proa_coap_accept(c->coap, rq->event->exchange, PROA__USER_OBSERVATION | handle,
+                         &o->relation) != PROA_OK) {
+        proa_pool_give(&c->observations, handle);
+        return code;
+    }
+    o->account = rq->who.account;
+    o->path = rq->path;
+    o->format = proa__read_format(c, &rq->path, rq->accept);
+    o->own = rq->attributes;
+    o->sent_ms = rq->now_ms;
+    o->retry_ms = 0;
+    o->pending = false;
+    o->has_last = number_at(c, &o->path, &o->last);
+    proa__client_tell_path(c, PROA_CLIENT_OBSERVED, &rq->who, &rq->path, 0);
+    return code;
+}
+
+uint8_t proa__serve_cancel(proa_client *c, proa__request *rq)
+{
+    uint8_t code = proa__serve_read(c, rq);
+    proa_handle handle = find_relation(c, rq->event->relation);
+    if (handle != 0) {
+        end(c, handle, true);
+    }
+    return code;
+}
+
+uint8_t proa__serve_attributes(proa_client *c, proa__request *rq)
+{
+    proa_err err = proa__attributes_store(c, rq->who.account, &rq->path, &rq->attributes);
+    return err == PROA_OK ? PROA_COAP_CHANGED : proa_err_to_coap(err);
+}
+
+/* ---- notifications ---------------------------------------------------------------------- */
+
+/* Whether the account can be told anything just now. */
+static bool reachable(const proa_client *c, proa_account account)
+{
+    const proa__server *s = proa__server_by_account(c, account);
+    return s == NULL ? proa_account_kind(account) == PROA_ACCOUNT_KIND_PEER
+                     : s->registered && (s->mode == PROA_SECURITY_NOSEC || s->session != 0);
+}
+
+static void notify(proa_client *c, uint64_t now_ms, proa_handle handle)
+{
+    proa__observation *o = proa_pool_get(&c->observations, handle);
+    proa_actor who = actor_of(c, o->account);
+    proa__request rq;
+    proa_span payload = {NULL, 0};
+    memset(&rq, 0, sizeof rq);
+    rq.out.code = PROA_COAP_UNAUTHORIZED;
+    if (proa__client_allowed(c, &who, PROA_OP_OBSERVE, &o->path)) {
+        rq.out.code = proa__read_render(c, &who, &o->path, o->format, &payload);
+    }
+    if (rq.out.code == PROA_COAP_CONTENT) {
+        proa__request_content(&rq, o->format, payload);
+    }
+    proa_attributes a = in_force(c, o);
+    bool last = PROA_COAP_CLASS(rq.out.code) != 2;
+    proa_err err = proa_coap_notify(c->coap, now_ms, o->relation, &rq.out,
+                                    (a.set & PROA_ATTR_CON) != 0 && a.con);
+    if (err == PROA_E_FULL) {
+        o->pending = true;
+        o->retry_ms = now_ms + 100; /* the engine's tables empty in less than an RTT or two */
+        return;
+    }
+    if (err == PROA_E_NOT_FOUND || last) {
+        if (last) {
+            c->requests_denied += rq.out.code == PROA_COAP_UNAUTHORIZED;
+        }
+        end(c, handle, err != PROA_OK && err != PROA_E_NOT_FOUND);
+        return;
+    }
+    c->notifications += err == PROA_OK;
+    o->pending = false;
+    o->sent_ms = now_ms;
+    o->retry_ms = 0;
+    o->has_last = number_at(c, &o->path, &o->last);
+}
+
+static bool crosses(double limit, double from, double to)
+{
+    return (from <= limit && to > limit) || (from >= limit && to < limit);
+}
+
+/* A change that no threshold asks about is no reason to notify (§7.3.2). */
+static bool matters(proa_client *c, const proa__observation *o, const proa_attributes *a)
+{
+    double now;
+    if ((a->set & (PROA_ATTR_GT | PROA_ATTR_LT | PROA_ATTR_ST)) == 0 || !o->has_last ||
+        !number_at(c, &o->path, &now)) {
+        return true;
+    }
+    double moved = now < o->last ? o->last - now : now - o->last;
+    return ((a->set & PROA_ATTR_GT) != 0 && crosses(a->gt, o->last, now)) ||
+           ((a->set & PROA_ATTR_LT) != 0 && crosses(a->lt, o->last, now)) ||
+           ((a->set & PROA_ATTR_ST) != 0 && moved >= a->st);
+}
+
+/* When this observation's next notification is due. */
+static uint64_t due_ms(const proa_client *c, const proa__observation *o)
+{
+    proa_attributes a = in_force(c, o);
+    uint64_t pmin_ms = (a.set & PROA_ATTR_PMIN) != 0 ? (uint64_t)a.pmin_s * 1000 : 0;
+    uint64_t pmax_ms = (a.set & PROA_ATTR_PMAX) != 0 ? (uint64_t)a.pmax_s * 1000 : 0;
+    uint64_t due = PROA_NEVER;
+    if (!reachable(c, o->account)) {
+        return PROA_NEVER;
+    }
+    if (pmax_ms > 0 && pmax_ms >= pmin_ms) { /* a smaller one is ignored */
+        due = o->sent_ms + pmax_ms;
+    }
+    if (o->pending && o->sent_ms + pmin_ms < due) {
+        due = o->sent_ms + pmin_ms;
+    }
+    return due < o->retry_ms ? o->retry_ms : due;
+}
+
+void proa_client_changed(proa_client *c, uint64_t now_ms, const proa_path *path)
+{
+    uint32_t cursor = 0;
+    proa_handle handle;
+    proa__observation *o;
+    while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
+        if (!proa_path_within(&o->path, path) && !proa_path_within(path, &o->path)) {
+            continue;
+        }
+        proa_attributes a = in_force(c, o);
+        const proa__server *s = proa__server_by_account(c, o->account);
+        if (!matters(c, o, &a) ||
+            (!reachable(c, o->account) && s != NULL && !s->settings.storing)) {
+            continue;
+        }
+        o->pending = true;
+        if (due_ms(c, o) <= now_ms) {
+            notify(c, now_ms, handle);
+        }
+    }
+}
+
+uint64_t proa__report_next_ms(const proa_client *c)
+{
+    uint32_t cursor = 0;
+    proa_handle handle;
+    const proa__observation *o;
+    uint64_t next = PROA_NEVER;
+    while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
+        uint64_t due = due_ms(c, o);
+        next = due < next ? due : next;
+    }
+    return next;
+}
+
+void proa__report_run(proa_client *c, uint64_t now_ms)
+{
+    uint32_t cursor = 0;
+    proa_handle handle;
+    const proa__observation *o;
+    while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
+        if (due_ms(c, o) <= now_ms) {
+            notify(c, now_ms, handle);
+        }
+    }
+}
+
+/* ---- endings ---------------------------------------------------------------------------- */
+
+void proa__report_ended(proa_client *c, proa_handle handle)
+{
+    if (proa_pool_get(&c->observations, handle) != NULL) {
+        end(c, handle, false);
+    }
+}
+
+void proa__report_deleted(proa_client *c, uint64_t now_ms, const proa_path *path)
+{
+    uint32_t cursor = 0;
+    proa_handle handle;
+    const proa__observation *o;
+    while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
+        if (proa_path_within(path, &o->path)) {
+            notify(c, now_ms, handle); /* renders 4.04, which ends it */
+        }
+    }
+    proa__attributes_forget(c, 0, path);
+}
+
+void proa__report_forget(proa_client *c, proa_account account)
+{
+    uint32_t cursor = 0;
+    proa_handle handle;
+    const proa__observation *o;
+    while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
+        if (o->account == account) {
+            end(c, handle, true);
+        }
+    }
+}
+
+void proa__client_recheck(proa_client *c, uint64_t now_ms, proa_account peer)
+{
+    proa_actor who = actor_of(c, peer);
+    uint32_t cursor = 0;
+    proa_handle handle;
+    const proa__observation *o;
+    while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
+        if (o->account == peer && !proa__client_allowed(c, &who, PROA_OP_OBSERVE, &o->path)) {
+            notify(c, now_ms, handle);
+        }
+    }
+    for (uint16_t i = 0; i < c->config.attribute_max; i++) {
+        const proa__attribute_row *row = &c->attributes[i];
+        if (row->account == peer &&
+            !proa__client_allowed(c, &who, PROA_OP_WRITE_ATTRIBUTES, &row->path)) {
+            proa_path path = row->path;
+            proa__attributes_forget(c, peer, &path);
+        }
+    }
+}
