@@ -25,7 +25,7 @@ typedef struct proa_resource_definition {
 typedef struct proa_object_definition {
     uint16_t id;
     const char *name;
-    bool multiple; /* may have several instances */
+    bool multiple;                             /* may have several instances */
     const proa_resource_definition *resources; /* ascending by id */
     size_t resource_count;
 } proa_object_definition;
