@@ -3,6 +3,7 @@
  * §6.3.2, RFC 6690). Values never appear. Of an object only the instances are shown that the asker
  * may discover. */
 #include "core/client/client_internal.h"
+#include "proa/codec/text.h"
 
 static void write_path(proa_writer *w, const proa_path *path)
 {
@@ -14,20 +15,10 @@ static void write_path(proa_writer *w, const proa_path *path)
     proa_write_text(w, ">");
 }
 
-/* Thresholds to three decimals are what fits a device; a whole number has none. */
 static void write_threshold(proa_writer *w, const char *name, double number)
 {
-    double size = number < 0 ? -number : number;
-    uint64_t milli = size < 9e15 ? (uint64_t)(size * 1000 + 0.5) : UINT64_MAX;
     proa_write_text(w, name);
-    proa_write_text(w, number < 0 && milli > 0 ? "-" : "");
-    proa_write_decimal(w, (int64_t)(milli / 1000));
-    if (milli % 1000 != 0) {
-        uint8_t digits[4] = {'.', (uint8_t)('0' + milli / 100 % 10),
-                             (uint8_t)('0' + milli / 10 % 10), (uint8_t)('0' + milli % 10)};
-        size_t len = digits[3] != '0' ? 4 : digits[2] != '0' ? 3 : 2;
-        proa_write_bytes(w, digits, len);
-    }
+    proa_text_write_float(w, number);
 }
 
 static void write_attributes(proa_writer *w, const proa_attributes *a)

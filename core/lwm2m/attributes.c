@@ -1,45 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Notification attributes as queries and as a set that can be laid over another (Core 1.2 §5.1.2,
- * §7.3.2). When a notification is due is the client's business, not known here.
- *
- * Numbers of thresholds are `["-"] 1*DIGIT ["." 1*DIGIT]`; no exponent. */
+ * §7.3.2). When a notification is due is the client's business, not known here. */
 #include <string.h>
 
+#include "proa/codec/text.h"
 #include "proa/lwm2m.h"
-
-/* Digits beyond this change nothing that a threshold could mean, and 10^18 is exact in a double's
- * range of powers. */
-#define DIGITS_MAX 18
-
-static proa_err parse_number(proa_span text, double *out)
-{
-    size_t at = text.len > 0 && text.data[0] == '-' ? 1 : 0;
-    uint64_t digits = 0;
-    double scale = 1;
-    unsigned count = 0;
-    bool fraction = false;
-    for (bool digit = false; at < text.len || !digit; at++) {
-        if (at == text.len || (text.data[at] == '.' && (fraction || !digit))) {
-            return PROA_E_FORMAT;
-        }
-        if (text.data[at] == '.') {
-            fraction = true;
-            digit = false; /* at least one has to follow */
-            continue;
-        }
-        if (text.data[at] < '0' || text.data[at] > '9') {
-            return PROA_E_FORMAT;
-        }
-        if (++count > DIGITS_MAX) {
-            return PROA_E_RANGE;
-        }
-        digit = true;
-        digits = digits * 10 + (uint64_t)(text.data[at] - '0');
-        scale *= fraction ? 10 : 1;
-    }
-    *out = text.data[0] == '-' ? -((double)digits / scale) : (double)digits / scale;
-    return PROA_OK;
-}
 
 static proa_err parse_seconds(proa_span text, uint32_t *out)
 {
@@ -61,11 +26,11 @@ static proa_err parse_value(uint8_t which, proa_span text, proa_attributes *a)
     case PROA_ATTR_PMAX:
         return parse_seconds(text, &a->pmax_s);
     case PROA_ATTR_GT:
-        return parse_number(text, &a->gt);
+        return proa_text_float(text, &a->gt);
     case PROA_ATTR_LT:
-        return parse_number(text, &a->lt);
+        return proa_text_float(text, &a->lt);
     case PROA_ATTR_ST:
-        err = parse_number(text, &a->st);
+        err = proa_text_float(text, &a->st);
         return err == PROA_OK && a->st < 0 ? PROA_E_FORMAT : err;
     default: /* con */
         err = parse_seconds(text, &number);
