@@ -32,6 +32,12 @@
 #define PROA_PSK_IDENTITY_MAX 64
 #define PROA_PSK_KEY_MAX 64
 
+/* Connection ids of our own: 8 bytes are more than any server needs to steer by. */
+#define PROA_DTLS_CID_MAX 8
+
+/* A DTLS cookie works for one to two of these; a client returns it within a few round trips. */
+#define PROA_DTLS_COOKIE_MS 30000
+
 /* LwM2M string or opaque value held in a value union is borrowed, so only stored copies count. */
 #ifndef PROA_STRING_MAX
 #define PROA_STRING_MAX 255
@@ -55,12 +61,19 @@
 /* CBOR nesting: SenML is array > map; /ac is map > array. 4 leaves room for a hint extension. */
 #define PROA_CBOR_DEPTH_MAX 4
 
+/* SenML name with its base: the longest LwM2M path has 24 characters; a Send of a gateway may put
+ * an endpoint or a URN before it. */
+#define PROA_SENML_NAME_MAX 64
+
 /* Entries of one /ac request: 10 bytes each, so that any request fits one datagram. */
 #define PROA_AC_ENTRIES_MAX 8
 
 /* Client-to-client: peer accounts of one device. What is stored of an access control entry's list
  * (three bytes for each peer) has to fit one blob of the store. */
 #define PROA_C2C_PEERS_MAX 64
+
+/* Questions under way on one device, observations included; one bit on the stack for each. */
+#define PROA_C2C_ASKS_MAX 64
 
 /* Payload of one question to a peer, kept until it is answered because it may have to be sent
  * again over a new session: a Create of an instance with a few strings. */
