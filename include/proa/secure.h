@@ -21,9 +21,11 @@
  * one that exists is proa_dtls_open() in ports/mbedtls/dtls.h.
  *
  *     input (box, now, from, datagram)      first byte 20..63 (RFC 7983); others are not for it
- *     poll  (box, now, &event)              until false
+ *     poll  (box, now, &event)              until false, before the next input
  *     output(box, now, &to, &datagram)      until false
  *     next_ms(box)
+ *
+ * A datagram may hold several records. What was not polled of one is lost when the next comes.
  *
  * Who is at the other end is decided by the key. In the client role the caller names identity and
  * key when it opens a session. In the server role the box asks `find_psk` for the key of the
@@ -31,10 +33,17 @@
  * life and comes with every event. No lookup hit, no session. An address is never an identity: a
  * session survives a change of address if it negotiated connection ids (RFC 9146), and its address
  * moves only on its newest record, with at most three times the received bytes sent there until
- * proa_secure_class.confirm_address was called or the peer was seen to answer.
+ * proa_secure_class.confirm_address was called.
  *
  * Unauthenticated input (anything before a verified record) changes nothing of an established
- * session, and a stranger costs no memory before it has returned a cookie. */
+ * session, and a stranger costs no memory before it has returned a cookie. A handshake from the
+ * address of a session runs beside it. Both go on if they have connection ids; without, two
+ * sessions of one address cannot be told apart, and the older one ends (CLOSED, EVICTED) after the
+ * newer one is CONNECTED.
+ *
+ * As DTLS server the box waits for the client's first record after CONNECTED, at most
+ * handshake_timeout_ms; until then the session counts as a handshake and cannot sleep, because the
+ * last flight may have to be sent again (RFC 6347 §4.2.4). */
 
 typedef struct proa_psk {
     uint8_t key[PROA_PSK_KEY_MAX];
@@ -50,12 +59,15 @@ typedef struct proa_secure_config {
     bool (*find_psk)(void *ctx, proa_span identity, proa_psk *out);
     void *find_psk_ctx;
     uint32_t live_max;       /* sessions with a full context; one more hibernates the idlest one */
-    uint32_t hibernated_max; /* sessions kept as blobs beside them; one more ends the oldest */
-    uint32_t handshake_max;  /* handshakes under way (they are live, too); one more is refused */
+    uint32_t hibernated_max; /* sessions kept as blobs beside them; one more ends the oldest. 0: the
+                                idlest live one ends when live_max is passed */
+    uint32_t handshake_max;  /* handshakes under way, beside the live ones, so that strangers never
+                                push out a session; one more is refused */
     uint32_t handshake_timeout_ms;   /* 60000: then it is given up (CLOSED, TIMEOUT) */
     uint32_t retransmit_min_ms;      /* 1000, RFC 6347 §4.2.4.1 */
     uint32_t retransmit_max_ms;      /* 16000 */
     uint32_t idle_hibernate_ms;      /* 0: only when live_max asks for it */
+    uint32_t output_len;     /* bytes of the queue of datagrams to send; 0: four of mtu */
     uint16_t mtu;            /* bytes of a datagram, 1280 */
     uint8_t cid_len;         /* bytes of the connection ids we hand out: 1..8, 0 = do not use CID */
     bool debug_keylog;       /* honoured by debug builds only */
@@ -67,14 +79,16 @@ typedef struct proa_secure_config {
 typedef enum proa_secure_event_kind {
     PROA_SECURE_CONNECTED = 1, /* handshake done: identity proven, account bound */
     PROA_SECURE_DATA,          /* one verified plaintext; never before CONNECTED */
-    PROA_SECURE_CLOSED         /* the session is gone; its handle is dead. Last event of it */
+    PROA_SECURE_CLOSED         /* the session is gone; its handle is dead. Last event of it. For a
+                                  handshake that failed: only if we had opened it, because
+                                  strangers must not make events */
 } proa_secure_event_kind;
 
 typedef enum proa_secure_reason {
-    PROA_SECURE_REASON_TIMEOUT = 1, /* the handshake got no answer */
+    PROA_SECURE_REASON_TIMEOUT = 1, /* the handshake got no answer, or a client no first record */
     PROA_SECURE_REASON_HANDSHAKE,   /* the handshake failed: wrong key, unknown identity, no suite */
     PROA_SECURE_REASON_PEER_CLOSED, /* authenticated close_notify or fatal alert */
-    PROA_SECURE_REASON_EVICTED,     /* hibernated_max or live_max */
+    PROA_SECURE_REASON_EVICTED,     /* hibernated_max, live_max, or a newer one in its place */
     PROA_SECURE_REASON_RESOURCES    /* the arena or a table was full during the handshake */
 } proa_secure_reason;
 
@@ -90,10 +104,12 @@ typedef struct proa_secure_event {
 } proa_secure_event;
 
 typedef struct proa_secure_stats {
-    uint32_t live, hibernated, handshakes; /* now */
-    uint64_t handshakes_done, handshakes_failed, records_in, records_out;
+    uint32_t live, hibernated, handshakes; /* now: connected, asleep, not yet connected */
+    uint64_t handshakes_done, handshakes_failed;
+    uint64_t records_in, records_out; /* verified records of connected sessions; datagrams queued */
     uint64_t dropped_replay, dropped_bad, dropped_unknown; /* replayed; bad MAC or format; no such
                                                               session and no ClientHello */
+    uint64_t dropped_output; /* the queue was full; handshakes repeat what was lost */
     uint64_t cookies_sent, refused_full, woken, hibernations, address_changes;
 } proa_secure_stats;
 
@@ -118,7 +134,8 @@ struct proa_secure_class {
      * identity  copied; 1..PROA_PSK_IDENTITY_MAX bytes.
      * psk       copied, wiped at the end of the handshake; account is bound to the session.
      * session   out.
-     * Returns PROA_OK, PROA_E_FULL (handshake_max, arena), PROA_E_RANGE. */
+     * Returns PROA_OK, PROA_E_FULL (handshake_max, arena), PROA_E_RANGE, PROA_E_EXISTS (a handshake
+     * of ours with this address is under way: its answers could not be told apart). */
     proa_err (*open)(proa_secure *box, uint64_t now_ms, const proa_addr *to, proa_span identity,
                      const proa_psk *psk, uint32_t *session);
 

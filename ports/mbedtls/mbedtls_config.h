@@ -10,6 +10,9 @@
  * - NET_C, TIMING_C, HAVE_TIME, ENTROPY_C, FS_IO: sockets, clocks, files and randomness belong to
  *   the ports and reach Mbed TLS through callbacks.
  * - SSL_COOKIE_C: the cookies are ours (HMAC under engine time, two rotating keys).
+ * - SSL_DTLS_CLIENT_PORT_REUSE: a device that rebooted and starts again from the same port (RFC 6347
+ *   §4.2.8) gets a context of its own beside the old one, which the box keeps until the new one is
+ *   authenticated.
  * - SSL_SESSION_TICKETS, SSL_CACHE_C, RENEGOTIATION: the connection id and serialized contexts do
  *   what resumption would do, without a second handshake path to keep safe.
  * - CBC suites: not AEAD, and only AEAD sessions can be serialized.
@@ -56,8 +59,6 @@
 #define MBEDTLS_SSL_EXTENDED_MASTER_SECRET
 #define MBEDTLS_SSL_DTLS_HELLO_VERIFY
 #define MBEDTLS_SSL_DTLS_ANTI_REPLAY
-/* A device that rebooted starts again from the same port (RFC 6347 §4.2.8). */
-#define MBEDTLS_SSL_DTLS_CLIENT_PORT_REUSE
 /* RFC 9146 with its final code points, not the draft's. */
 #define MBEDTLS_SSL_DTLS_CONNECTION_ID
 #define MBEDTLS_SSL_DTLS_CONNECTION_ID_COMPAT 0

@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The class of proa/secure.h, and which record is for whom.
+ *
+ * A datagram is taken apart here into records, and each goes its own way, because each proves or
+ * fails to prove something for itself:
+ *
+ *     with a connection id (type 25)     to the session of that id
+ *     protected, without id              to the sessions of its address, until one verifies it
+ *     ClientHello                        cookie first, then a handshake
+ *     other handshake messages           to the handshake of the address in the role they speak to
+ *     unprotected alerts                 never believed, see handshake.c
+ *
+ * RFC 6347 §4.1, RFC 9146 §4 to §6. What a record is worth (verified, replayed, newest) is read from
+ * the receive window of Mbed TLS before and after it saw the record. */
+#include "ports/mbedtls/dtls.h"
+
+#include <string.h>
+
+#include "ports/mbedtls/box.h"
+#include "proa/assert.h"
+
+enum {
+    TYPE_CHANGE_CIPHER_SPEC = 20,
+    TYPE_ALERT = 21,
+    TYPE_HANDSHAKE = 22,
+    TYPE_APPLICATION_DATA = 23,
+    TYPE_CID = 25,
+    MESSAGE_HELLO_REQUEST = 0,
+    MESSAGE_CLIENT_HELLO = 1,
+    MESSAGE_CLIENT_KEY_EXCHANGE = 16,
+    MESSAGE_FINISHED = 20,
+    CID_AT = 11,        /* where a connection id stands in a record */
+    HEAD_LEN = 13,      /* of a record without one */
+    AMPLIFICATION = 3,  /* RFC 9146 §6 leaves the number open; RFC 9000 §8.1 has three */
+};
+
+typedef struct record {
+    proa_span bytes;
+    uint8_t type;
+    uint16_t epoch;
+    uint64_t number;    /* 48 bits */
+    const uint8_t *cid; /* NULL without one */
+} record;
+
+/* ---- records for sessions ---------------------------------------------------------------- */
+
+/* The next record of a datagram; false at its end or where it breaks off. */
+static bool next_record(proa__dtls *box, record *out)
+{
+    proa_reader r = proa_reader_make(box->rest);
+    out->type = proa_read_u8(&r);
+    (void)proa_read_u16(&r); /* version: Mbed TLS judges it */
+    out->epoch = proa_read_u16(&r);
+    out->number = proa_read_uint(&r, 6);
+    out->cid = NULL;
+    if (out->type == TYPE_CID) {
+        out->cid = proa_read_span(&r, box->config.cid_len).data;
+    }
+    (void)proa_read_span(&r, proa_read_u16(&r));
+    if (r.err != PROA_OK) {
+        box->stats.dropped_bad += box->rest.len > 0;
+        box->rest = proa_span_make(NULL, 0);
+        return false;
+    }
+    size_t len = box->rest.len - proa_reader_left(&r);
+    out->bytes = proa_span_make(box->rest.data, len);
+    box->rest = proa_span_make(box->rest.data + len, box->rest.len - len);
+    return true;
+}
+
+/* The window is private to Mbed TLS and stays as it is for the life of 3.6 (LTS). Nothing public
+ * tells whether a record was verified that carried no application data. */
+typedef struct window {
+    uint64_t top;
+    uint64_t seen; /* bit n: top - n */
+} window;
+
+static window window_of(const mbedtls_ssl_context *ssl)
+{
+    window w = {ssl->MBEDTLS_PRIVATE(in_window_top), ssl->MBEDTLS_PRIVATE(in_window)};
+    return w;
+}
+
+static bool was_seen(const window *w, uint64_t number)
+{
+    uint64_t behind = w->top - number;
+    return number <= w->top && (behind >= 64 || (w->seen >> behind & 1) != 0);
+}
+
+/* A verified record says where the peer is, if no newer one has come (RFC 9146 §6). */
+static void follow(proa__dtls *box, proa__session *session, size_t len, bool is_newest)
+{
+    size_t credit = len * AMPLIFICATION;
+    if (session->has_cid && is_newest && !proa_addr_equal(&session->addr, &box->from)) {
+        session->addr = box->from;
+        session->unconfirmed = 1;
+        session->credit = 0;
+        box->stats.address_changes++;
+    }
+    if (session->unconfirmed && proa_addr_equal(&session->addr, &box->from)) {
+        size_t room = (size_t)UINT16_MAX - session->credit;
+        session->credit = (uint16_t)(session->credit + (credit < room ? credit : room));
+    }
+}
+
+/* One record for a connected session with a context; its plaintext may be in box->plain then, and
+ * the session may have ended. False if it does not verify. */
+static bool take_record(proa__dtls *box, proa_handle handle, const record *rec, proa__blob *blob)
+{
+    proa__session *session = proa__dtls_session(box, handle);
+    proa__live *live = session->state;
+    window before = window_of(&live->ssl);
+    if (was_seen(&before, rec->number)) {
+        box->stats.dropped_replay++;
+        if (blob != NULL) {
+            proa__dtls_wake_undo(box, handle, blob);
+        }
+        return true;
+    }
+    box->feed = rec->bytes;
+    int result = mbedtls_ssl_read(&live->ssl, box->plain, box->datagram_cap);
+    box->feed = proa_span_make(NULL, 0);
+    window after = window_of(&live->ssl);
+    if (after.top == before.top && after.seen == before.seen) {
+        if (blob != NULL) {
+            proa__dtls_wake_undo(box, handle, blob);
+        }
+        return false;
+    }
+    box->stats.records_in++;
+    if (blob != NULL) {
+        proa__dtls_wake_keep(box, handle, blob);
+    }
+    follow(box, session, rec->bytes.len, after.top > before.top);
+    if (result > 0) {
+        box->data = handle;
+        box->plain_len = (size_t)result;
+        if (session->phase == PROA__DTLS_SETTLING) {
+            proa__dtls_settle(box, handle);
+        } else {
+            proa__dtls_touch(box, handle);
+        }
+    } else if (result != MBEDTLS_ERR_SSL_WANT_READ) {
+        proa__dtls_end(box, handle, PROA_SECURE_REASON_PEER_CLOSED);
+    }
+    return true;
+}
+
+/* A protected record for a session in any phase. False if it does not verify there. */
+static bool offer(proa__dtls *box, proa_handle handle, const record *rec, bool *forged_finished)
+{
+    proa__session *session = proa__dtls_session(box, handle);
+    if (session->phase == PROA__DTLS_HANDSHAKE) {
+        proa__dtls_taken taken = proa__dtls_handshake_record(box, handle, rec->bytes);
+        *forged_finished = taken == PROA__DTLS_FORGED && rec->type != TYPE_APPLICATION_DATA;
+        return taken == PROA__DTLS_TAKEN;
+    }
+    proa__blob *blob = NULL;
+    if (session->phase == PROA__DTLS_ASLEEP) {
+        blob = proa__dtls_wake(box, handle);
+        if (blob == NULL) {
+            return false;
+        }
+    }
+    return take_record(box, handle, rec, blob);
+}
+
+static void route_protected(proa__dtls *box, const record *rec)
+{
+    proa_handle candidates[4];
+    uint32_t count = 0;
+    if (rec->cid != NULL) {
+        candidates[0] = proa__dtls_by_cid(box, rec->cid);
+        count = candidates[0] != 0;
+    } else {
+        for (uint32_t i = 0; i < 4; i++) {
+            candidates[count] = proa__dtls_by_addr(box, &box->from, (i & 1) == 0, i >= 2);
+            count += candidates[count] != 0;
+        }
+    }
+    proa_handle doubted = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        bool forged_finished = false;
+        if (offer(box, candidates[i], rec, &forged_finished)) {
+            return;
+        }
+        doubted = forged_finished ? candidates[i] : doubted;
+    }
+    box->stats.dropped_unknown += count == 0;
+    box->stats.dropped_bad += count != 0;
+    if (doubted != 0) {
+        proa__dtls_bad_finished(box, doubted);
+    }
+}
+
+/* ---- unprotected records ----------------------------------------------------------------- */
+
+static void route_hello(proa__dtls *box, const record *rec)
+{
+    proa__client_hello hello;
+    uint8_t answer[PROA_DTLS_VERIFY_LEN];
+    if (proa__client_hello_read(rec->bytes, &hello) != PROA_OK) {
+        box->stats.dropped_bad++;
+    } else if (box->config.find_psk == NULL) {
+        box->stats.dropped_unknown++;
+    } else if (proa__cookie_check(&box->cookies, box->now_ms, &box->from, &hello)) {
+        proa__dtls_accept(box, &box->from, rec->bytes, &hello);
+    } else {
+        proa__cookie_write(&box->cookies, box->now_ms, &box->from, &hello, answer);
+        if (proa__outbox_put(&box->outbox, &box->from, answer, sizeof answer)) {
+            box->stats.cookies_sent++;
+            box->stats.records_out++;
+        } else {
+            box->stats.dropped_output++;
+        }
+    }
+}
+
+static void route_plain(proa__dtls *box, const record *rec)
+{
+    bool to_server = true;
+    bool to_client = true;
+    if (rec->type == TYPE_HANDSHAKE) {
+        uint8_t message = rec->bytes.data[HEAD_LEN];
+        if (message == MESSAGE_CLIENT_HELLO) {
+            route_hello(box, rec);
+            return;
+        }
+        to_server = message == MESSAGE_CLIENT_KEY_EXCHANGE;
+        to_client = !to_server && message != MESSAGE_HELLO_REQUEST && message != MESSAGE_FINISHED;
+    }
+    /* Looked up one after the other: the first may have ended the second. */
+    for (int is_server = 0; is_server < 2; is_server++) {
+        if (is_server != 0 ? !to_server : !to_client) {
+            continue;
+        }
+        proa_handle handle = proa__dtls_by_addr(box, &box->from, is_server != 0, true);
+        if (handle == 0) {
+            box->stats.dropped_unknown++;
+        } else if (rec->type == TYPE_ALERT) {
+            proa__dtls_doubt(box, handle);
+        } else {
+            (void)proa__dtls_handshake_record(box, handle, rec->bytes);
+        }
+    }
+}
+
+static void route(proa__dtls *box, const record *rec)
+{
+    bool is_known = rec->type == TYPE_CHANGE_CIPHER_SPEC || rec->type == TYPE_ALERT ||
+                    rec->type == TYPE_HANDSHAKE || rec->type == TYPE_APPLICATION_DATA ||
+                    (rec->type == TYPE_CID && box->config.cid_len > 0);
+    bool is_protected = rec->epoch != 0;
+    /* Without renegotiation there is no second key, and data are never unprotected. */
+    bool fits = is_protected ? rec->epoch == 1
+                             : rec->type != TYPE_CID && rec->type != TYPE_APPLICATION_DATA;
+    if (!is_known || !fits || rec->bytes.len <= HEAD_LEN) {
+        box->stats.dropped_bad++;
+    } else if (is_protected) {
+        route_protected(box, rec);
+    } else {
+        route_plain(box, rec);
+    }
+}
+
+/* As many records of the last datagram as there is room for their plaintext: one. */
+static void advance(proa__dtls *box)
+{
+    record rec;
+    while (box->data == 0 && next_record(box, &rec)) {
+        route(box, &rec);
+    }
+}
+
+/* ---- the class --------------------------------------------------------------------------- */
+
+static proa__dtls *box_of(proa_secure *secure)
+{
+    return (proa__dtls *)(void *)secure;
+}
+
+static const proa__dtls *const_box_of(const proa_secure *secure)
+{
+    return (const proa__dtls *)(const void *)secure;
+}
+
+static void input(proa_secure *secure, uint64_t now_ms, const proa_addr *from, proa_span datagram)
+{
+    proa__dtls *box = box_of(secure);
+    box->now_ms = now_ms;
+    box->data = 0;
+    box->from = *from;
+    box->rest = datagram;
+    if (datagram.len > box->datagram_cap) {
+        box->stats.dropped_bad++;
+        box->rest = proa_span_make(NULL, 0);
+        return;
+    }
+    advance(box);
+    if (box->rest.len > 0) {
+        memcpy(box->datagram, box->rest.data, box->rest.len);
+        box->rest.data = box->datagram;
+    } else {
+        box->rest.data = NULL;
+    }
+}
+
+static bool report_news(proa__dtls *box, proa_secure_event *event)
+{
+    proa_handle handle = box->news.first;
+    if (handle == 0) {
+        return false;
+    }
+    proa__session *session = proa__dtls_session(box, handle);
+    *event = (proa_secure_event){.session = handle,
+                                 .account = session->account,
+                                 .is_server = session->is_server != 0,
+                                 .addr = session->addr};
+    if (session->phase == PROA__DTLS_ENDED) {
+        event->kind = PROA_SECURE_CLOSED;
+        event->reason = (proa_secure_reason)session->credit;
+        proa__dtls_drop(box, handle);
+        return true;
+    }
+    proa__live *live = session->state;
+    proa__handshake *handshake = proa_pool_get(&box->handshakes, live->handshake);
+    memcpy(box->identity, handshake->identity, handshake->identity_len);
+    event->kind = PROA_SECURE_CONNECTED;
+    event->identity = proa_span_make(box->identity, handshake->identity_len);
+    proa_wipe(handshake, sizeof *handshake);
+    proa_pool_give(&box->handshakes, live->handshake);
+    live->handshake = 0;
+    live->used_ms = box->now_ms;
+    proa__dtls_list_remove(box, &box->news, handle);
+    session->connected = 0;
+    if (session->phase == PROA__DTLS_AWAKE) {
+        proa__dtls_list_add(box, &box->idlest, handle);
+    }
+    return true;
+}
+
+static bool report_data(proa__dtls *box, proa_secure_event *event)
+{
+    if (box->data == 0) {
+        return false;
+    }
+    const proa__session *session = proa__dtls_session(box, box->data);
+    *event = (proa_secure_event){.kind = PROA_SECURE_DATA,
+                                 .session = box->data,
+                                 .account = session->account,
+                                 .is_server = session->is_server != 0,
+                                 .addr = session->addr,
+                                 .data = proa_span_make(box->plain, box->plain_len)};
+    box->data = 0;
+    return true;
+}
+
+static bool poll(proa_secure *secure, uint64_t now_ms, proa_secure_event *event)
+{
+    proa__dtls *box = box_of(secure);
+    box->now_ms = now_ms;
+    for (;;) {
+        if (report_news(box, event) || report_data(box, event)) {
+            return true;
+        }
+        if (box->rest.len > 0) {
+            advance(box);
+            continue;
+        }
+        proa_timer *due = proa_heap_take_due(&box->timers, now_ms);
+        if (due == NULL) {
+            break;
+        }
+        proa__live *live = (proa__live *)(void *)((uint8_t *)due - offsetof(proa__live, timer));
+        proa__dtls_due(box, live->handle);
+    }
+    uint32_t idle_ms = box->config.idle_hibernate_ms;
+    if (idle_ms > 0 && now_ms >= idle_ms) {
+        proa__dtls_rest(box, now_ms - idle_ms);
+    }
+    return false;
+}
+
+static bool output(proa_secure *secure, uint64_t now_ms, proa_addr *to, proa_span *datagram)
+{
+    proa__dtls *box = box_of(secure);
+    box->now_ms = now_ms;
+    return proa__outbox_take(&box->outbox, to, datagram);
+}
+
+static uint64_t next_ms(const proa_secure *secure)
+{
+    const proa__dtls *box = const_box_of(secure);
+    if (box->data != 0 || box->news.first != 0 || box->rest.len > 0) {
+        return box->now_ms;
+    }
+    uint64_t at_ms = proa_heap_next_ms(&box->timers);
+    if (box->config.idle_hibernate_ms > 0 && box->idlest.first != 0 &&
+        box->asleep < box->config.hibernated_max) {
+        const proa__live *live = proa__dtls_session(box, box->idlest.first)->state;
+        uint64_t idle_at_ms = live->used_ms + box->config.idle_hibernate_ms;
+        at_ms = idle_at_ms < at_ms ? idle_at_ms : at_ms;
+    }
+    return at_ms;
+}
+
+static proa_err open_session(proa_secure *secure, uint64_t now_ms, const proa_addr *to,
+                             proa_span identity, const proa_psk *psk, uint32_t *session)
+{
+    proa__dtls *box = box_of(secure);
+    box->now_ms = now_ms;
+    return proa__dtls_connect(box, to, identity, psk, session);
+}
+
+/* The context of a connected session, woken if it must be. */
+static proa_err context(proa__dtls *box, proa_handle handle, proa__live **live)
+{
+    proa__session *session = proa__dtls_session(box, handle);
+    if (session == NULL || session->phase == PROA__DTLS_ENDED) {
+        return PROA_E_NOT_FOUND;
+    }
+    if (session->phase == PROA__DTLS_HANDSHAKE) {
+        return PROA_E_STATE;
+    }
+    if (session->phase == PROA__DTLS_ASLEEP) {
+        proa__blob *blob = proa__dtls_wake(box, handle);
+        if (blob == NULL) {
+            return PROA_E_FULL;
+        }
+        proa__dtls_wake_keep(box, handle, blob);
+    }
+    *live = session->state;
+    return PROA_OK;
+}
+
+static proa_err send_data(proa_secure *secure, uint64_t now_ms, uint32_t handle, proa_span plain)
+{
+    proa__dtls *box = box_of(secure);
+    proa__live *live = NULL;
+    box->now_ms = now_ms;
+    proa_err err = context(box, handle, &live);
+    if (err != PROA_OK) {
+        return err;
+    }
+    int plain_max = mbedtls_ssl_get_max_out_record_payload(&live->ssl);
+    int extra = mbedtls_ssl_get_record_expansion(&live->ssl);
+    if (plain_max < 0 || extra < 0 || plain.len > (size_t)plain_max) {
+        return PROA_E_TOO_LARGE;
+    }
+    proa__session *session = live->session;
+    size_t len = plain.len + (size_t)extra; /* at most: without padding it is exact */
+    if (session->unconfirmed && len > session->credit) {
+        return PROA_E_DENIED;
+    }
+    if (!proa__outbox_fits(&box->outbox, len)) {
+        return PROA_E_FULL;
+    }
+    int sent = mbedtls_ssl_write(&live->ssl, plain.data, plain.len);
+    if (sent < 0) {
+        /* Record numbers are used up (RFC 6347 §4.1), which takes 2^48 records. */
+        proa__dtls_end(box, handle, PROA_SECURE_REASON_RESOURCES);
+        return PROA_E_NOT_FOUND;
+    }
+    session->credit = (uint16_t)(session->unconfirmed ? session->credit - len : 0);
+    proa__dtls_touch(box, handle);
+    return PROA_OK;
+}
+
+static void close_session(proa_secure *secure, uint64_t now_ms, uint32_t handle, bool tell)
+{
+    proa__dtls *box = box_of(secure);
+    proa__live *live = NULL;
+    box->now_ms = now_ms;
+    if (proa__dtls_session(box, handle) == NULL) {
+        return;
+    }
+    if (tell && context(box, handle, &live) == PROA_OK) {
+        (void)mbedtls_ssl_close_notify(&live->ssl);
+    }
+    proa__dtls_drop(box, handle);
+}
+
+static void confirm_address(proa_secure *secure, uint32_t handle)
+{
+    proa__session *session = proa__dtls_session(box_of(secure), handle);
+    if (session != NULL && session->phase != PROA__DTLS_ENDED) {
+        session->unconfirmed = 0;
+    }
+}
+
+static bool address(const proa_secure *secure, uint32_t handle, proa_addr *out)
+{
+    const proa__session *session = proa__dtls_session(const_box_of(secure), handle);
+    if (session == NULL) {
+        return false;
+    }
+    *out = session->addr;
+    return true;
+}
+
+static proa_secure_stats stats(const proa_secure *secure)
+{
+    const proa__dtls *box = const_box_of(secure);
+    proa_secure_stats now = box->stats;
+    now.live = box->awake + box->settling;
+    now.hibernated = box->asleep;
+    now.handshakes = box->lives.count - box->awake - box->settling;
+    return now;
+}
+
+static void free_box(proa_secure *secure)
+{
+    proa__dtls *box = box_of(secure);
+    proa_memory memory = box->config.memory;
+    proa__dtls_tables_free(box);
+    proa__cookies_free(&box->cookies);
+    proa__dtls_confs_free(box);
+    proa_wipe(box, sizeof *box);
+    memory.give(memory.ctx, box, sizeof *box);
+}
+
+static const proa_secure_class dtls_class = {
+    .input = input,
+    .poll = poll,
+    .output = output,
+    .next_ms = next_ms,
+    .open = open_session,
+    .send = send_data,
+    .close = close_session,
+    .confirm_address = confirm_address,
+    .address = address,
+    .stats = stats,
+    .free = free_box,
+};
+
+proa_err proa_dtls_open(proa_secure **out, const proa_secure_config *config)
+{
+    if (config->cid_len > PROA_DTLS_CID_MAX || config->mtu < 256 ||
+        config->mtu > PROA_DATAGRAM_MAX || config->live_max == 0 || config->handshake_max == 0) {
+        return PROA_E_RANGE;
+    }
+    proa__dtls *box = config->memory.take(config->memory.ctx, sizeof *box);
+    if (box == NULL) {
+        return PROA_E_NO_MEMORY;
+    }
+    box->base.class_ = &dtls_class;
+    box->config = *config;
+    proa_err err = proa__dtls_tables_init(box);
+    if (err == PROA_OK) {
+        err = proa__cookies_init(&box->cookies, &config->random);
+        if (err != PROA_OK) {
+            proa__dtls_tables_free(box);
+        }
+    }
+    if (err != PROA_OK) {
+        config->memory.give(config->memory.ctx, box, sizeof *box);
+        return err;
+    }
+    proa__dtls_confs_init(box);
+    *out = &box->base;
+    return PROA_OK;
+}
+
+proa_secure_config proa_dtls_config_device(proa_random random, proa_memory memory)
+{
+    proa_secure_config config = {.random = random,
+                                 .memory = memory,
+                                 .live_max = 4,
+                                 .hibernated_max = 16,
+                                 .handshake_max = 4,
+                                 .handshake_timeout_ms = 60000,
+                                 .retransmit_min_ms = 1000,
+                                 .retransmit_max_ms = 16000,
+                                 .mtu = PROA_DATAGRAM_MAX,
+                                 .cid_len = 2};
+    return config;
+}
+
+proa_secure_config proa_dtls_config_server(proa_random random, proa_memory memory)
+{
+    proa_secure_config config = proa_dtls_config_device(random, memory);
+    config.live_max = 256;
+    config.hibernated_max = 100000;
+    config.handshake_max = 64;
+    config.output_len = 65536;
+    config.cid_len = 6;
+    return config;
+}
