@@ -38,6 +38,8 @@ typedef struct daemon {
     proa_addr local;
     proa_pcap *pcap;
     proa_keylog *keylog;
+    void *arena; /* of Mbed TLS */
+    size_t arena_len;
     proa_secure *secure;
     proa_server *server;
     proa_authority *authority;
@@ -165,6 +167,12 @@ static bool open_network(daemon_parts *d, const options *o)
         secure.keylog = proa_keylog_write;
         secure.keylog_ctx = d->keylog;
     }
+    d->arena_len = proa_dtls_arena_len(&secure);
+    d->arena = malloc(d->arena_len);
+    if (d->arena == NULL) {
+        return fail("DTLS", "no memory for its sessions");
+    }
+    proa_dtls_arena_init(d->arena, d->arena_len);
     proa_err err = proa_dtls_open(&d->secure, &secure);
     return err == PROA_OK || fail("DTLS", proa_err_name(err));
 }
@@ -239,6 +247,11 @@ static void close_daemon(daemon_parts *d)
     }
     if (d->secure != NULL) {
         d->secure->class_->free(d->secure);
+    }
+    if (d->arena != NULL) {
+        proa_dtls_arena_init(NULL, 0);
+        proa_wipe(d->arena, d->arena_len);
+        free(d->arena);
     }
     if (d->fd >= 0) {
         close(d->fd);

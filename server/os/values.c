@@ -1,75 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between LwM2M payloads and JSON. */
+/* Between LwM2M payloads and JSON; single values are objects/value_json.h's. */
 #include "server/os/values.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "objects/definitions.h"
+#include "objects/value_json.h"
+#include "proa/codec/link.h"
 #include "proa/limits.h"
 #include "proa/payload.h"
 
+static json_t *span_json(proa_span text)
+{
+    json_t *value = json_stringn((const char *)text.data, text.len);
+    return value != NULL ? value : json_string("(not UTF-8)");
+}
+
 /* ---- from a device ---------------------------------------------------------------------- */
-
-static json_t *hex_json(proa_span bytes)
-{
-    static const char digits[] = "0123456789abcdef";
-    char *text = malloc(2 * bytes.len + 1);
-    if (text == NULL) {
-        return json_null();
-    }
-    for (size_t i = 0; i < bytes.len; i++) {
-        text[2 * i] = digits[bytes.data[i] >> 4];
-        text[2 * i + 1] = digits[bytes.data[i] & 15];
-    }
-    json_t *value = json_stringn(text, 2 * bytes.len);
-    free(text);
-    return value;
-}
-
-static bool is_printable(proa_span bytes)
-{
-    for (size_t i = 0; i < bytes.len; i++) {
-        if (bytes.data[i] < 0x20 || bytes.data[i] == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Text if it is such, hex otherwise; jansson refuses what is not UTF-8. */
-static json_t *bytes_json(proa_span bytes)
-{
-    json_t *value = is_printable(bytes) ? json_stringn((const char *)bytes.data, bytes.len) : NULL;
-    return value != NULL ? value : hex_json(bytes);
-}
-
-static json_t *value_json(const proa_value *value)
-{
-    char link[16];
-    switch (value->type) {
-    case PROA_TYPE_INTEGER:
-    case PROA_TYPE_TIME:
-        return json_integer(value->as.integer);
-    case PROA_TYPE_UNSIGNED:
-        return json_integer((json_int_t)value->as.unsigned_integer);
-    case PROA_TYPE_FLOAT:
-        return json_real(value->as.real);
-    case PROA_TYPE_BOOLEAN:
-        return json_boolean(value->as.boolean);
-    case PROA_TYPE_OBJLINK:
-        snprintf(link, sizeof link, "%u:%u", value->as.link.object, value->as.link.instance);
-        return json_string(link);
-    case PROA_TYPE_OPAQUE:
-        return hex_json(value->as.bytes);
-    case PROA_TYPE_NONE:
-    case PROA_TYPE_STRING:
-    case PROA_TYPE_CORELINK:
-        break;
-    }
-    return bytes_json(value->as.bytes);
-}
 
 static json_t *record_json(const proa_record *record)
 {
@@ -77,11 +25,10 @@ static json_t *record_json(const proa_record *record)
     proa_writer w = proa_writer_make(path, sizeof path);
     const proa_resource_definition *known =
         proa_definition_resource(record->path.ids[0], record->path.ids[2]);
-    json_t *value = value_json(&record->value);
     proa_path_write(&w, &record->path);
     return json_pack("{s:o, s:s, s:s, s:o, s:s}", "path", json_stringn(path, w.len), "name",
                      known == NULL ? "" : known->name, "type", proa_type_name(record->value.type),
-                     "value", value == NULL ? json_null() : value, "unit",
+                     "value", proa_value_to_json(&record->value), "unit",
                      known == NULL ? "" : known->unit);
 }
 
@@ -103,6 +50,18 @@ json_t *proa_values_json(uint16_t format, const proa_path *base, proa_span paylo
     return list;
 }
 
+json_t *proa_links_json(proa_span payload)
+{
+    proa_reader r = proa_reader_make(payload);
+    json_t *list = json_array();
+    proa_link link;
+    while (proa_link_next(&r, &link)) {
+        json_array_append_new(list, json_pack("{s:o, s:o}", "path", span_json(link.target),
+                                              "attributes", span_json(link.attributes)));
+    }
+    return list;
+}
+
 /* ---- to a device ------------------------------------------------------------------------ */
 
 typedef struct encoder {
@@ -112,125 +71,57 @@ typedef struct encoder {
     bool failed;
 } encoder;
 
-static void misfit(encoder *e, const proa_path *path, const char *expected)
+static void fail(encoder *e, const proa_path *path, const char *expected)
 {
     char text[PROA_PATH_TEXT_MAX + 1] = "";
     proa_writer w = proa_writer_make(text, PROA_PATH_TEXT_MAX);
     proa_path_write(&w, path);
     if (!e->failed) {
-        snprintf(e->message, e->message_cap, "%s takes %s", text, expected);
+        snprintf(e->message, e->message_cap, "%s %s", text, expected);
     }
     e->failed = true;
 }
 
-static int nibble(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-static bool unhex(const char *text, uint8_t *out, size_t cap, size_t *len)
-{
-    for (*len = 0; text[0] != '\0'; text += 2) {
-        if (*len == cap || nibble(text[0]) < 0 || nibble(text[1]) < 0) {
-            return false;
-        }
-        out[(*len)++] = (uint8_t)(nibble(text[0]) << 4 | nibble(text[1]));
-    }
-    return true;
-}
-
-/* What a JSON value is taken for where no definition says it. */
-static proa_type natural_type(const json_t *value)
-{
-    return json_is_boolean(value)   ? PROA_TYPE_BOOLEAN
-           : json_is_integer(value) ? PROA_TYPE_INTEGER
-           : json_is_real(value)    ? PROA_TYPE_FLOAT
-                                    : PROA_TYPE_STRING;
-}
-
-static bool convert(encoder *e, const proa_path *path, const json_t *value, proa_value *out,
-                    uint8_t *scratch, size_t cap)
-{
-    const char *text = json_string_value(value);
-    unsigned object;
-    unsigned instance;
-    size_t len = 0;
-    switch (out->type) {
-    case PROA_TYPE_BOOLEAN:
-        out->as.boolean = json_is_true(value);
-        return json_is_boolean(value) || (misfit(e, path, "true or false"), false);
-    case PROA_TYPE_INTEGER:
-    case PROA_TYPE_TIME:
-        out->as.integer = json_integer_value(value);
-        return json_is_integer(value) || (misfit(e, path, "a whole number"), false);
-    case PROA_TYPE_UNSIGNED:
-        out->as.unsigned_integer = (uint64_t)json_integer_value(value);
-        return (json_is_integer(value) && json_integer_value(value) >= 0) ||
-               (misfit(e, path, "a whole number that is not negative"), false);
-    case PROA_TYPE_FLOAT:
-        out->as.real = json_number_value(value);
-        return json_is_number(value) || (misfit(e, path, "a number"), false);
-    case PROA_TYPE_OBJLINK:
-        if (text == NULL || sscanf(text, "%5u:%5u", &object, &instance) != 2 || object > 65535 ||
-            instance > 65535) {
-            misfit(e, path, "an object link, as \"3:0\"");
-            return false;
-        }
-        *out = proa_value_link((uint16_t)object, (uint16_t)instance);
-        return true;
-    case PROA_TYPE_OPAQUE:
-        out->as.bytes = proa_span_make(scratch, 0);
-        if (text == NULL || !unhex(text, scratch, cap, &len)) {
-            misfit(e, path, "bytes as hex digits");
-            return false;
-        }
-        out->as.bytes.len = len;
-        return true;
-    case PROA_TYPE_NONE:
-    case PROA_TYPE_STRING:
-    case PROA_TYPE_CORELINK:
-        break;
-    }
-    out->as.bytes = proa_span_of(text == NULL ? "" : text);
-    return text != NULL || (misfit(e, path, "a string"), false);
-}
-
-static void add_value(encoder *e, const proa_path *path, const json_t *value)
+static void add_value(encoder *e, const proa_path *path, const json_t *json)
 {
     uint8_t scratch[PROA_COAP_MESSAGE_MAX];
     proa_record record = {.path = *path};
-    record.value.type = proa_definition_type(NULL, path);
-    if (record.value.type == PROA_TYPE_NONE) {
-        record.value.type = natural_type(value);
-    }
-    if (e->failed || !convert(e, path, value, &record.value, scratch, sizeof scratch)) {
+    if (e->failed) {
         return;
     }
-    if (proa_payload_add(&e->payload, &record) != PROA_OK) {
-        misfit(e, path, "a shorter value");
+    const char *expected = proa_value_from_json(&record.value, proa_definition_type(NULL, path),
+                                                json, scratch, sizeof scratch);
+    if (expected != NULL) {
+        fail(e, path, expected);
+    } else if (proa_payload_add(&e->payload, &record) != PROA_OK) {
+        fail(e, path, "must be shorter: all values together have at most 4096 bytes");
+    }
+}
+
+/* Call `add` for the members of a JSON object whose names are ids, in ascending order, as TLV wants
+ * them. */
+static void add_members(encoder *e, const proa_path *holder, const json_t *members,
+                        void (*add)(encoder *e, const proa_path *path, const json_t *json))
+{
+    for (unsigned id = 0; id <= PROA_ID_MAX && !e->failed; id++) {
+        char key[8];
+        snprintf(key, sizeof key, "%u", id);
+        const json_t *member = json_object_get(members, key);
+        if (member != NULL) {
+            proa_path path = *holder;
+            path.ids[path.depth++] = (uint16_t)id;
+            add(e, &path, member);
+        }
     }
 }
 
 /* A resource, or {"0": .., "1": ..} for a multiple one. */
-static void add_resource(encoder *e, const proa_path *path, const json_t *value)
+static void add_resource(encoder *e, const proa_path *path, const json_t *json)
 {
-    if (!json_is_object(value)) {
-        add_value(e, path, value);
-        return;
-    }
-    for (unsigned id = 0; id <= PROA_ID_MAX && !e->failed; id++) {
-        char key[8];
-        snprintf(key, sizeof key, "%u", id);
-        json_t *item = json_object_get(value, key);
-        if (item != NULL) {
-            proa_path inner = *path;
-            inner.ids[3] = (uint16_t)id;
-            inner.depth = 4;
-            add_value(e, &inner, item);
-        }
+    if (json_is_object(json) && path->depth == 3) {
+        add_members(e, path, json, add_value);
+    } else {
+        add_value(e, path, json);
     }
 }
 
@@ -238,29 +129,23 @@ bool proa_values_encode(const json_t *values, const proa_path *base, proa_writer
                         char *message, size_t message_cap)
 {
     encoder e = {.message = message, .message_cap = message_cap};
-    proa_path path = *base;
-    if (proa_payload_begin(&e.payload, out, PROA_FORMAT_TLV, base) != PROA_OK) {
-        return false;
+    /* A Create on an object brings the resources of one new instance; it names no instance, so the
+     * records stand as if they were read from one (Core 1.2 §7.4.4). */
+    proa_path holder = *base;
+    if (base->depth == 1) {
+        holder.depth = 2;
     }
-    if (base->depth >= 3) {
-        add_resource(&e, &path, values);
+    if (proa_payload_begin(&e.payload, out, PROA_FORMAT_TLV, &holder) != PROA_OK) {
+        fail(&e, base, "cannot be written");
+    } else if (base->depth >= 3) {
+        add_resource(&e, base, values);
     } else if (!json_is_object(values)) {
-        misfit(&e, base, "an object of resources, as {\"5850\": true}");
+        fail(&e, base, "takes an object of resources, as {\"5850\": true}");
     } else {
-        path.depth = 3;
-        /* In ascending order of their ids, as TLV wants them. */
-        for (unsigned id = 0; id <= PROA_ID_MAX && !e.failed; id++) {
-            char key[8];
-            snprintf(key, sizeof key, "%u", id);
-            json_t *item = json_object_get(values, key);
-            if (item != NULL) {
-                path.ids[2] = (uint16_t)id;
-                add_resource(&e, &path, item);
-            }
-        }
+        add_members(&e, &holder, values, add_resource);
     }
     if (!e.failed && proa_payload_end(&e.payload) != PROA_OK) {
-        misfit(&e, base, "at most 4096 bytes of values");
+        fail(&e, base, "takes at most 4096 bytes of values");
     }
     return !e.failed;
 }
