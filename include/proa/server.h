@@ -44,6 +44,9 @@ typedef struct proa_server_config {
     /* The endpoint that `account` may register as; false: any endpoint (lab use) is refused. The
      * span is valid until the next call. */
     bool (*endpoint_of)(void *ctx, uint64_t account, proa_span *endpoint);
+    /* With allow_nosec: true if `endpoint` is some account's, so that it cannot be registered
+     * without its key. NULL: no endpoint is. */
+    bool (*needs_key)(void *ctx, proa_span endpoint);
     void *ctx;
     bool allow_nosec;        /* accept Register without protection */
     uint32_t registration_max;
