@@ -13,10 +13,10 @@
 #include "proa/assert.h"
 
 static const proa_resource resources[] = {
-    {0, PROA_TYPE_INTEGER, PROA_RES_RW | PROA_RES_MANDATORY},
-    {1, PROA_TYPE_INTEGER, PROA_RES_RW | PROA_RES_MANDATORY},
+    {0, PROA_TYPE_INTEGER, PROA_RES_R | PROA_RES_MANDATORY},
+    {1, PROA_TYPE_INTEGER, PROA_RES_R | PROA_RES_MANDATORY},
     {2, PROA_TYPE_INTEGER, PROA_RES_RW | PROA_RES_MULTIPLE},
-    {3, PROA_TYPE_INTEGER, PROA_RES_RW},
+    {3, PROA_TYPE_INTEGER, PROA_RES_R},
 };
 
 static proa__access *find(proa_c2c *c, uint16_t instance)
@@ -130,19 +130,17 @@ static proa_err set_entry(proa_c2c *c, proa__access *access, uint16_t short_id, 
     return PROA_OK;
 }
 
-/* What an instance is about is said once, when it is made. The same words again are no change. */
+/* What an instance is about is said once, when it is made: afterwards these are read-only. */
 static proa_err set_path(proa__access *access, bool is_object, int64_t id)
 {
-    bool made = access->slot == PROA__SLOT_MAKING;
-    uint16_t *field = is_object ? &access->object : &access->object_instance;
     int64_t max = is_object ? (int64_t)PROA_ID_MAX : (int64_t)PROA_ID_ALL;
+    if (access->slot != PROA__SLOT_MAKING) {
+        return PROA_E_METHOD;
+    }
     if (id < 0 || id > max) {
         return PROA_E_RANGE;
     }
-    if (!made && *field != (uint16_t)id) {
-        return PROA_E_METHOD;
-    }
-    *field = (uint16_t)id;
+    *(is_object ? &access->object : &access->object_instance) = (uint16_t)id;
     access->has_instance = access->has_instance || !is_object;
     return PROA_OK;
 }
@@ -200,7 +198,7 @@ static proa_err check(proa_c2c *c, const proa_actor *who, const proa__access *ac
         const proa__access *other = &c->accesses[i];
         if (other != access && other->slot == PROA__SLOT_LIVE && other->owner == access->owner &&
             other->object == access->object && other->object_instance == access->object_instance) {
-            return PROA_E_FORMAT; /* there is one already: write its list */
+            return PROA_E_EXISTS; /* there is one already: write its list */
         }
     }
     uint8_t given = 0;

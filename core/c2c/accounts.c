@@ -303,7 +303,7 @@ static void reap_keys(proa_c2c *c)
             proa__c2c_free_key(key);
         } else if (key->slot == PROA__SLOT_LIVE) {
             bool orphan = proa__c2c_peer(c, key->short_id) == NULL;
-            if (key->drop || (orphan && key->session != 0)) {
+            if (key->drop || (orphan && (key->session != 0 || key->opening != 0))) {
                 account_gone(c, key, PROA_OUTCOME_REVOKED);
                 proa__c2c_drop_sessions(c, key);
             }

@@ -117,6 +117,20 @@ static void periods(void *ctx, proa_account account, uint32_t *pmin_s, uint32_t 
     *pmax_s = peer == NULL ? 0 : peer->pmax_s;
 }
 
+static bool endpoint_is(void *ctx, proa_account account, proa_span endpoint)
+{
+    proa_c2c *c = ctx;
+    const proa__key *key = proa__c2c_key(c, account);
+    const proa__peer *peer = key == NULL ? NULL : proa__c2c_peer(c, key->short_id);
+    return peer != NULL && proa_span_equal(proa__c2c_endpoint(peer), endpoint);
+}
+
+static uint16_t short_id(void *ctx, proa_account account)
+{
+    const proa__key *key = proa__c2c_key(ctx, account);
+    return key == NULL ? 0 : key->short_id;
+}
+
 static void used(void *ctx, uint64_t now_ms, proa_account account)
 {
     proa_c2c *c = ctx;
@@ -136,10 +150,10 @@ static void coap_event(void *ctx, uint64_t now_ms, const proa_coap_event *event)
     }
 }
 
-static void registration(void *ctx, uint64_t now_ms, uint16_t short_id, bool registered)
+static void registration(void *ctx, uint64_t now_ms, uint16_t server, bool registered)
 {
     proa_c2c *c = ctx;
-    (void)short_id;
+    (void)server;
     (void)registered; /* who waits for it looks for itself */
     proa__c2c_tick(c, now_ms);
     c->dirty = true;
@@ -184,6 +198,8 @@ static const proa_client_extension extension = {
     .registration = registration,
     .next_ms = next_ms,
     .run = run,
+    .endpoint_is = endpoint_is,
+    .short_id = short_id,
 };
 
 /* ---- open, close ------------------------------------------------------------------------ */
@@ -288,6 +304,7 @@ bool proa__c2c_post(proa_c2c *c, const proa_c2c_event *event)
     proa__event *place = &c->events[(c->event_first + c->event_count) % c->event_max];
     size_t before = c->inbox_len;
     place->body = *event;
+    place->taken_back = false;
     bool kept = keep(c, event->endpoint, &place->endpoint_at, &place->endpoint_len) &&
                 keep(c, event->payload, &place->payload_at, &place->payload_len) &&
                 keep(c, event->text, &place->text_at, &place->text_len);
@@ -308,22 +325,32 @@ bool proa__c2c_post(proa_c2c *c, const proa_c2c_event *event)
     return true;
 }
 
+void proa__c2c_unpost(proa_c2c *c, proa_c2c_id id)
+{
+    for (uint16_t i = 0; i < c->event_count; i++) {
+        proa__event *place = &c->events[(c->event_first + i) % c->event_max];
+        place->taken_back = place->taken_back || place->body.id == id;
+    }
+}
+
 bool proa_c2c_poll(proa_c2c *c, uint64_t now_ms, proa_c2c_event *event)
 {
     proa__c2c_tick(c, now_ms);
-    if (c->event_count == 0) {
-        c->inbox_len = 0;
-        return false;
+    while (c->event_count > 0) {
+        const proa__event *place = &c->events[c->event_first];
+        c->event_first = (uint16_t)((c->event_first + 1U) % c->event_max);
+        c->event_count--;
+        c->finals = (uint16_t)(c->finals - (is_final(place->body.kind) ? 1 : 0));
+        if (place->taken_back) {
+            continue;
+        }
+        *event = place->body;
+        event->endpoint = proa_span_make(c->inbox + place->endpoint_at, place->endpoint_len);
+        event->payload = proa_span_make(c->inbox + place->payload_at, place->payload_len);
+        event->text = proa_span_make(c->inbox + place->text_at, place->text_len);
+        return true;
     }
-    const proa__event *place = &c->events[c->event_first];
-    *event = place->body;
-    event->endpoint = proa_span_make(c->inbox + place->endpoint_at, place->endpoint_len);
-    event->payload = proa_span_make(c->inbox + place->payload_at, place->payload_len);
-    event->text = proa_span_make(c->inbox + place->text_at, place->text_len);
-    c->event_first = (uint16_t)((c->event_first + 1U) % c->event_max);
-    c->event_count--;
-    c->finals = (uint16_t)(c->finals - (is_final(event->kind) ? 1 : 0));
-    return true;
+    return false;
 }
 
 const char *proa_outcome_name(proa_outcome outcome)
@@ -374,6 +401,7 @@ proa_c2c_stats proa_c2c_stats_get(const proa_c2c *c)
     while (proa_c2c_peer_at(c, c->now_ms, stats.peers, &peer)) {
         stats.peers++;
     }
+    stats.asks = c->requester == NULL ? 0 : c->requester->count(c);
     for (uint16_t i = 0; i < c->limits.access_max; i++) {
         stats.access_entries += c->accesses[i].slot == PROA__SLOT_LIVE ? 1 : 0;
     }

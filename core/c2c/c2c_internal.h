@@ -126,6 +126,7 @@ typedef struct proa__requester {
     void (*account_gone)(proa_c2c *c, proa_account account, proa_outcome why);
     void (*run)(proa_c2c *c);
     uint64_t (*next_ms)(const proa_c2c *c);
+    uint32_t (*count)(const proa_c2c *c); /* questions under way and observations held */
     void (*close)(proa_c2c *c);
 } proa__requester;
 
@@ -134,6 +135,7 @@ typedef struct proa__event {
     uint16_t endpoint_at, endpoint_len; /* in inbox */
     uint16_t payload_at, payload_len;
     uint16_t text_at, text_len;
+    bool taken_back;
 } proa__event;
 
 typedef struct proa__asker proa__asker;
@@ -185,6 +187,9 @@ struct proa_c2c {
 /* Queue an event; its endpoint, payload and text are copied. False if it was dropped: only events
  * that are no OUTCOME and no OBSERVE_END can be. */
 bool proa__c2c_post(proa_c2c *c, const proa_c2c_event *event);
+
+/* Take back what was queued for a question that the application forgot. */
+void proa__c2c_unpost(proa_c2c *c, proa_c2c_id id);
 
 static inline void proa__c2c_tick(proa_c2c *c, uint64_t now_ms)
 {

@@ -223,7 +223,7 @@ static proa_err check(proa_c2c *c, const proa__peer *peer)
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
         const proa__peer *other = &c->peers[i];
         if (other != peer && other->slot == PROA__SLOT_LIVE && other->short_id == peer->short_id) {
-            return PROA_E_FORMAT;
+            return PROA_E_EXISTS;
         }
     }
     return PROA_OK;

@@ -139,26 +139,6 @@ static void refuse_with_hint(proa_c2c *c, const proa_refusal *refusal, proa_coap
     c->stats.hints_sent++;
 }
 
-/* True if the request claims a name (`ep=`, as the prototype's clients do) that is not the one its
- * key stands for. The name is never used for anything else (G1). */
-static bool claims_other_name(proa_c2c *c, const proa_refusal *refusal)
-{
-    proa__key *key = proa__c2c_key(c, refusal->account);
-    const proa__peer *peer = key == NULL ? NULL : proa__c2c_peer(c, key->short_id);
-    proa_coap_options it = proa_coap_options_of(&refusal->request->msg);
-    proa_coap_option option;
-    while (peer != NULL && proa_coap_option_next(&it, &option)) {
-        if (option.number == PROA_COAP_OPT_URI_QUERY && option.value.len >= 3 &&
-            memcmp(option.value.data, "ep=", 3) == 0) {
-            proa_span name = proa_span_make(option.value.data + 3, option.value.len - 3);
-            if (!proa_span_equal(name, proa__c2c_endpoint(peer))) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 bool proa__c2c_refuse(void *ctx, uint64_t now_ms, const proa_refusal *refusal,
                       proa_coap_response *out, uint8_t *scratch, size_t cap)
 {
@@ -166,13 +146,9 @@ bool proa__c2c_refuse(void *ctx, uint64_t now_ms, const proa_refusal *refusal,
     proa__c2c_tick(c, now_ms);
     memset(out, 0, sizeof(*out));
     c->stats.denied++;
-    if (refusal->account != 0) {
-        if (claims_other_name(c, refusal)) {
-            out->code = PROA_COAP_FORBIDDEN;
-            return true;
-        }
-    } else if (refusal->request->multicast || refusal->request->peer.session != 0 ||
-               !proa_hint_bucket_take(&c->bucket, now_ms)) {
+    if (refusal->account == 0 &&
+        (refusal->request->multicast || refusal->request->peer.session != 0 ||
+         !proa_hint_bucket_take(&c->bucket, now_ms))) {
         c->stats.hints_suppressed++;
         return false;
     }

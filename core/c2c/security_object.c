@@ -139,21 +139,6 @@ static proa_err write(void *ctx, const proa_actor *who, const proa_path *path,
 
 /* ---- commit ----------------------------------------------------------------------------- */
 
-/* Object 0 belongs to the client; what its servers' identities are can be read locally. */
-static bool server_has_identity(proa_c2c *c, proa_span identity)
-{
-    uint16_t count = proa__client_config(c->client)->server_max;
-    for (uint16_t i = 0; i < count; i++) {
-        proa_path path = proa_path_make(3, PROA_OBJECT_SECURITY, i, 3);
-        proa_value value;
-        if (proa_client_read_local(c->client, &path, &value) == PROA_OK &&
-            value.type == PROA_TYPE_OPAQUE && proa_span_equal(value.as.bytes, identity)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool identity_taken(proa_c2c *c, const proa__key *key)
 {
     proa_span identity = proa_span_make(key->identity, key->identity_len);
@@ -164,7 +149,7 @@ static bool identity_taken(proa_c2c *c, const proa__key *key)
             return true;
         }
     }
-    return server_has_identity(c, identity);
+    return proa__client_identity_taken(c->client, identity);
 }
 
 static proa_err check_uri(const proa__key *key)
@@ -195,7 +180,7 @@ static proa_err check(proa_c2c *c, const proa_actor *who, const proa__key *key, 
     if (rekeyed && !writer_protected(c, who)) {
         return PROA_E_DENIED;
     }
-    return rekeyed && identity_taken(c, key) ? PROA_E_FORMAT : PROA_OK;
+    return rekeyed && identity_taken(c, key) ? PROA_E_EXISTS : PROA_OK;
 }
 
 /* True if `a` and `b` are recognised differently. */

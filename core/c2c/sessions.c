@@ -153,6 +153,7 @@ void proa__c2c_session_closed(void *ctx, uint64_t now_ms, proa_account account, 
         key->linger = 0;
     } else if (session == key->opening) {
         key->opening = 0;
+        key->suspect = false; /* no better than the one there is */
         if (c->requester != NULL) {
             c->requester->connect_failed(c, key, reason);
         }

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asking the server: POST /ac (docs/C2C.md §5).
+ *
+ * Truths kept here: one /ac of this device is under way at a time, and it carries what all waiting
+ * questions want from that host; a server's answer is for those questions only; what was granted is
+ * asked for again from half of its lifetime on, while it is in use.
+ *
+ * A 2.01 says that the accounts are in place: they came as writes before it. Keys never travel
+ * here. A refusal by a host leads to /ac once per path and minute, whoever may have forged it. */
+#include "core/c2c/ask_internal.h"
+
+#include <string.h>
+
+/* The server answers within 60 s, in a message of its own if need be; 10 s are for the way. */
+#define AC_TIMEOUT_MS 70000U
+
+/* A timeout before that is not the server's: the session to it changed under way. The wish is kept
+ * under (requester, host, rights), so asking again does no harm. */
+#define AC_SURELY_TIMEOUT_MS 45000U
+
+#define AGAIN_MS 60000U
+#define RETRY_MS 1000U
+#define TRIES_MAX 5U
+
+/* ---- what was asked --------------------------------------------------------------------- */
+
+static proa__peer *peer_of(proa_c2c *c, proa_span endpoint)
+{
+    const proa__key *key = proa__c2c_key_of(c, endpoint);
+    return key == NULL ? NULL : proa__c2c_peer(c, key->short_id);
+}
+
+proa_ac_entry proa__ask_entry(const proa__ask *ask)
+{
+    proa_ac_entry entry = {ask->path.ids[0], PROA_ID_ALL, ask->rights};
+    if (ask->path.depth > 1) {
+        entry.instance = ask->path.ids[1];
+    }
+    return entry;
+}
+
+void proa__ac_note(proa_c2c *c, proa_span endpoint, const proa_ac_entry *entry, bool granted)
+{
+    proa__peer *peer = peer_of(c, endpoint);
+    proa__asked *place = NULL;
+    for (size_t i = 0; peer != NULL && i < PROA_AC_ENTRIES_MAX; i++) {
+        proa__asked *asked = &peer->asked[i];
+        bool same = asked->rights != 0 && asked->object == entry->object &&
+                    asked->instance == entry->instance;
+        if (same) {
+            asked->rights |= entry->rights;
+            asked->granted = asked->granted || granted;
+            asked->at_ms = c->now_ms;
+            return;
+        }
+        if (place == NULL || asked->rights == 0 ||
+            (place->rights != 0 && asked->at_ms < place->at_ms)) {
+            place = asked; /* free, or the oldest */
+        }
+    }
+    if (place != NULL) {
+        *place = (proa__asked){entry->object, entry->instance, entry->rights, granted, c->now_ms};
+    }
+}
+
+bool proa__ac_may_ask_again(proa_c2c *c, const proa__ask *ask)
+{
+    const proa__peer *peer = peer_of(c, proa__ask_endpoint(ask));
+    proa_ac_entry entry = proa__ask_entry(ask);
+    size_t recent = 0;
+    for (size_t i = 0; peer != NULL && i < PROA_AC_ENTRIES_MAX; i++) {
+        const proa__asked *asked = &peer->asked[i];
+        bool just_now = asked->rights != 0 && c->now_ms - asked->at_ms < AGAIN_MS;
+        if (just_now && asked->object == entry.object && asked->instance == entry.instance &&
+            (entry.rights & ~asked->rights) == 0) {
+            return false;
+        }
+        recent += just_now ? 1 : 0;
+    }
+    return recent < PROA_AC_ENTRIES_MAX;
+}
+
+/* ---- sending ---------------------------------------------------------------------------- */
+
+/* The server to ask. PROA_E_STATE: not registered there now. */
+static proa_err find_server(proa_c2c *c, uint16_t wanted, uint16_t *found, proa_coap_peer *peer)
+{
+    proa_server_status status;
+    proa_err last = PROA_E_NOT_FOUND;
+    if (wanted != 0) {
+        *found = wanted;
+        return proa__client_server_peer(c->client, wanted, peer);
+    }
+    for (size_t i = 0; proa_client_server(c->client, i, &status); i++) {
+        last = proa__client_server_peer(c->client, status.short_id, peer);
+        if (last == PROA_OK) {
+            *found = status.short_id;
+            return PROA_OK;
+        }
+    }
+    return last;
+}
+
+static proa_err post(proa_c2c *c, const proa_coap_peer *to)
+{
+    proa__ac *ac = &c->asker->ac;
+    uint8_t body[PROA_AC_BODY_LEN_MAX];
+    uint8_t query[3 + PROA_ENDPOINT_MAX];
+    const uint8_t cbor = PROA_FORMAT_CBOR;
+    proa_writer w = proa_writer_make(body, sizeof(body));
+    proa_writer q = proa_writer_make(query, sizeof(query));
+    proa_err err = proa_ac_body_write(&w, &ac->body);
+    proa_write_text(&q, "ep=");
+    proa_write_bytes(&q, ac->endpoint, ac->endpoint_len);
+    if (err != PROA_OK) {
+        return err;
+    }
+    const proa_coap_option options[] = {
+        {PROA_COAP_OPT_URI_PATH, proa_span_of("ac")},
+        {PROA_COAP_OPT_CONTENT_FORMAT, {&cbor, 1}},
+        {PROA_COAP_OPT_URI_QUERY, proa_writer_span(&q)},
+        {PROA_COAP_OPT_URI_QUERY, proa_span_of("c")},
+    };
+    const proa_coap_request request = {
+        .code = PROA_COAP_POST,
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0]),
+        .payload = proa_writer_span(&w),
+        .user = proa__ask_user(PROA__FOR_AC, 0),
+        .timeout_ms = AC_TIMEOUT_MS,
+    };
+    return proa_coap_send(proa__client_coap(c->client), c->now_ms, to, &request, &ac->request);
+}
+
+static void begin(proa__ac *ac, uint16_t server, proa_span endpoint)
+{
+    memset(ac, 0, sizeof(*ac));
+    ac->server = server;
+    ac->endpoint_len = (uint8_t)endpoint.len;
+    memcpy(ac->endpoint, endpoint.data, endpoint.len);
+}
+
+static bool send_or_retry(proa_c2c *c, const proa_coap_peer *to)
+{
+    proa__ac *ac = &c->asker->ac;
+    ac->open = post(c, to) == PROA_OK;
+    ac->since_ms = c->now_ms;
+    ac->retry_ms = ac->open ? 0 : c->now_ms + RETRY_MS;
+    c->stats.ac_sent += ac->open ? 1 : 0;
+    return ac->open;
+}
+
+/* Everything that waits for the same host and server goes along, as far as it fits. */
+static void collect(proa_c2c *c, const proa__ask *first, bool *joins)
+{
+    proa__asker *asker = c->asker;
+    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
+        const proa__ask *ask = &asker->asks[i];
+        proa_ac_entry entry = proa__ask_entry(ask);
+        joins[i] = ask->state == PROA__ASK_WANT && ask->server == first->server &&
+                   proa_span_equal(proa__ask_endpoint(ask), proa__ask_endpoint(first)) &&
+                   proa_ac_body_add(&asker->ac.body, entry.object, entry.instance, entry.rights) ==
+                       PROA_OK;
+    }
+}
+
+static void ask_for(proa_c2c *c, const proa__ask *first, uint16_t server, const proa_coap_peer *to)
+{
+    proa__asker *asker = c->asker;
+    bool joins[PROA_C2C_ASKS_MAX] = {false};
+    begin(&asker->ac, server, proa__ask_endpoint(first));
+    collect(c, first, joins);
+    if (!send_or_retry(c, to)) {
+        return;
+    }
+    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
+        proa__ask *ask = &asker->asks[i];
+        if (joins[i]) {
+            ask->state = PROA__ASK_ASKED;
+            ask->ac_ms = ask->ac_ms == 0 ? c->now_ms : ask->ac_ms;
+            ask->late = (proa__answer){.outcome = PROA_OUTCOME_TIMEOUT, .via_server = true};
+            proa__ask_tell(c, ask, PROA_C2C_AUTHORIZING, server, proa_span_make(NULL, 0));
+        }
+    }
+}
+
+/* ---- renewal ---------------------------------------------------------------------------- */
+
+static bool held_on(const proa_c2c *c, const proa__peer *peer)
+{
+    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
+        const proa__ask *ask = &c->asker->asks[i];
+        if (ask->state == PROA__ASK_HELD &&
+            proa_span_equal(proa__ask_endpoint(ask), proa__c2c_endpoint(peer))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* When this peer's grant is to be renewed; PROA__NEVER if it is not ours or not in use. */
+static uint64_t renewal_ms(const proa_c2c *c, const proa__peer *peer)
+{
+    bool asked = false;
+    if (peer->slot != PROA__SLOT_LIVE || peer->lifetime_s == 0 || peer->lifetime_new) {
+        return PROA__NEVER;
+    }
+    for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {
+        asked = asked || (peer->asked[i].rights != 0 && peer->asked[i].granted);
+    }
+    uint64_t half_ms = (uint64_t)peer->lifetime_s * 500;
+    uint64_t due_ms = peer->expires_ms > half_ms ? peer->expires_ms - half_ms : 0;
+    uint64_t idle_ms = c->now_ms - peer->last_use_ms;
+    if (!asked || !peer->used || (idle_ms > half_ms && !held_on(c, peer))) {
+        return PROA__NEVER;
+    }
+    return due_ms > peer->renew_ms ? due_ms : peer->renew_ms;
+}
+
+static void renew(proa_c2c *c, proa__peer *peer)
+{
+    proa__ac *ac = &c->asker->ac;
+    proa_coap_peer to;
+    uint32_t again_s = peer->lifetime_s / 10;
+    again_s = again_s < 5 ? 5 : again_s > 3600 ? 3600 : again_s;
+    peer->renew_ms = c->now_ms + (uint64_t)again_s * 1000;
+    if (proa__client_server_peer(c->client, peer->owner, &to) != PROA_OK) {
+        return;
+    }
+    begin(ac, peer->owner, proa__c2c_endpoint(peer));
+    for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {
+        const proa__asked *asked = &peer->asked[i];
+        if (asked->rights != 0 && asked->granted) {
+            /* There are no more of them than places. */
+            (void)!proa_ac_body_add(&ac->body, asked->object, asked->instance, asked->rights);
+        }
+    }
+    (void)send_or_retry(c, &to);
+}
+
+/* ---- run -------------------------------------------------------------------------------- */
+
+static void run_wants(proa_c2c *c)
+{
+    proa__asker *asker = c->asker;
+    for (uint16_t i = 0; i < c->limits.ask_max && !asker->ac.open; i++) {
+        proa__ask *ask = &asker->asks[i];
+        uint16_t server = 0;
+        proa_coap_peer to;
+        if (ask->state != PROA__ASK_WANT) {
+            continue;
+        }
+        proa_err err = find_server(c, ask->server, &server, &to);
+        if (err == PROA_OK) {
+            ask_for(c, ask, server, &to);
+        } else if (err == PROA_E_NOT_FOUND) {
+            proa__ask_fail_local(c, ask, err); /* it will never be there */
+        }
+    }
+}
+
+void proa__ac_run(proa_c2c *c)
+{
+    if (c->asker->ac.open || c->asker->ac.retry_ms > c->now_ms) {
+        return;
+    }
+    run_wants(c);
+    for (uint16_t i = 0; i < c->limits.peer_max && !c->asker->ac.open; i++) {
+        if (renewal_ms(c, &c->peers[i]) <= c->now_ms) {
+            renew(c, &c->peers[i]);
+        }
+    }
+}
+
+uint64_t proa__ac_next_ms(const proa_c2c *c)
+{
+    const proa__ac *ac = &c->asker->ac;
+    uint64_t next = PROA__NEVER;
+    if (ac->open) {
+        return next;
+    }
+    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
+        uint64_t at_ms = renewal_ms(c, &c->peers[i]);
+        next = at_ms < next ? at_ms : next;
+    }
+    if (ac->retry_ms > c->now_ms) {
+        next = ac->retry_ms;
+    }
+    return next;
+}
+
+/* ---- answers ---------------------------------------------------------------------------- */
+
+static bool concerns(const proa__ac *ac, const proa__ask *ask)
+{
+    return ask->state == PROA__ASK_ASKED &&
+           proa_span_equal(proa__ask_endpoint(ask), proa_span_make(ac->endpoint, ac->endpoint_len));
+}
+
+/* What the server's code means for the application: docs/C2C.md §8. */
+static proa_outcome outcome_of(const proa_coap_msg *m)
+{
+    switch (m->code) {
+    case PROA_COAP_UNAUTHORIZED:
+    case PROA_COAP_FORBIDDEN:
+        return PROA_OUTCOME_DENIED;
+    case PROA_COAP_TOO_MANY_REQUESTS:
+        return PROA_OUTCOME_BUSY;
+    case PROA_COAP_GATEWAY_TIMEOUT:
+        return PROA_OUTCOME_HOST_OFFLINE;
+    case PROA_COAP_SERVICE_UNAVAILABLE:
+        switch (proa_ac_why_parse(m->payload)) {
+        case PROA_AC_WHY_PENDING:
+            return PROA_OUTCOME_PENDING;
+        case PROA_AC_WHY_HOST_OFFLINE:
+            return PROA_OUTCOME_HOST_OFFLINE;
+        case PROA_AC_WHY_NO_NETWORK:
+            return PROA_OUTCOME_UNREACHABLE;
+        case PROA_AC_WHY_BUSY:
+        case PROA_AC_WHY_NONE:
+        default:
+            return PROA_OUTCOME_BUSY;
+        }
+    default:
+        return PROA_COAP_CLASS(m->code) == 5 ? PROA_OUTCOME_REFUSED : PROA_OUTCOME_PROTOCOL;
+    }
+}
+
+static bool has_retry(proa_outcome outcome)
+{
+    return outcome == PROA_OUTCOME_PENDING || outcome == PROA_OUTCOME_BUSY ||
+           outcome == PROA_OUTCOME_HOST_OFFLINE;
+}
+
+static void refused(proa_c2c *c, proa__ask *ask, const proa_coap_msg *m)
+{
+    proa__answer answer = {.outcome = outcome_of(m), .code = m->code, .via_server = true};
+    answer.retry_ms = has_retry(answer.outcome) ? proa__request_retry_ms(m) : 0;
+    bool worth_waiting =
+        answer.outcome == PROA_OUTCOME_PENDING || answer.outcome == PROA_OUTCOME_HOST_OFFLINE;
+    if (ask->wait && worth_waiting) {
+        ask->late = answer;
+        proa__ask_pause(c, ask, answer.retry_ms > 0 ? answer.retry_ms : RETRY_MS, PROA__ASK_WANT);
+    } else {
+        proa__ask_finish(c, ask, &answer);
+    }
+}
+
+static void granted(proa_c2c *c, proa__ask *ask)
+{
+    proa__ask_tell(c, ask, PROA_C2C_AUTHORIZED, c->asker->ac.server, proa_span_make(NULL, 0));
+    proa__ask_go(c, ask);
+}
+
+static void note_all(proa_c2c *c, const proa__ac *ac, bool was_granted)
+{
+    for (uint8_t i = 0; i < ac->body.count; i++) {
+        proa__ac_note(c, proa_span_make(ac->endpoint, ac->endpoint_len), &ac->body.entries[i],
+                      was_granted);
+    }
+}
+
+static void failed(proa_c2c *c, proa__ask *ask, proa_coap_failure failure)
+{
+    bool early = c->now_ms - c->asker->ac.since_ms < AC_SURELY_TIMEOUT_MS;
+    switch (failure) {
+    case PROA_COAP_FAILED_PEER_GONE:
+    case PROA_COAP_FAILED_TIMEOUT:
+        if ((failure == PROA_COAP_FAILED_PEER_GONE || early) && ask->tries++ < TRIES_MAX) {
+            ask->state = PROA__ASK_WANT; /* as soon as the server is there again */
+            break;
+        }
+        proa__ask_finish(c, ask,
+                         &(proa__answer){.outcome = PROA_OUTCOME_TIMEOUT, .via_server = true});
+        break;
+    case PROA_COAP_FAILED_TOO_LARGE:
+    case PROA_COAP_FAILED_FULL:
+        proa__ask_fail_local(c, ask, PROA_E_FULL);
+        break;
+    case PROA_COAP_FAILED_RESET:
+    case PROA_COAP_FAILED_PROTOCOL:
+    default:
+        proa__ask_finish(c, ask,
+                         &(proa__answer){.outcome = PROA_OUTCOME_PROTOCOL, .via_server = true});
+        break;
+    }
+}
+
+void proa__ac_event(proa_c2c *c, const proa_coap_event *event)
+{
+    proa__asker *asker = c->asker;
+    bool response = event->kind == PROA_COAP_EVENT_RESPONSE;
+    bool ok = response && PROA_COAP_CLASS(event->msg.code) == 2;
+    if (!asker->ac.open || event->request != asker->ac.request ||
+        (!response && event->kind != PROA_COAP_EVENT_FAILED)) {
+        return;
+    }
+    asker->ac.open = false;
+    c->dirty = true; /* the next one may go */
+    c->stats.granted += ok ? 1 : 0;
+    if (response) {
+        note_all(c, &asker->ac, ok);
+    }
+    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
+        proa__ask *ask = &asker->asks[i];
+        if (!concerns(&asker->ac, ask)) {
+            continue;
+        }
+        if (ok) {
+            granted(c, ask);
+        } else if (response) {
+            refused(c, ask, &event->msg);
+        } else {
+            failed(c, ask, event->failure);
+        }
+    }
+}
