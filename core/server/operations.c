@@ -207,7 +207,7 @@ static proa_err send_now(proa_server *s, uint64_t now_ms, const proa__device *d,
                                .attributes = asked->attributes,
                                .user = op->id,
                                .timeout_ms = timeout_ms};
-    proa_err err = proa__request_send(s->coap, now_ms, &peer, &question, &op->request);
+    proa_err err = proa__downlink_send(s->coap, now_ms, &peer, &question, &op->request);
     if (err != PROA_OK) {
         op->request = 0;
         return err;

@@ -147,7 +147,7 @@ static uint16_t accept_format(const proa__question *q)
     return shape_of(q->op)->reads ? q->format : PROA_FORMAT_NONE;
 }
 
-proa_err proa__request_send(proa_coap *coap, uint64_t now_ms, const proa_coap_peer *to,
+proa_err proa__downlink_send(proa_coap *coap, uint64_t now_ms, const proa_coap_peer *to,
                             const proa__question *question, proa_coap_id *id)
 {
     options o;
