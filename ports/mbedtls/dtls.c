@@ -103,19 +103,26 @@ static void follow(proa__dtls *box, proa__session *session, size_t len, bool is_
     }
 }
 
-/* One record for a connected session with a context; its plaintext may be in box->plain then, and
- * the session may have ended. False if it does not verify. */
-static bool take_record(proa__dtls *box, proa_handle handle, const record *rec, proa__blob *blob)
+/* What a session says to a protected record. */
+typedef enum verdict {
+    VERIFIED = 1,
+    REPLAYED, /* or another session's, whose record numbers have come that far */
+    REFUSED,
+    FORGED_FINISHED,
+} verdict;
+
+/* One record for a connected session with a context. If VERIFIED, its plaintext may be in
+ * box->plain, and the session may have ended. */
+static verdict take_record(proa__dtls *box, proa_handle handle, const record *rec, proa__blob *blob)
 {
     proa__session *session = proa__dtls_session(box, handle);
     proa__live *live = session->state;
     window before = window_of(&live->ssl);
     if (was_seen(&before, rec->number)) {
-        box->stats.dropped_replay++;
         if (blob != NULL) {
             proa__dtls_wake_undo(box, handle, blob);
         }
-        return true;
+        return REPLAYED;
     }
     box->feed = rec->bytes;
     int result = mbedtls_ssl_read(&live->ssl, box->plain, box->datagram_cap);
@@ -125,7 +132,7 @@ static bool take_record(proa__dtls *box, proa_handle handle, const record *rec, 
         if (blob != NULL) {
             proa__dtls_wake_undo(box, handle, blob);
         }
-        return false;
+        return REFUSED;
     }
     box->stats.records_in++;
     if (blob != NULL) {
@@ -143,23 +150,23 @@ static bool take_record(proa__dtls *box, proa_handle handle, const record *rec, 
     } else if (result != MBEDTLS_ERR_SSL_WANT_READ) {
         proa__dtls_end(box, handle, PROA_SECURE_REASON_PEER_CLOSED);
     }
-    return true;
+    return VERIFIED;
 }
 
-/* A protected record for a session in any phase. False if it does not verify there. */
-static bool offer(proa__dtls *box, proa_handle handle, const record *rec, bool *forged_finished)
+/* A protected record for a session in any phase. */
+static verdict offer(proa__dtls *box, proa_handle handle, const record *rec)
 {
     proa__session *session = proa__dtls_session(box, handle);
     if (session->phase == PROA__DTLS_HANDSHAKE) {
         proa__dtls_taken taken = proa__dtls_handshake_record(box, handle, rec->bytes);
-        *forged_finished = taken == PROA__DTLS_FORGED && rec->type != TYPE_APPLICATION_DATA;
-        return taken == PROA__DTLS_TAKEN;
+        bool is_finished = taken == PROA__DTLS_FORGED && rec->type != TYPE_APPLICATION_DATA;
+        return taken == PROA__DTLS_TAKEN ? VERIFIED : is_finished ? FORGED_FINISHED : REFUSED;
     }
     proa__blob *blob = NULL;
     if (session->phase == PROA__DTLS_ASLEEP) {
         blob = proa__dtls_wake(box, handle);
         if (blob == NULL) {
-            return false;
+            return REFUSED;
         }
     }
     return take_record(box, handle, rec, blob);
@@ -179,15 +186,18 @@ static void route_protected(proa__dtls *box, const record *rec)
         }
     }
     proa_handle doubted = 0;
+    bool is_replay = false;
     for (uint32_t i = 0; i < count; i++) {
-        bool forged_finished = false;
-        if (offer(box, candidates[i], rec, &forged_finished)) {
+        verdict said = offer(box, candidates[i], rec);
+        if (said == VERIFIED) {
             return;
         }
-        doubted = forged_finished ? candidates[i] : doubted;
+        is_replay |= said == REPLAYED;
+        doubted = said == FORGED_FINISHED ? candidates[i] : doubted;
     }
     box->stats.dropped_unknown += count == 0;
-    box->stats.dropped_bad += count != 0;
+    box->stats.dropped_replay += is_replay;
+    box->stats.dropped_bad += count != 0 && !is_replay;
     if (doubted != 0) {
         proa__dtls_bad_finished(box, doubted);
     }
@@ -229,6 +239,7 @@ static void route_plain(proa__dtls *box, const record *rec)
         to_server = message == MESSAGE_CLIENT_KEY_EXCHANGE;
         to_client = !to_server && message != MESSAGE_HELLO_REQUEST && message != MESSAGE_FINISHED;
     }
+    bool is_known = false;
     /* Looked up one after the other: the first may have ended the second. */
     for (int is_server = 0; is_server < 2; is_server++) {
         if (is_server != 0 ? !to_server : !to_client) {
@@ -236,13 +247,16 @@ static void route_plain(proa__dtls *box, const record *rec)
         }
         proa_handle handle = proa__dtls_by_addr(box, &box->from, is_server != 0, true);
         if (handle == 0) {
-            box->stats.dropped_unknown++;
-        } else if (rec->type == TYPE_ALERT) {
+            continue;
+        }
+        is_known = true;
+        if (rec->type == TYPE_ALERT) {
             proa__dtls_doubt(box, handle);
         } else {
             (void)proa__dtls_handshake_record(box, handle, rec->bytes);
         }
     }
+    box->stats.dropped_unknown += !is_known;
 }
 
 static void route(proa__dtls *box, const record *rec)

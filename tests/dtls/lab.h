@@ -66,6 +66,7 @@ typedef struct lab {
     bool (*tap)(struct lab *lab, lab_datagram *datagram);
     uint64_t seen[LAB_SEEN][2]; /* who and number; hash of the bytes */
     size_t seen_count;
+    bool unwatched; /* several sessions between the same addresses without ids: no telling apart */
     size_t taken_len; /* bytes taken from the boxes' memory now */
     void *arena;
 } lab;
