@@ -65,8 +65,8 @@ typedef struct proa_grant {
     char host[PROA_ENDPOINT_MAX + 1];
     char rule[48];
     uint8_t identity[PROA_GRANT_IDENTITY_LEN]; /* key id on both devices (11000/x/3) */
-    uint16_t requester_short_id; /* how the host calls the requester */
-    uint16_t host_short_id;      /* how the requester calls the host */
+    uint16_t requester_short_id;               /* how the host calls the requester */
+    uint16_t host_short_id;                    /* how the requester calls the host */
     uint16_t host_security;      /* instance of 11000 on the host; PROA_ID_ALL = none yet */
     uint16_t host_client;        /* instance of 11001 on the host */
     uint16_t requester_security; /* instance of 11000 on the requester */
@@ -77,9 +77,9 @@ typedef struct proa_grant {
     int64_t granted_unix_s; /* wall clock, for people and for restarts */
     int64_t expires_unix_s;
     bool revoke_on_deregister;
-    bool host_cleared;      /* REVOKING: the host has confirmed */
+    bool host_cleared; /* REVOKING: the host has confirmed */
     bool requester_cleared;
-    uint32_t uses;          /* as the host last reported */
+    uint32_t uses; /* as the host last reported */
     int64_t last_use_unix_s;
 } proa_grant;
 
@@ -100,8 +100,8 @@ typedef struct proa_authority_config {
     uint32_t host_queue_max; /* /ac requests waiting per host: 4; one more: 5.03 busy */
     uint32_t ac_per_minute;  /* token bucket per requester: 30; more: 4.29 with Max-Age */
     uint32_t deadline_ms;    /* one /ac from arrival to answer: 55000 */
-    uint32_t retry_ms;       /* revocation of a device that did not answer: 30000, doubling to 1 h */
-    bool loopback_ok;        /* host addresses on loopback may be handed out (both on it) */
+    uint32_t retry_ms; /* revocation of a device that did not answer: 30000, doubling to 1 h */
+    bool loopback_ok;  /* host addresses on loopback may be handed out (both on it) */
 } proa_authority_config;
 
 proa_authority_config proa_authority_config_default(proa_random random, proa_memory memory);
@@ -144,8 +144,8 @@ void proa_authority_ac(proa_authority *a, uint64_t now_ms, uint64_t ticket, proa
                        proa_reg reg, bool secured, const proa_coap_msg *msg);
 
 /* The result of an OPERATE action. `created` as in proa_server_event. */
-void proa_authority_done(proa_authority *a, uint64_t now_ms, uint64_t ticket,
-                         proa_op_result result, uint8_t code, uint16_t format, proa_span payload,
+void proa_authority_done(proa_authority *a, uint64_t now_ms, uint64_t ticket, proa_op_result result,
+                         uint8_t code, uint16_t format, proa_span payload,
                          const proa_path *created);
 
 /* The result of a STORE action: what waited for it goes on, or is given up. */
@@ -179,10 +179,10 @@ typedef enum proa_audit_kind {
     PROA_AUDIT_GRANTED,
     PROA_AUDIT_RENEWED,
     PROA_AUDIT_DENIED,
-    PROA_AUDIT_FAILED,   /* allowed, but provisioning did not succeed; rolled back */
-    PROA_AUDIT_REVOKED,  /* decided */
-    PROA_AUDIT_ENDED,    /* gone from both devices, or expired */
-    PROA_AUDIT_ALLOWED,  /* a standing refusal was lifted */
+    PROA_AUDIT_FAILED,    /* allowed, but provisioning did not succeed; rolled back */
+    PROA_AUDIT_REVOKED,   /* decided */
+    PROA_AUDIT_ENDED,     /* gone from both devices, or expired */
+    PROA_AUDIT_ALLOWED,   /* a standing refusal was lifted */
     PROA_AUDIT_RECONCILED /* an orphan removed or a lost account replaced at registration */
 } proa_audit_kind;
 
@@ -192,7 +192,8 @@ const char *proa_audit_kind_name(proa_audit_kind kind);
 enum {
     PROA_AC_REASON_PENDING = 1,
     PROA_AC_REASON_HOST_OFFLINE = 2,
-    PROA_AC_REASON_BUSY = 3
+    PROA_AC_REASON_BUSY = 3,
+    PROA_AC_REASON_UNREACHABLE = 4 /* host and requester have no network in common */
 };
 
 typedef struct proa_action {
@@ -234,6 +235,7 @@ const proa_override *proa_authority_override(const proa_authority *a, uint32_t *
 
 typedef struct proa_authority_stats {
     uint64_t asked, granted, renewed, denied, failed, rate_limited, revoked, reconciled;
+    uint64_t lost; /* notes and devices for which there was no place */
     uint32_t devices, grants, active, revoking, waiting;
 } proa_authority_stats;
 

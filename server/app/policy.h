@@ -16,6 +16,9 @@
  * are, it is denied unless every rule that allowed some says `partial`. The grant lives as long as
  * the shortest lifetime among the rules that allowed it.
  *
+ * A request for all instances covers each of them. So a rule that denies one instance denies such
+ * a request as well, and a rule that allows one instance does not speak about it.
+ *
  * Patterns are endpoint names in which '*' stands for any run of characters. The rules are a pure
  * table; reading them from a file is server/os/policy_file.c. */
 
@@ -29,7 +32,7 @@ typedef struct proa_policy_rule {
     char requester[PROA_ENDPOINT_MAX + 1];
     char host[PROA_ENDPOINT_MAX + 1];
     uint16_t object;     /* PROA_POLICY_OBJECT_ANY: any object but the closed ones */
-    uint16_t instance;   /* PROA_ID_ALL: any, and the only one that matches a request for all */
+    uint16_t instance;   /* PROA_ID_ALL: any */
     uint8_t rights;      /* bits the rule speaks about */
     uint32_t lifetime_s; /* ALLOW: 0 = PROA_GRANT_LIFETIME_DEFAULT_S */
     bool partial;
@@ -47,17 +50,26 @@ typedef struct proa_policy {
 typedef struct proa_decision {
     uint8_t granted; /* subset of the requested rights; 0 = denied */
     uint32_t lifetime_s;
-    bool partial;    /* some bits were denied, and the rules allow that */
+    bool partial;        /* some bits were denied, and the rules allow that */
+    bool may_be_partial; /* some bit was allowed, and every rule that allowed one says `partial`:
+                            what a request of several entries goes by */
     bool revoke_on_deregister;
-    int32_t rule;    /* index of the rule that decided (the first deny, else the first allow), -1:
+    int32_t rule; /* index of the rule that decided (the first deny, else the first allow), -1:
                         nothing matched */
 } proa_decision;
 
 /* True if '*'-pattern `pattern` matches all of `name`. O(pattern x name) at worst, no recursion. */
 bool proa_pattern_match(proa_span pattern, proa_span name);
 
-/* Decide one entry of a request. Objects 0, 1, 2, 21 and 11000..11002 are denied whatever the
- * rules say. O(rules). */
+/* True for objects that no peer may ever be given rights on: 0, 1, 2, 21 and 11000..11002, and the
+ * reserved 65535 (C2C: secrets, servers and the rights themselves). */
+bool proa_policy_closed(uint16_t object);
+
+/* Decide one entry of a request.
+ *
+ * policy  may be NULL or empty: everything is denied.
+ * rights  PROA_RIGHT_*; 0 or a bit outside PROA_RIGHTS_ALL is denied.
+ * Closed objects are denied whatever the rules say. O(rules). */
 proa_decision proa_policy_decide(const proa_policy *policy, proa_span requester, proa_span host,
                                  uint16_t object, uint16_t instance, uint8_t rights);
 

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store of grants: one record for each (requester, host), found from either device.
+ *
+ * The records of both directions of a pair describe one account: same identity, same short ids, same
+ * instances, mirrored (DESIGN: one account and one session per pair). Whoever changes the account
+ * of one makes the other follow; provision.c is the only one who does.
+ *
+ * An id is made of the time, so that it is never used again even if the newest record was forgotten
+ * before a restart; it stays below 2^53, which every JSON reader can hold. */
+#include <string.h>
+
+#include "proa/assert.h"
+#include "server/app/state.h"
+
+#define ID_SHIFT 20
+
+const char *proa_grant_state_name(proa_grant_state state)
+{
+    switch (state) {
+    case PROA_GRANT_INTENDED:
+        return "intended";
+    case PROA_GRANT_HOST_READY:
+        return "host ready";
+    case PROA_GRANT_ACTIVE:
+        return "active";
+    case PROA_GRANT_REVOKING:
+        return "revoking";
+    case PROA_GRANT_ENDED:
+        return "ended";
+    default:
+        return "unknown";
+    }
+}
+
+proa__record *proa__grant_find(const proa__device *requester, const proa__device *host)
+{
+    if (requester == NULL || host == NULL) {
+        return NULL;
+    }
+    proa__record *r = requester->grants[PROA__REQUESTER];
+    while (r != NULL && r->device[PROA__HOST] != host) {
+        r = r->next[PROA__REQUESTER];
+    }
+    return r;
+}
+
+proa__record *proa__grant_reverse(const proa__record *grant)
+{
+    return proa__grant_find(grant->device[PROA__HOST], grant->device[PROA__REQUESTER]);
+}
+
+static uint64_t new_id(proa_authority *a, uint64_t now_ms)
+{
+    int64_t unix_s = proa__unix_s(a, now_ms);
+    uint64_t id = unix_s > 0 ? (uint64_t)unix_s << ID_SHIFT : 1;
+    a->last_id = id > a->last_id ? id : a->last_id + 1;
+    return a->last_id;
+}
+
+proa__record *proa__grant_take(proa_authority *a, uint64_t now_ms, proa__device *host,
+                               proa__device *requester)
+{
+    proa_handle handle;
+    if (proa__alarm_room(a) != PROA_OK) {
+        return NULL;
+    }
+    proa__record *r = proa_pool_take(&a->grants, &handle);
+    if (r == NULL) {
+        return NULL;
+    }
+    r->handle = handle;
+    r->g.id = new_id(a, now_ms);
+    r->g.state = PROA_GRANT_INTENDED;
+    r->g.host_security = PROA_ID_ALL;
+    r->g.host_client = PROA_ID_ALL;
+    r->g.requester_security = PROA_ID_ALL;
+    r->g.requester_client = PROA_ID_ALL;
+    memcpy(r->g.host, host->endpoint, sizeof r->g.host);
+    memcpy(r->g.requester, requester->endpoint, sizeof r->g.requester);
+    r->device[PROA__HOST] = host;
+    r->device[PROA__REQUESTER] = requester;
+    for (uint8_t side = 0; side < 2; side++) {
+        r->next[side] = r->device[side]->grants[side];
+        r->device[side]->grants[side] = r;
+    }
+    return r;
+}
+
+void proa__grant_give(proa_authority *a, proa__record *grant)
+{
+    proa__device *device[2] = {grant->device[0], grant->device[1]};
+    PROA_ASSERT(grant->job == NULL);
+    for (uint8_t side = 0; side < 2; side++) {
+        proa__record **at = &device[side]->grants[side];
+        while (*at != grant) {
+            at = &(*at)->next[side];
+        }
+        *at = grant->next[side];
+    }
+    proa__alarm_clear(a, &grant->alarm);
+    proa_pool_give(&a->grants, grant->handle);
+    proa__device_settle(a, device[PROA__HOST]);
+    if (device[PROA__HOST] != device[PROA__REQUESTER]) {
+        proa__device_settle(a, device[PROA__REQUESTER]);
+    }
+}
+
+bool proa__grant_is_live(const proa__record *grant)
+{
+    bool is_installing = grant->job != NULL && grant->g.state != PROA_GRANT_REVOKING;
+    return is_installing || (grant->g.state == PROA_GRANT_ACTIVE && !grant->lost);
+}
+
+bool proa__grant_is_adopted(const proa__record *grant)
+{
+    static const uint8_t none[PROA_GRANT_IDENTITY_LEN];
+    return memcmp(grant->g.identity, none, sizeof none) == 0;
+}
+
+uint8_t proa__grant_side(const proa__record *grant, const proa__device *device)
+{
+    return grant->device[PROA__HOST] == device ? PROA__HOST : PROA__REQUESTER;
+}
+
+uint16_t proa__grant_short_id(const proa__record *grant, uint8_t side)
+{
+    return side == PROA__HOST ? grant->g.requester_short_id : grant->g.host_short_id;
+}
+
+proa__device *proa__grant_peer(const proa__record *grant, uint8_t side)
+{
+    return grant->device[side == PROA__HOST ? PROA__REQUESTER : PROA__HOST];
+}
+
+static proa__record *by_identity(const proa__device *device, proa_span identity, bool live)
+{
+    for (uint8_t side = 0; side < 2; side++) {
+        for (proa__record *r = device->grants[side]; r != NULL; r = r->next[side]) {
+            proa_span own = proa_span_make(r->g.identity, sizeof r->g.identity);
+            if (proa__grant_is_live(r) == live && proa_span_equal(own, identity)) {
+                return r;
+            }
+        }
+    }
+    return NULL;
+}
+
+proa__record *proa__grant_by_identity(const proa__device *device, proa_span identity)
+{
+    proa__record *r = by_identity(device, identity, true);
+    return r != NULL ? r : by_identity(device, identity, false);
+}
+
+proa__record *proa__grant_by_client(const proa__device *device, uint16_t short_id,
+                                    proa_span endpoint)
+{
+    for (uint8_t side = 0; side < 2; side++) {
+        for (proa__record *r = device->grants[side]; r != NULL; r = r->next[side]) {
+            if (proa__grant_is_live(r) && !proa__grant_is_adopted(r) &&
+                proa__grant_short_id(r, side) == short_id &&
+                proa_span_equal(proa_span_of(proa__grant_peer(r, side)->endpoint), endpoint)) {
+                return r;
+            }
+        }
+    }
+    return NULL;
+}
+
+uint8_t proa__grant_rights(const proa__device *host, uint16_t short_id, uint16_t object,
+                           uint16_t target)
+{
+    uint8_t rights = 0;
+    for (const proa__record *r = host->grants[PROA__HOST]; r != NULL; r = r->next[PROA__HOST]) {
+        if (r->g.requester_short_id != short_id || !proa__grant_is_live(r)) {
+            continue;
+        }
+        for (uint8_t i = 0; i < r->g.entry_count; i++) {
+            if (r->g.entries[i].object == object && r->g.entries[i].instance == target) {
+                rights |= r->g.entries[i].rights;
+            }
+        }
+    }
+    return rights;
+}
+
+bool proa__grant_owns_short_id(const proa__device *host, uint16_t short_id)
+{
+    for (uint8_t side = 0; side < 2; side++) {
+        for (const proa__record *r = host->grants[side]; r != NULL; r = r->next[side]) {
+            if (short_id != 0 && proa__grant_short_id(r, side) == short_id) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+int64_t proa__grant_account_end(const proa__record *grant)
+{
+    const proa__record *reverse = proa__grant_reverse(grant);
+    int64_t end = grant->g.expires_unix_s;
+    if (reverse != NULL && proa__grant_is_live(reverse) && reverse->g.expires_unix_s > end) {
+        end = reverse->g.expires_unix_s;
+    }
+    return end;
+}
+
+/* An account on a device is ours to remove if its identity looks like one that we draw: 16 bytes
+ * that are no text. Identities that people put into device files are names. */
+bool proa__identity_is_ours(proa_span identity)
+{
+    bool is_text = true;
+    for (size_t i = 0; i < identity.len; i++) {
+        is_text = is_text && identity.data[i] >= 0x20 && identity.data[i] < 0x7f;
+    }
+    return identity.len == PROA_GRANT_IDENTITY_LEN && !is_text;
+}
+
+void proa__grant_new_identity(proa_authority *a, proa_grant *g)
+{
+    do {
+        proa_random_fill(&a->config.random, g->identity, sizeof g->identity);
+    } while (!proa__identity_is_ours(proa_span_make(g->identity, sizeof g->identity)));
+}
+
+void proa__grant_store(proa_authority *a, proa__record *grant)
+{
+    (void)proa__note_store(a, proa__ticket(PROA__TICKET_GRANT, 0, 0), &grant->g);
+}
