@@ -50,31 +50,37 @@ typedef uint32_t proa_coap_id; /* a handle: request, exchange or relation; 0 = n
 
 /* RFC 7252 §4.8. Zero in any field means the default. */
 typedef struct proa_coap_timing {
-    uint32_t ack_timeout_ms;       /* 2000 */
-    uint32_t ack_random_permille;  /* 1500: the first timeout is drawn from 1.0 to 1.5 of it */
-    uint8_t max_retransmit;        /* 4 */
-    uint8_t nstart;                /* 1 */
-    uint32_t non_timeout_ms;       /* a NON request waits this long for its response: 93000
+    uint32_t ack_timeout_ms;      /* 2000 */
+    uint32_t ack_random_permille; /* 1500: the first timeout is drawn from 1.0 to 1.5 of it */
+    uint8_t max_retransmit;       /* 4 */
+    uint8_t nstart;               /* 1 */
+    uint32_t non_timeout_ms;      /* a NON request waits this long for its response: 93000
                                       (MAX_TRANSMIT_WAIT) */
-    uint32_t response_timeout_ms;  /* after an empty ACK, for the separate response: 247000
+    uint32_t response_timeout_ms; /* after an empty ACK, for the separate response: 247000
                                       (EXCHANGE_LIFETIME) */
-    uint32_t separate_after_ms;    /* 1500: then an empty ACK goes out */
+    uint32_t separate_after_ms;   /* 1500: then an empty ACK goes out */
 } proa_coap_timing;
 
 typedef struct proa_coap_config {
     proa_random random;
     proa_memory memory;
     proa_coap_timing timing;
-    uint32_t request_max;  /* requests of ours under way plus observations we hold */
-    uint32_t exchange_max; /* peers' requests not yet answered, or answered separately and unACKed */
-    uint32_t relation_max; /* observations peers hold here */
+    uint32_t request_max; /* requests of ours under way plus observations we hold */
+    uint32_t
+        exchange_max; /* peers' requests not yet answered, or answered separately and unACKed */
+    uint32_t relation_max;   /* observations peers hold here */
     uint32_t body_count_max; /* bodies being assembled or sent in blocks, both roles */
     uint32_t body_max;       /* bytes of the largest body; more: 4.13 with Size1 */
     uint32_t dedup_bytes;    /* memory for remembered messages and replies (247 s); when it is
                                 needed, replies to GET and FETCH go first; if only unsafe ones
                                 remain, new requests are answered 5.03 */
     uint16_t block_size;     /* 16, 32, ... 1024: the largest block we propose */
-    uint16_t message_max;    /* bytes of the largest datagram, <= PROA_COAP_MESSAGE_MAX */
+    uint16_t message_max;    /* bytes of the largest datagram we send, 64..PROA_COAP_MESSAGE_MAX */
+    uint32_t peer_max;       /* peers known at a time; 0 = one for each of the things above */
+    uint32_t message_bytes;  /* memory for our messages until they are acknowledged and for the
+                                options of observations we hold; 0 = enough for every one of them */
+    bool grows; /* take storage when it is needed; else all of it in proa_coap_open, so that a
+                   device learns on the desk what it needs */
 } proa_coap_config;
 
 /* Sensible sizes for a device with one server and a few peers, resp. for a server that grows. */
@@ -137,11 +143,11 @@ typedef struct proa_coap_event {
                               the same Token, 0 if none */
     uint64_t user;         /* what the application gave with the request or relation */
     proa_coap_peer peer;
-    proa_coap_msg msg;     /* REQUEST, RESPONSE, NOTIFICATION; payload is the whole body; valid
+    proa_coap_msg msg; /* REQUEST, RESPONSE, NOTIFICATION; payload is the whole body; valid
                               until the next call on the engine except respond, which may be given
                               spans of it */
-    bool observing;        /* RESPONSE: more notifications will follow */
-    bool multicast;        /* REQUEST */
+    bool observing;    /* RESPONSE: more notifications will follow */
+    bool multicast;    /* REQUEST */
     proa_coap_failure failure;
 } proa_coap_event;
 
@@ -162,8 +168,8 @@ typedef struct proa_coap_request {
     const proa_coap_option *options; /* ascending; without Observe, Block, Size, Request-Tag and
                                         Echo, which are the engine's; copied */
     size_t option_count;
-    proa_span payload; /* whole body; copied; cut into blocks when longer than one */
-    uint64_t user;     /* comes back in every event of this request */
+    proa_span payload;   /* whole body; copied; cut into blocks when longer than one */
+    uint64_t user;       /* comes back in every event of this request */
     uint32_t timeout_ms; /* overall, from this call; 0 = what timing gives */
 } proa_coap_request;
 
@@ -255,8 +261,8 @@ void proa_coap_peer_moved(proa_coap *c, uint64_t now_ms, const proa_coap_peer *o
 
 typedef struct proa_coap_stats {
     uint64_t received, sent, retransmitted, duplicates, malformed, resets_sent, resets_received;
-    uint64_t refused_full; /* 5.03 given because a table was full */
-    uint64_t unmatched;    /* responses that answer nothing of ours */
+    uint64_t refused_full;                           /* 5.03 given because a table was full */
+    uint64_t unmatched;                              /* responses that answer nothing of ours */
     uint32_t requests, exchanges, relations, bodies; /* in use now */
 } proa_coap_stats;
 
