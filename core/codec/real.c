@@ -59,11 +59,11 @@ static bool narrow_finite(int exponent, uint64_t fraction, proa__real_format for
 {
     int drop = FRACTION_BITS - format.fraction_bits;
     int narrow_exponent = exponent - BIAS + bias_of(format);
-    if (exponent == 0 || narrow_exponent >= (1 << format.exponent_bits) - 1) {
-        return false; /* too small, as a double's subnormals always are, or too large */
+    if (narrow_exponent >= (1 << format.exponent_bits) - 1) {
+        return false;
     }
     if (narrow_exponent < 1) {
-        fraction |= HIDDEN_BIT;
+        fraction |= HIDDEN_BIT; /* a double's own subnormals end below, at too many bits to drop */
         drop += 1 - narrow_exponent;
         narrow_exponent = 0;
         if (drop > FRACTION_BITS) {

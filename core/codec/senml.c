@@ -27,7 +27,10 @@ enum {
     LABEL_MAX = LABEL_DATA
 };
 
-enum { VERSION_MAX = 10, TAG_DECIMAL_FRACTION = 4 };
+enum { VERSION_MAX = 10 };
+
+/* RFC 8949 §3.4. */
+enum { TAG_EPOCH_TIME = 1, TAG_DECIMAL_FRACTION = 4 };
 
 typedef struct fields {
     uint32_t seen; /* bit label - LABEL_MIN */
@@ -48,15 +51,12 @@ static void fail(proa_senml_reader *s, proa_err err)
 
 /* ---- reading one record ----------------------------------------------------------------- */
 
-/* 4([exponent, mantissa]), RFC 8949 §3.4.4. */
+/* [exponent, mantissa], RFC 8949 §3.4.4. */
 static double read_decimal_fraction(proa_senml_reader *s)
 {
     proa_cbor_reader *c = &s->cbor;
     char digits[20];
     double value = 0;
-    if (proa_cbor_read_tag(c) != TAG_DECIMAL_FRACTION) {
-        fail(s, PROA_E_UNSUPPORTED);
-    }
     proa_cbor_read_array(c);
     int64_t exponent = proa_cbor_read_int(c);
     int64_t mantissa = proa_cbor_read_int(c);
@@ -71,16 +71,12 @@ static double read_decimal_fraction(proa_senml_reader *s)
     return mantissa < 0 ? -value : value;
 }
 
-static void read_number(proa_senml_reader *s, proa_senml_record *out)
+static void read_plain_number(proa_senml_reader *s, proa_senml_record *out)
 {
     switch (proa_cbor_peek(&s->cbor)) {
     case PROA_CBOR_FLOAT:
         out->kind = PROA_SENML_FLOAT;
         out->as.real = proa_cbor_read_float(&s->cbor);
-        break;
-    case PROA_CBOR_TAG:
-        out->kind = PROA_SENML_FLOAT;
-        out->as.real = read_decimal_fraction(s);
         break;
     case PROA_CBOR_UINT:
         out->kind = PROA_SENML_UNSIGNED;
@@ -93,6 +89,23 @@ static void read_number(proa_senml_reader *s, proa_senml_record *out)
     default:
         out->kind = PROA_SENML_INTEGER;
         out->as.integer = proa_cbor_read_int(&s->cbor);
+    }
+}
+
+static void read_number(proa_senml_reader *s, proa_senml_record *out)
+{
+    uint64_t tag =
+        proa_cbor_peek(&s->cbor) == PROA_CBOR_TAG ? proa_cbor_read_tag(&s->cbor) : TAG_EPOCH_TIME;
+    switch (tag) {
+    case TAG_EPOCH_TIME: /* Anjay marks values of type Time; the number is the same without */
+        read_plain_number(s, out);
+        break;
+    case TAG_DECIMAL_FRACTION:
+        out->kind = PROA_SENML_FLOAT;
+        out->as.real = read_decimal_fraction(s);
+        break;
+    default:
+        fail(s, PROA_E_UNSUPPORTED);
     }
 }
 
@@ -112,7 +125,7 @@ static double as_double(const proa_senml_record *number)
 
 static double read_time(proa_senml_reader *s)
 {
-    proa_senml_record number;
+    proa_senml_record number = {.kind = PROA_SENML_NONE};
     read_number(s, &number);
     return as_double(&number);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "proa/bytes.h"
+#include "proa/codec/senml.h"
 #include "proa/err.h"
 #include "proa/lwm2m.h"
 
@@ -18,7 +19,7 @@
  * the type of each path. */
 
 typedef struct proa_record {
-    proa_path path;   /* absolute, depth 3 or 4 */
+    proa_path path;   /* absolute, depth 3 or 4; any depth for a SenML record without value */
     proa_value value; /* borrows the payload (reader) or the caller (writer) */
 } proa_record;
 
@@ -28,13 +29,13 @@ typedef struct proa_payload_writer {
     proa_writer *w;
     uint16_t format;
     proa_path base; /* what was asked for */
-    proa_path last;
     uint32_t count;
-    bool instance_open;   /* TLV: an object-instance record waits for its length */
-    bool resource_open;   /* TLV: a multiple-resource record waits for its length */
-    size_t instance_at;   /* where those records begin in w */
+    bool instance_open; /* TLV: the object instance open_path.ids[1] waits for its length */
+    bool resource_open; /* TLV: the multiple resource open_path.ids[2] waits for its length */
+    proa_path open_path;
+    size_t instance_at; /* where what is in them begins in w */
     size_t resource_at;
-    size_t array_at; /* SenML: where the array head stands */
+    proa_senml_writer senml;
 } proa_payload_writer;
 
 /* True if `format` can be read and written at all by this code. */
@@ -59,9 +60,11 @@ void proa_payload_instance(proa_payload_writer *p, uint16_t instance_id);
 void proa_payload_multiple(proa_payload_writer *p, const proa_path *resource);
 
 /* Add one value. Records must come in the order of proa_path_compare and lie within base; a record
- * of depth 4 belongs to a multiple resource.
+ * of depth 4 belongs to a multiple resource. A value of type NONE is raw bytes in TLV, text and
+ * opaque, and no value (only a path) in SenML.
  * Returns PROA_OK, PROA_E_TYPE (no such value in this format), PROA_E_UNSUPPORTED (a second record
- * in a single-value format), PROA_E_NO_SPACE. */
+ * in a single-value format), PROA_E_DENIED (path outside base), PROA_E_RANGE (an infinite number as
+ * text), PROA_E_NO_SPACE. The last two stick to the writer. */
 PROA_CHECK proa_err proa_payload_add(proa_payload_writer *p, const proa_record *record);
 
 /* Close what is open. Returns PROA_OK or PROA_E_NO_SPACE. The bytes stand in the writer. */
@@ -75,38 +78,49 @@ typedef proa_type (*proa_type_of)(void *ctx, const proa_path *path);
 typedef struct proa_payload_reader {
     uint16_t format;
     proa_path base;
-    proa_span in;
     proa_type_of type_of;
     void *type_ctx;
-    proa_reader levels[3]; /* TLV: object, instance, multiple resource; others use levels[0] */
-    proa_path at;
-    uint8_t level;
-    uint32_t state;       /* of the format's reader */
-    uint8_t scratch[64];  /* decoded base64, SenML names */
-    uint8_t name[48];     /* SenML base name */
-    uint8_t name_len;
     proa_err err;
+    union {
+        proa_span single; /* text, opaque, CBOR: data is NULL once it was read */
+        struct {
+            proa_reader levels[3]; /* around the next record: outermost first */
+            proa_path at[3];       /* the path that the records of each level are below */
+            uint8_t level;
+        } tlv;
+        proa_senml_reader senml;
+    } in;
+    bool done;
+    uint8_t scratch[PROA_STRING_MAX]; /* decoded Base64, strings that came in chunks */
 } proa_payload_reader;
 
 /* Begin to read a payload.
  *
+ * TLV at the level of `base` may hold what is below it, or be wrapped in the records above it (the
+ * instance around the resources of a write to that instance). A resource instance may stand alone
+ * where base is its resource.
+ *
  * base      the path of the request or response it belongs to. Records outside it are an error.
  * payload   borrowed until the reader is done.
- * type_of   may be NULL: then TLV and text values have type NONE.
- * Returns PROA_OK, PROA_E_UNSUPPORTED (format). */
+ * type_of   may be NULL: then TLV and text values have type NONE. Where it names a type, values of
+ *           typed formats become that type if nothing is lost (a whole float as an integer).
+ * Returns PROA_OK, PROA_E_UNSUPPORTED (format, or base too far up for it). */
 PROA_CHECK proa_err proa_payload_read(proa_payload_reader *p, uint16_t format,
                                       const proa_path *base, proa_span payload,
                                       proa_type_of type_of, void *type_ctx);
 
 /* The next record. True and *record set; false at the end or at an error: then p->err is PROA_OK,
  * or PROA_E_TRUNCATED, PROA_E_FORMAT, PROA_E_TYPE (bytes do not fit the type the model names),
- * PROA_E_RANGE, PROA_E_DENIED (path outside base).
- * An instance or multiple resource without any content gives no record; see `touched` below.
+ * PROA_E_RANGE, PROA_E_DENIED (path outside base), PROA_E_UNSUPPORTED (well formed, unknown to us),
+ * PROA_E_NO_SPACE (Base64 or chunks of more than PROA_STRING_MAX bytes).
+ * An instance or multiple resource without any content gives no record.
  * The value is valid until the next call. O(record). */
 bool proa_payload_next(proa_payload_reader *p, proa_record *record);
 
-/* TLV of a Create or Write may name an instance: the instance id of the first object-instance
- * record, or -1 if there is none. *count gets how many such records there are. */
+/* The payload of a Create may name an instance: the id in the first object-instance record (TLV) or
+ * in the first path (SenML), or -1 if there is none. *count gets how many object-instance records
+ * there are; of paths, 1 if all name the same instance, else 2. What is malformed ends the search:
+ * reading finds it again. O(payload). */
 int32_t proa_payload_instance_named(uint16_t format, proa_span payload, const proa_path *base,
                                     uint32_t *count);
 

@@ -217,7 +217,7 @@ static const struct {
     /* Chunks of the wrong kind. */
     {"5f00ff", PROA_E_FORMAT}, {"5f21ff", PROA_E_FORMAT}, {"5f6100ff", PROA_E_FORMAT},
     {"5f80ff", PROA_E_FORMAT}, {"5fa0ff", PROA_E_FORMAT}, {"5fc000ff", PROA_E_FORMAT},
-    {"5fe0ff", PROA_E_FORMAT}, {"7f4100ff", PROA_E_FORMAT}, {"5f5f4100ffff", PROA_E_FORMAT},
+    {"5fe0ff", PROA_E_FORMAT}, {"7f4100ff", PROA_E_FORMAT}, {"5f5f4100ffff", PROA_E_FORMAT}, {"5f5f4100ff", PROA_E_FORMAT},
     {"7f7f6100ffff", PROA_E_FORMAT},
     /* Break where none may be. */
     {"ff", PROA_E_FORMAT}, {"81ff", PROA_E_FORMAT}, {"8200ff", PROA_E_FORMAT}, {"a1ff", PROA_E_TRUNCATED},
@@ -495,6 +495,10 @@ static void items_must_be_used_up_before_leaving(void **state)
     proa_cbor_read_array(&c);
     (void)proa_cbor_read_uint(&c); /* one too many */
     assert_int_equal(c.err, PROA_E_FORMAT);
+    uint8_t tag[] = {0xc1};
+    c = proa_cbor_reader_make(proa_span_make(tag, 1));
+    assert_int_equal(proa_cbor_read_tag(&c), 1);
+    assert_int_equal(proa_cbor_end(&c), PROA_E_FORMAT); /* a tag of nothing */
     c = proa_cbor_reader_make(proa_span_make(empty, 1));
     proa_cbor_leave(&c); /* nothing open */
     assert_int_equal(c.err, PROA_E_FORMAT);
@@ -504,7 +508,7 @@ static void rfc8949_3_2_3_chunks_need_a_place(void **state)
 {
     (void)state;
     uint8_t in[16];
-    size_t len = hex("5f 42 0102 40 43 030405 ff", in, sizeof in);
+    size_t len = hex("5f 42 0102 40 41 03 42 0405 ff", in, sizeof in);
     for (size_t cap = 0; cap <= 5; cap++) {
         uint8_t scratch[5];
         proa_cbor_reader c = proa_cbor_reader_make(proa_span_make(in, len));

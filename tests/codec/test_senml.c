@@ -145,9 +145,13 @@ static void rfc8428_4_6_records_are_resolved(void **state)
         {"81 a2 00 61 61 08 43 010203", "a=h'010203' ", PROA_OK},
         {"81 a2 00 61 61 63 766c6f 64 36363a30", "a=<66:0> ", PROA_OK},
         /* numbers: negative, large, half, decimal fraction 4([-2, 27315]) */
+        {"81 a2 00 61 61 02 1b7fffffffffffffff", "a=9223372036854775807 ", PROA_OK},
+        {"81 a2 00 61 61 02 c4 82 00 26", "a=f-7 ", PROA_OK},
         {"84 a2 00 61 61 02 38 63  a2 00 61 62 02 1bffffffffffffffff  a2 00 61 63 02 f93e00"
          "  a2 00 61 64 02 c4 82 21 19 6ab3",
          "a=-100 b=u18446744073709551615 c=f1.5 d=f273.14999999999998 ", PROA_OK},
+        /* a time marked as one, as Anjay Lite does */
+        {"81 a2 00 61 61 02 c1 1a 5f000000", "a=1593835520 ", PROA_OK},
         /* base value: integers stay integers, until the sum does not fit; strings are left alone */
         {"85 a3 24 0a 00 61 61 02 05  a2 00 61 62 02 f93e00  a2 00 61 63 02 1b7fffffffffffffff"
          "  a2 00 61 64 03 60  a3 24 29 00 61 65 02 05",
