@@ -40,6 +40,7 @@ typedef struct proa__server {
     bool lifetime_changed;
     bool disable_wanted; /* /1/x/4 was executed */
     bool beside_tried;   /* this exchange has had its second handshake */
+    bool resuming;       /* contact was lost and no Update has shown yet that it is back */
     uint8_t mode;        /* proa_security_mode */
     uint8_t state;       /* proa_registration_state */
     uint8_t attempt;     /* failures in a row */
@@ -47,6 +48,7 @@ typedef struct proa__server {
     uint16_t generation, short_id;
     proa__server_settings settings;
     uint32_t session;     /* 0 = none */
+    uint32_t lost;        /* the dead session whose relations wait for the next one */
     uint32_t opening;     /* a handshake under way, for now or to replace session */
     proa_coap_id request; /* Register, Update or De-register under way */
     uint64_t due_ms;      /* next attempt or refreshing Update */

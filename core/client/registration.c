@@ -28,6 +28,8 @@
 #define DEAD_AFTER_TRANSMISSIONS 3
 
 static void talk(proa_client *c, uint64_t now_ms, proa__server *s);
+static void left(proa_client *c, uint64_t now_ms, proa__server *s, bool answered);
+static void unanswered(proa_client *c, uint64_t now_ms, proa__server *s, proa_err err);
 
 static void tell(proa_client *c, const proa__server *s, proa_client_event_kind kind)
 {
@@ -49,19 +51,35 @@ static void set_registered(proa_client *c, uint64_t now_ms, proa__server *s, boo
 
 /* ---- sessions --------------------------------------------------------------------------- */
 
-static void close_session(proa_client *c, uint64_t now_ms, proa__server *s, bool say)
+/* The end of all dealings: observations and requests of others go, too. */
+static void close_session(proa_client *c, uint64_t now_ms, proa__server *s)
 {
     proa_secure *box = c->config.secure;
+    proa_coap_peer ends[2] = {{s->addr, s->session}, {s->addr, s->lost}};
+    for (size_t i = 0; i < 2; i++) {
+        if (ends[i].session != 0) {
+            proa_coap_peer_gone(c->coap, now_ms, &ends[i]);
+        }
+    }
     if (s->opening != 0) {
-        box->class_->close(box, now_ms, s->opening, say);
-        s->opening = 0;
+        box->class_->close(box, now_ms, s->opening, true);
     }
     if (s->session != 0) {
-        proa_coap_peer old = proa__server_peer_of(s);
+        proa__session_remove(c, s->session);
+        box->class_->close(box, now_ms, s->session, true);
+    }
+    s->opening = s->session = s->lost = 0;
+}
+
+/* The session leads nowhere. What hangs on it waits for the next one. */
+static void lose_session(proa_client *c, uint64_t now_ms, proa__server *s)
+{
+    s->resuming = true;
+    if (s->session != 0) {
+        proa__session_remove(c, s->session);
+        c->config.secure->class_->close(c->config.secure, now_ms, s->session, false);
+        s->lost = s->session;
         s->session = 0;
-        proa_coap_peer_gone(c->coap, now_ms, &old);
-        proa__session_remove(c, old.session);
-        box->class_->close(box, now_ms, old.session, say);
     }
 }
 
@@ -121,21 +139,20 @@ void proa__registration_connected(proa_client *c, uint64_t now_ms, proa__server 
     if (event->session != s->opening) {
         return;
     }
-    proa_coap_peer old = proa__server_peer_of(s);
-    s->opening = 0;
-    s->session = event->session;
-    proa_coap_peer peer = proa__server_peer_of(s);
+    proa_coap_peer peer = {s->addr, event->session};
+    proa_coap_peer old = {s->addr, s->session != 0 ? s->session : s->lost};
     if (s->request != 0) {
         /* Said again as a new request below; a POST is not repeated by the engine. */
         proa_coap_cancel(c->coap, now_ms, s->request, false);
         s->request = 0;
     }
+    lose_session(c, now_ms, s);
     if (old.session != 0) {
         proa_coap_peer_moved(c->coap, now_ms, &old, &peer);
-        proa__session_remove(c, old.session);
-        c->config.secure->class_->close(c->config.secure, now_ms, old.session, false);
     }
-    if (s->state != PROA_REG_REGISTERED) {
+    s->opening = s->lost = 0;
+    s->session = event->session;
+    if (s->state != PROA_REG_STOPPING) {
         talk(c, now_ms, s);
     }
 }
@@ -169,12 +186,18 @@ void proa__registration_closed(proa_client *c, uint64_t now_ms, proa__server *s,
     if (event->session != s->session) {
         return;
     }
-    proa_coap_peer old = proa__server_peer_of(s);
-    s->session = 0;
-    proa_coap_peer_gone(c->coap, now_ms, &old); /* a request under way comes back as FAILED */
+    lose_session(c, now_ms, s);
+    if (s->request != 0) {
+        proa_coap_cancel(c->coap, now_ms, s->request, false);
+        s->request = 0;
+    }
     if (s->state == PROA_REG_REGISTERED) {
         s->state = PROA_REG_WAITING;
         s->due_ms = now_ms + proa_random_below(&c->config.random, BACK_OFF_FIRST_MS);
+    } else if (s->state == PROA_REG_STOPPING) {
+        left(c, now_ms, s, false);
+    } else if (s->state != PROA_REG_CONNECTING) {
+        unanswered(c, now_ms, s, reason_err(event->reason));
     }
 }
 
@@ -330,7 +353,7 @@ static void left(proa_client *c, uint64_t now_ms, proa__server *s, bool answered
 {
     set_registered(c, now_ms, s, false);
     proa__report_forget(c, proa__server_account_of(c, s));
-    close_session(c, now_ms, s, true);
+    close_session(c, now_ms, s);
     s->attempt = 0;
     s->state = c->stopping ? PROA_REG_IDLE : PROA_REG_WAITING;
     s->due_ms = c->stopping ? PROA_NEVER : now_ms + (uint64_t)s->settings.disable_s * 1000;
@@ -385,6 +408,7 @@ static uint64_t update_after_ms(const proa_client *c, const proa__server *s)
 static void succeeded(proa_client *c, uint64_t now_ms, proa__server *s, proa_client_event_kind kind)
 {
     s->state = PROA_REG_REGISTERED;
+    s->resuming = false;
     s->attempt = 0;
     s->due_ms = PROA_NEVER;
     s->expires_ms = PROA_NEVER;
@@ -445,7 +469,7 @@ static void answered(proa_client *c, uint64_t now_ms, proa__server *s, const pro
     fail(c, now_ms, s, PROA_OK, m->code, busy ? max_age_ms(m) : 0);
 }
 
-static void unanswered(proa_client *c, uint64_t now_ms, proa__server *s)
+static void unanswered(proa_client *c, uint64_t now_ms, proa__server *s, proa_err err)
 {
     s->list_changed = true;
     s->lifetime_changed = true;
@@ -453,8 +477,8 @@ static void unanswered(proa_client *c, uint64_t now_ms, proa__server *s)
         s->state = PROA_REG_CONNECTING; /* the handshake beside it is still under way */
         return;
     }
-    close_session(c, now_ms, s, false); /* if there was one, it led nowhere */
-    fail(c, now_ms, s, PROA_E_TIMEOUT, 0, 0);
+    lose_session(c, now_ms, s);
+    fail(c, now_ms, s, err, 0, 0);
 }
 
 void proa__registration_coap_event(proa_client *c, uint64_t now_ms, const proa_coap_event *event)
@@ -471,7 +495,7 @@ void proa__registration_coap_event(proa_client *c, uint64_t now_ms, const proa_c
     } else if (response) {
         answered(c, now_ms, s, &event->msg);
     } else {
-        unanswered(c, now_ms, s);
+        unanswered(c, now_ms, s, PROA_E_TIMEOUT);
     }
 }
 

@@ -123,7 +123,8 @@ static bool reachable(const proa_client *c, proa_account account)
 {
     const proa__server *s = proa__server_by_account(c, account);
     return s == NULL ? proa_account_kind(account) == PROA_ACCOUNT_KIND_PEER
-                     : s->registered && (s->mode == PROA_SECURITY_NOSEC || s->session != 0);
+                     : s->registered && !s->resuming &&
+                           (s->mode == PROA_SECURITY_NOSEC || s->session != 0);
 }
 
 static void notify(proa_client *c, uint64_t now_ms, proa_handle handle)
