@@ -68,11 +68,19 @@ static bool complete(const proa_object *object, const uint8_t seen[32])
     return true;
 }
 
-static uint8_t check_format(const proa__request *rq, const proa_path *base)
+static bool is_multiple(const proa_object *object, uint16_t resource)
 {
-    bool fits = proa_format_known(rq->format) && (proa_format_can_hold(rq->format, base, false) ||
-                                                  proa_format_can_hold(rq->format, base, true));
-    return fits ? 0 : PROA_COAP_UNSUPPORTED_CONTENT_FORMAT;
+    const proa_resource *r = proa__model_resource(object, resource);
+    return r != NULL && (r->flags & PROA_RES_MULTIPLE) != 0;
+}
+
+static uint8_t check_format(const proa_object *object, const proa__request *rq,
+                            const proa_path *base)
+{
+    bool multiple = base->depth == 3 && is_multiple(object, base->ids[2]);
+    return proa_format_known(rq->format) && proa_format_can_hold(rq->format, base, multiple)
+               ? 0
+               : PROA_COAP_UNSUPPORTED_CONTENT_FORMAT;
 }
 
 static uint8_t check_target(const proa_object *object, const proa_path *base)
@@ -85,7 +93,7 @@ static uint8_t check_target(const proa_object *object, const proa_path *base)
     if (resource == NULL) {
         return PROA_COAP_NOT_FOUND;
     }
-    if (base->depth == 4 && (resource->flags & PROA_RES_MULTIPLE) == 0) {
+    if (base->depth == 4 && !is_multiple(object, base->ids[2])) {
         return PROA_COAP_NOT_FOUND;
     }
     return (resource->flags & PROA_RES_W) == 0 ? PROA_COAP_METHOD_NOT_ALLOWED : 0;
@@ -100,7 +108,7 @@ uint8_t proa__write_check(proa_client *c, const proa__request *rq, const proa_pa
         object->class_->write == NULL ? PROA_COAP_METHOD_NOT_ALLOWED : check_target(object, base);
     bool empty = creating && rq->event->msg.payload.len == 0;
     if (code == 0 && !empty) {
-        code = check_format(rq, base);
+        code = check_format(object, rq, base);
     }
     proa_payload_reader p;
     proa_record record;
@@ -155,8 +163,7 @@ static proa_err write_records(proa_client *c, const proa__request *rq, const pro
     proa_payload_reader p;
     proa_record record;
     proa_err err = PROA_OK;
-    if (replace && base->depth == 3 &&
-        (proa__model_resource(object, base->ids[2])->flags & PROA_RES_MULTIPLE) != 0) {
+    if (replace && base->depth == 3 && is_multiple(object, base->ids[2])) {
         err = clear_once(object, rq, base, &cleared); /* also when nothing follows */
     }
     if (err != PROA_OK || rq->event->msg.payload.len == 0) {

@@ -164,6 +164,7 @@ void bench_open(bench *b, bool secure, void (*tune)(proa_client_config *config))
     }
     b->box = secure ? open_box(b, forward_psk, b) : NULL;
     b->config = proa_client_config_device(proa_span_of("node"), b->source, bench_memory_of());
+    b->config.coap.dedup_bytes = 32768; /* tests ask much in no time; nothing is forgotten in it */
     b->config.secure = b->box;
     b->config.store = (proa_store){store_read, store_write, store_remove, b};
     if (tune != NULL) {
@@ -285,9 +286,6 @@ static void answer_request(bench *b, bench_party *p, const proa_coap_event *even
 static void keep_answer(bench_party *p, const proa_coap_event *event)
 {
     bench_answer *a = &p->answer;
-    if (event->request != p->asked) {
-        return;
-    }
     if (event->kind == PROA_COAP_EVENT_FAILED) {
         a->failure = event->failure;
         return;
@@ -309,6 +307,9 @@ static void keep_note(const bench *b, bench_party *p, const proa_coap_event *eve
     bench_note *note = &p->notes[p->note_count++];
     note->at_ms = b->now_ms;
     note->id = event->request;
+    if (event->kind == PROA_COAP_EVENT_FAILED) {
+        return; /* code 0 */
+    }
     note->code = event->msg.code;
     note->type = event->msg.type;
     note->len =
@@ -326,7 +327,11 @@ static void work_party(bench *b, bench_party *p)
             break;
         case PROA_COAP_EVENT_RESPONSE:
         case PROA_COAP_EVENT_FAILED:
-            keep_answer(p, &event);
+            if (event.request == p->asked && !p->answer.came) {
+                keep_answer(p, &event);
+                break;
+            }
+            keep_note(b, p, &event); /* the end of an observation */
             break;
         case PROA_COAP_EVENT_NOTIFICATION:
             keep_note(b, p, &event);

@@ -205,9 +205,9 @@ static void g12_object_level_is_filtered_by_instance(void **state)
     assert_non_null(strstr(bench_text(a), "</3303/2>"));
     a = bench_get(&b, 1, "/3303", TLV);
     assert_int_equal(a->code, 0x45);
-    assert_int_equal(a->len, 2 * (3 + 71));
-    assert_memory_equal(a->bytes, "\x08\x00\x47", 3);
-    assert_memory_equal(a->bytes + 74, "\x08\x02\x47", 3);
+    assert_int_equal(a->len, 2 * (3 + 52));
+    assert_memory_equal(a->bytes, "\x08\x00\x34", 3);
+    assert_memory_equal(a->bytes + 55, "\x08\x02\x34", 3);
     /* rights on an instance say nothing about the object otherwise */
     assert_int_equal(bench_put_query(&b, 1, "/3303", "pmin=1")->code, PROA_COAP_UNAUTHORIZED);
     assert_int_equal(bench_get(&b, 1, "/3303/1", NO)->code, PROA_COAP_UNAUTHORIZED);
@@ -316,8 +316,18 @@ static void g24_no_create_without_room_for_its_owner(void **state)
     assert_int_equal(PROA_COAP_CLASS(bench_post(&b, 0, "/3303", TLV, "e31645 746872")->code), 5);
     assert_true(b.things.items[1].used);
     assert_false(b.things.items[2].used);
+}
+
+static void instances_of_object_2_are_limited(void **state)
+{
+    (void)state;
+    for (uint16_t i = 0; i < 3; i++) {
+        add(3303, i, 1, PROA_RIGHT_READ, 1);
+    }
     assert_int_equal(proa_client_add_access(b.client, 5, 0, 1, 1, 1), PROA_E_FULL);
-    assert_int_equal(proa_client_add_access(b.client, 3303, PROA_ID_ALL, 1, 32, 1), PROA_E_RANGE);
+    assert_int_equal(proa_client_add_access(b.client, 3303, 0, 1, 32, 1), PROA_E_RANGE);
+    assert_int_equal(proa_client_add_access(b.client, 65535, 0, 1, 1, 1), PROA_E_RANGE);
+    add(3303, 0, 2, PROA_RIGHT_READ, 1); /* a line in one that is there */
 }
 
 static void entries_of_one_instance_are_limited(void **state)
@@ -411,6 +421,7 @@ int main(void)
         TWO(g24_create_at_object_level_with_checks_on),
         cmocka_unit_test_setup_teardown(g24_no_create_without_room_for_its_owner, open_small,
                                         close_bench),
+        cmocka_unit_test_setup_teardown(instances_of_object_2_are_limited, open_small, close_bench),
         TWO(entries_of_one_instance_are_limited),
         TWO(g25_what_a_server_changed_survives),
         TWO(g25_a_store_that_fails_undoes_the_write),

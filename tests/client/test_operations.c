@@ -77,7 +77,7 @@ static void core_6_3_1_read(void **state)
         {"/3303/0", NO, 0x45, TLV, INSTANCE},
         {"/3303/0", TLV, 0x45, TLV, INSTANCE},
         /* 0x08: instance, 8-bit length */
-        {"/3303", TLV, 0x45, TLV, "080047" INSTANCE},
+        {"/3303", TLV, 0x45, TLV, "080034" INSTANCE},
         /* formats that cannot hold it, or are none of ours */
         {"/3303/0", TEXT, 0x86, PROA_FORMAT_NONE, ""},
         {"/3303", PROA_FORMAT_CBOR, 0x86, PROA_FORMAT_NONE, ""},
@@ -211,7 +211,7 @@ static void core_6_3_3_write_one_resource(void **state)
         {"/3303/0/5611", TEXT, "36", 0x44, "e115eb06"},
         {"/3303/0/5701", TEXT, "7478", 0x44, "e216457478"},
         {"/3303/0/5603", TLV, "a615e3410301410102", 0x44, "a615e3410102410301"},
-        {"/3303/0/5603/2", TEXT, "35", 0x44, "a915e3410102410205410301"},
+        {"/3303/0/5603/2", TEXT, "35", 0x44, "a815e309410102410205410301"},
         {"/3303/0/5603", TLV, "a015e3", 0x44, "a015e3"},
         /* wrong values */
         {"/3303/0/5601", TEXT, "78", 0x80, "e115e10a"},
@@ -288,14 +288,14 @@ static void core_6_3_3_a_write_is_whole_or_nothing(void **state)
         const char *hex;
         uint8_t code;
     } rows[] = {
-        {"e115e105 e11644 01", 0x85},      /* 5700 is read-only */
-        {"e115e105 e115e5 01", 0x85},      /* 5605 is executable */
-        {"e115e105 e10009 01", 0x84},      /* no such resource */
-        {"e115e105 e315e2 010203", 0x80},  /* no boolean */
-        {"e115e105 e315e2 01", 0x80},      /* cut off */
-        {"e115e105 e115e3 01", 0x80},      /* single value for a multiple resource */
-        {"e115e105 e215e1 03e9", 0x80},    /* 1001: the object says no, half-way */
-        {"e115e105 080003e115e106", 0x80}, /* an instance in an instance */
+        {"e115e105 e41644 40a00000", 0x85}, /* 5700 is read-only */
+        {"e115e105 e115e5 01", 0x85},       /* 5605 is executable */
+        {"e115e105 e10009 01", 0x84},       /* no such resource */
+        {"e115e105 e315e2 010203", 0x80},   /* no boolean */
+        {"e115e105 e315e2 01", 0x80},       /* cut off */
+        {"e115e105 e115e3 01", 0x80},       /* single value for a multiple resource */
+        {"e115e105 e215e1 03e9", 0x80},     /* 1001: the object says no, half-way */
+        {"e115e105 080003e115e106", 0x80},  /* an instance in an instance */
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         assert_int_equal(bench_post(b, 0, "/3303/0", TLV, rows[i].hex)->code, rows[i].code);
@@ -375,7 +375,8 @@ static void core_6_3_6_create(void **state)
     assert_true(b->things.items[2].celsius == 5);
     assert_memory_equal(b->things.items[1].name, "two", 3);
     assert_int_equal(bench_post(b, 0, "/1", TLV, "c10105")->code, 0x85);
-    assert_int_equal(bench_post(b, 0, "/2", TLV, "c10105")->code, 0x85);
+    assert_int_equal(bench_post(b, 0, "/2", TLV, "c10105")->code,
+                     0x81); /* §8.2: never by a server */
     assert_int_equal(bench_post(b, 0, "/9", TLV, "c10105")->code, 0x84);
 }
 
@@ -398,7 +399,7 @@ static void core_6_3_7_delete(void **state)
     assert_int_equal(bench_delete(b, 0, "/3303")->code, 0x85);
     assert_int_equal(bench_delete(b, 0, "/3303/0/5601")->code, 0x85);
     assert_int_equal(bench_delete(b, 0, "/3303/1")->code, 0x84);
-    assert_int_equal(bench_delete(b, 0, "/1/0")->code, 0x85);
+    assert_int_equal(bench_delete(b, 0, "/1/0")->code, 0x81);
     assert_int_equal(bench_delete(b, 0, "/3303/0")->code, 0x42);
     assert_false(b->things.items[0].used);
     assert_int_equal(bench_get(b, 0, "/3303/0", NO)->code, 0x84);
