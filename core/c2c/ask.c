@@ -655,7 +655,7 @@ static proa__ask *take(proa_c2c *c)
     for (uint16_t i = 0; i < c->limits.ask_max; i++) {
         proa__ask *ask = &c->asker->asks[i];
         if (ask->state == PROA__ASK_FREE) {
-            free_ask = ask;
+            free_ask = free_ask == NULL ? ask : free_ask;
         } else {
             pending += ask->told ? 1 : 2;
         }

@@ -240,22 +240,34 @@ static void renew(proa_c2c *c, proa__peer *peer)
 
 /* ---- run -------------------------------------------------------------------------------- */
 
+/* Whoever waits longest goes first: ids only grow. */
+static proa__ask *next_want(const proa_c2c *c, proa_c2c_id after)
+{
+    proa__ask *next = NULL;
+    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
+        proa__ask *ask = &c->asker->asks[i];
+        if (ask->state == PROA__ASK_WANT && ask->id > after &&
+            (next == NULL || ask->id < next->id)) {
+            next = ask;
+        }
+    }
+    return next;
+}
+
 static void run_wants(proa_c2c *c)
 {
-    proa__asker *asker = c->asker;
-    for (uint16_t i = 0; i < c->limits.ask_max && !asker->ac.open; i++) {
-        proa__ask *ask = &asker->asks[i];
+    proa__ask *ask = next_want(c, 0);
+    while (ask != NULL && !c->asker->ac.open) {
+        proa_c2c_id id = ask->id;
         uint16_t server = 0;
         proa_coap_peer to;
-        if (ask->state != PROA__ASK_WANT) {
-            continue;
-        }
         proa_err err = find_server(c, ask->server, &server, &to);
         if (err == PROA_OK) {
             ask_for(c, ask, server, &to);
         } else if (err == PROA_E_NOT_FOUND) {
             proa__ask_fail_local(c, ask, err); /* it will never be there */
         }
+        ask = next_want(c, id);
     }
 }
 

@@ -159,13 +159,21 @@ static proa_err check_uri(const proa__key *key)
                              : proa_uri_parse(proa_span_make(key->uri, key->uri_len), &uri);
 }
 
-/* True if what this server sends cannot be read on the way. */
+/* True if what this server sends cannot be read on the way. A server may write before its answer to
+ * our registration has arrived: then its URI tells. */
 static bool writer_protected(proa_c2c *c, const proa_actor *who)
 {
     proa_coap_peer peer;
-    return who->kind == PROA_ACTOR_LOCAL ||
-           (proa__client_server_peer(c->client, who->short_id, &peer) == PROA_OK &&
-            peer.session != 0);
+    proa_span text;
+    proa_uri uri;
+    if (who->kind == PROA_ACTOR_LOCAL) {
+        return true;
+    }
+    if (proa__client_server_peer(c->client, who->short_id, &peer) == PROA_OK) {
+        return peer.session != 0;
+    }
+    return proa__client_server_uri(c->client, who->short_id, &text) == PROA_OK &&
+           proa_uri_parse(text, &uri) == PROA_OK && uri.secure;
 }
 
 static proa_err check(proa_c2c *c, const proa_actor *who, const proa__key *key, bool rekeyed)

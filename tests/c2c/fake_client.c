@@ -100,9 +100,8 @@ uint16_t proa__client_owner(const proa_client *c, const proa_path *path)
 void proa__client_drop_session(proa_client *c, uint64_t now_ms, uint32_t session)
 {
     (void)now_ms;
-    for (size_t i = 0; i < c->session_count; i++) {
+    for (size_t i = 0; i < FAKE_SENT_MAX; i++) {
         if (c->sessions[i].id == session) {
-            assert_false(c->sessions[i].closed);
             c->sessions[i].closed = true;
             c->sessions[i].by_client = true;
         }
@@ -182,10 +181,15 @@ proa_err proa_coap_send(proa_coap *engine, uint64_t now_ms, const proa_coap_peer
     if (c->send_err != PROA_OK) {
         return c->send_err;
     }
-    assert_in_range(c->sent_count, 0, FAKE_SENT_MAX - 1);
-    fake_request *sent = &c->sent[c->sent_count++];
+    fake_request *sent = NULL;
+    for (size_t i = 0; i < FAKE_SENT_MAX && sent == NULL; i++) {
+        fake_request *place = &c->sent[(c->sent_count + i) % FAKE_SENT_MAX];
+        sent = place->open ? NULL : place; /* the one that ended longest ago */
+    }
+    assert_non_null(sent);
     memset(sent, 0, sizeof(*sent));
-    *id = sent->id = (proa_coap_id)c->sent_count;
+    *id = sent->id = (proa_coap_id)++c->sent_count;
+    c->last = sent;
     sent->to = *to;
     sent->code = request->code;
     sent->observe = request->observe == PROA_COAP_OBSERVE_START;
@@ -206,15 +210,23 @@ void proa_coap_cancel(proa_coap *engine, uint64_t now_ms, proa_coap_id id, bool 
 {
     struct proa_client *c = (struct proa_client *)engine;
     (void)now_ms;
-    assert_in_range(id, 1, c->sent_count);
-    c->sent[id - 1].open = false;
-    c->sent[id - 1].told = tell;
+    for (size_t i = 0; i < FAKE_SENT_MAX; i++) {
+        if (c->sent[i].id == id) {
+            c->sent[i].open = false;
+            c->sent[i].told = tell;
+        }
+    }
 }
 
 unsigned proa_coap_transmissions(const proa_coap *engine, proa_coap_id id)
 {
     const struct proa_client *c = (const struct proa_client *)engine;
-    return c->sent[id - 1].transmissions;
+    for (size_t i = 0; i < FAKE_SENT_MAX; i++) {
+        if (c->sent[i].id == id) {
+            return c->sent[i].transmissions;
+        }
+    }
+    return 0;
 }
 
 void proa_coap_peer_moved(proa_coap *engine, uint64_t now_ms, const proa_coap_peer *old,
@@ -222,12 +234,12 @@ void proa_coap_peer_moved(proa_coap *engine, uint64_t now_ms, const proa_coap_pe
 {
     struct proa_client *c = (struct proa_client *)engine;
     (void)now_ms;
-    for (size_t i = 0; i < c->sent_count; i++) {
+    for (size_t i = 0; i < FAKE_SENT_MAX; i++) {
         if (c->sent[i].open && c->sent[i].to.session == old->session) {
             c->sent[i].to = *now;
         }
     }
-    for (size_t i = 0; i < c->session_count; i++) {
+    for (size_t i = 0; i < FAKE_SENT_MAX; i++) {
         if (c->sessions[i].id == old->session) {
             c->sessions[i].moved_to = now->session;
         }
@@ -244,11 +256,16 @@ static struct proa_client *client_of(const proa_secure *box)
 
 static fake_session *new_session(struct proa_client *c, uint64_t account)
 {
-    assert_in_range(c->session_count, 0, FAKE_SENT_MAX - 1);
-    fake_session *session = &c->sessions[c->session_count++];
+    fake_session *session = NULL;
+    for (size_t i = 0; i < FAKE_SENT_MAX && session == NULL; i++) {
+        fake_session *place = &c->sessions[(c->session_count + i) % FAKE_SENT_MAX];
+        session = place->id == 0 || place->closed ? place : NULL;
+    }
+    assert_non_null(session);
     memset(session, 0, sizeof(*session));
-    session->id = 100 + (uint32_t)c->session_count;
+    session->id = 100 + (uint32_t)++c->session_count;
     session->account = account;
+    c->opened = session;
     return session;
 }
 
@@ -273,7 +290,7 @@ static void box_close(proa_secure *box, uint64_t now_ms, uint32_t session, bool 
     struct proa_client *c = client_of(box);
     (void)now_ms;
     (void)tell;
-    for (size_t i = 0; i < c->session_count; i++) {
+    for (size_t i = 0; i < FAKE_SENT_MAX; i++) {
         c->sessions[i].closed = c->sessions[i].closed || c->sessions[i].id == session;
     }
 }
@@ -281,7 +298,7 @@ static void box_close(proa_secure *box, uint64_t now_ms, uint32_t session, bool 
 static bool box_address(const proa_secure *box, uint32_t session, proa_addr *out)
 {
     struct proa_client *c = client_of(box);
-    for (size_t i = 0; i < c->session_count; i++) {
+    for (size_t i = 0; i < FAKE_SENT_MAX; i++) {
         if (c->sessions[i].id == session && !c->sessions[i].closed) {
             *out = c->sessions[i].addr;
             return true;
@@ -577,7 +594,7 @@ proa_account fake_account_of(fake *f, uint16_t instance)
 
 fake_session *fake_session_of(fake *f, uint32_t session)
 {
-    for (size_t i = 0; i < f->client.session_count; i++) {
+    for (size_t i = 0; i < FAKE_SENT_MAX; i++) {
         if (f->client.sessions[i].id == session) {
             return &f->client.sessions[i];
         }
@@ -612,8 +629,8 @@ void fake_closed(fake *f, uint32_t session, proa_secure_reason reason)
 
 fake_request *fake_last(fake *f)
 {
-    assert_true(f->client.sent_count > 0);
-    return &f->client.sent[f->client.sent_count - 1];
+    assert_non_null(f->client.last);
+    return f->client.last;
 }
 
 static void deliver(fake *f, fake_request *request, proa_coap_event *event)

@@ -73,9 +73,11 @@ struct proa_client {
     proa_err send_err;          /* what proa_coap_send returns instead of sending */
     proa_err open_err;          /* what the box returns instead of opening */
     fake_request sent[FAKE_SENT_MAX];
-    size_t sent_count;
+    size_t sent_count; /* since the start */
+    fake_request *last;
     fake_session sessions[FAKE_SENT_MAX];
-    size_t session_count;
+    size_t session_count; /* since the start */
+    fake_session *opened; /* the latest, whoever opened it */
     unsigned rechecks;
     unsigned list_changes;
     size_t taken;  /* bytes taken and not given back */

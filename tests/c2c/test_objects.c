@@ -146,6 +146,11 @@ static void g04_no_key_over_an_unprotected_session(void **state)
     assert_int_equal(fake_create(&f, 11000, &fake_server_1, -1, key, 4, NULL), PROA_E_DENIED);
     assert_int_equal(fake_write(&f, 11000, &fake_server_1, instance, key, 4), PROA_E_DENIED);
     assert_int_equal(fake_write(&f, 11000, &fake_server_1, instance, uri, 1), PROA_OK);
+    f.client.servers[0].registered = false; /* its answer is on the way */
+    f.client.servers[0].uri = "coap://[2001:db8::1]:5683";
+    assert_int_equal(fake_create(&f, 11000, &fake_server_1, -1, key, 4, NULL), PROA_E_DENIED);
+    f.client.servers[0].uri = "coaps://[2001:db8::1]:5684";
+    assert_int_equal(fake_create(&f, 11000, &fake_server_1, -1, key, 4, NULL), PROA_OK);
     fake_close(&f);
 }
 
