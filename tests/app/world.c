@@ -1,0 +1,979 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See world.h. The devices here are written from docs/C2C.md, not from the code under test: they
+ * parse what arrives, refuse what a device refuses, and render what they hold. */
+#include "tests/app/world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proa/coap.h"
+#include "proa/payload.h"
+
+enum { KEYS = PROA_OBJECT_CLIENT_SECURITY, CLIENTS = PROA_OBJECT_CLIENT };
+
+/* ---- devices: numbers ------------------------------------------------------------------- */
+
+static int64_t integer(const proa_value *value)
+{
+    int64_t n = 0;
+    if (value->type == PROA_TYPE_INTEGER) {
+        return value->as.integer;
+    }
+    assert_int_equal(value->type, PROA_TYPE_NONE);
+    for (size_t i = 0; i < value->as.bytes.len; i++) {
+        n = (i == 0 && value->as.bytes.data[0] >= 0x80) ? -1 : n;
+        n = (int64_t)((uint64_t)n << 8 | value->as.bytes.data[i]);
+    }
+    return n;
+}
+
+static void text(char *to, size_t cap, const proa_value *value)
+{
+    assert_true(value->as.bytes.len < cap);
+    memset(to, 0, cap);
+    memcpy(to, value->as.bytes.data, value->as.bytes.len);
+}
+
+static world_key *key_at(world_device *d, uint16_t instance)
+{
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        if (d->keys[i].used && d->keys[i].instance == instance) {
+            return &d->keys[i];
+        }
+    }
+    return NULL;
+}
+
+static world_client *client_at(world_device *d, uint16_t instance)
+{
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        if (d->clients[i].used && d->clients[i].instance == instance) {
+            return &d->clients[i];
+        }
+    }
+    return NULL;
+}
+
+static world_access *access_at(world_device *d, uint16_t instance)
+{
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        if (d->accesses[i].used && d->accesses[i].instance == instance) {
+            return &d->accesses[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_there(world_device *d, uint16_t object, uint16_t instance)
+{
+    return object == KEYS      ? key_at(d, instance) != NULL
+           : object == CLIENTS ? client_at(d, instance) != NULL
+                               : access_at(d, instance) != NULL;
+}
+
+static uint16_t free_instance(world_device *d, uint16_t object)
+{
+    uint16_t instance = 0;
+    while (is_there(d, object, instance)) {
+        instance++;
+    }
+    return instance;
+}
+
+/* ---- devices: writing ------------------------------------------------------------------- */
+
+static void put_key(world_key *key, const proa_record *r)
+{
+    switch (r->path.ids[2]) {
+    case 0:
+        text(key->uri, sizeof key->uri, &r->value);
+        break;
+    case 3:
+        key->identity_len = r->value.as.bytes.len;
+        memcpy(key->identity, r->value.as.bytes.data, key->identity_len);
+        break;
+    case 5:
+        key->secret_len = r->value.as.bytes.len;
+        memcpy(key->secret, r->value.as.bytes.data, key->secret_len);
+        break;
+    case 10:
+        key->short_id = (uint16_t)integer(&r->value);
+        break;
+    default:
+        break;
+    }
+}
+
+static void put_client(world_client *client, const proa_record *r)
+{
+    switch (r->path.ids[2]) {
+    case 0:
+        client->short_id = (uint16_t)integer(&r->value);
+        break;
+    case 1:
+        client->lifetime_s = integer(&r->value);
+        break;
+    case 9:
+        text(client->endpoint, sizeof client->endpoint, &r->value);
+        break;
+    default:
+        break;
+    }
+}
+
+static void put_access(world_access *access, const proa_record *r)
+{
+    switch (r->path.ids[2]) {
+    case 0:
+        access->object = (uint16_t)integer(&r->value);
+        break;
+    case 1:
+        access->target = (uint16_t)integer(&r->value);
+        break;
+    case 2:
+        assert_int_equal(r->path.depth, 4);
+        assert_true(access->acl_count < WORLD_ACL);
+        access->acl[access->acl_count].short_id = r->path.ids[3];
+        access->acl[access->acl_count++].rights = (uint8_t)integer(&r->value);
+        break;
+    default:
+        break;
+    }
+}
+
+static bool key_is_fine(const world_device *d, const world_key *key)
+{
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        const world_key *other = &d->keys[i];
+        if (other->used && other != key && other->identity_len == key->identity_len &&
+            memcmp(other->identity, key->identity, key->identity_len) == 0) {
+            return false;
+        }
+    }
+    return key->short_id != 0 && key->identity_len > 0 && key->secret_len >= 16;
+}
+
+static bool client_is_fine(const world_device *d, const world_client *client)
+{
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        if (d->clients[i].used && &d->clients[i] != client &&
+            d->clients[i].short_id == client->short_id) {
+            return false;
+        }
+    }
+    return client->short_id != 0 && client->endpoint[0] != '\0' &&
+           strcmp(client->endpoint, d->endpoint) != 0;
+}
+
+static bool access_is_fine(const world_device *d, const world_access *access)
+{
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        if (d->accesses[i].used && &d->accesses[i] != access &&
+            d->accesses[i].object == access->object && d->accesses[i].target == access->target) {
+            return false;
+        }
+    }
+    for (uint8_t i = 0; i < access->acl_count; i++) {
+        if (access->acl[i].rights == 0 || access->acl[i].rights > PROA_RIGHTS_ALL) {
+            return false;
+        }
+    }
+    return access->object != 0;
+}
+
+/* Lay the payload over an instance of the object at `at`. */
+static void put_all(uint16_t object, const proa_path *base, proa_span payload, void *at)
+{
+    proa_payload_reader reader;
+    proa_record r;
+    assert_int_equal(proa_payload_read(&reader, PROA_FORMAT_TLV, base, payload, NULL, NULL),
+                     PROA_OK);
+    while (proa_payload_next(&reader, &r)) {
+        if (object == KEYS) {
+            put_key(at, &r);
+        } else if (object == CLIENTS) {
+            put_client(at, &r);
+        } else {
+            put_access(at, &r);
+        }
+    }
+    assert_int_equal(reader.err, PROA_OK);
+}
+
+static void drop_rights(world_device *d, uint16_t short_id)
+{
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        world_access *access = &d->accesses[i];
+        for (uint8_t j = 0; access->used && j < access->acl_count; j++) {
+            if (access->acl[j].short_id == short_id) {
+                access->acl[j--] = access->acl[--access->acl_count];
+                access->used = access->acl_count > 0;
+            }
+        }
+    }
+}
+
+static uint8_t create(world_device *d, const proa_action *action, proa_path *created)
+{
+    uint16_t object = action->path.ids[0];
+    uint16_t instance = free_instance(d, object);
+    proa_path base = proa_path_make(2, object, instance, 0);
+    uint8_t code = PROA_COAP_SERVICE_UNAVAILABLE;
+    for (size_t i = 0; i < WORLD_ROWS && code == PROA_COAP_SERVICE_UNAVAILABLE; i++) {
+        if (object == KEYS && !d->keys[i].used) {
+            world_key key = {.used = true, .instance = instance};
+            put_all(object, &base, action->payload, &key);
+            code = key_is_fine(d, &key) ? PROA_COAP_CREATED : PROA_COAP_BAD_REQUEST;
+            d->keys[i] = code == PROA_COAP_CREATED ? key : d->keys[i];
+        } else if (object == CLIENTS && !d->clients[i].used) {
+            world_client client = {.used = true, .instance = instance, .uses = -1};
+            put_all(object, &base, action->payload, &client);
+            code = client_is_fine(d, &client) ? PROA_COAP_CREATED : PROA_COAP_BAD_REQUEST;
+            if (code == PROA_COAP_CREATED) {
+                drop_rights(d, client.short_id); /* meant for who had the number before */
+                d->clients[i] = client;
+            }
+        } else if (object == PROA_OBJECT_CLIENT_ACCESS && !d->accesses[i].used) {
+            world_access access = {.used = true, .instance = instance};
+            put_all(object, &base, action->payload, &access);
+            code = access_is_fine(d, &access) ? PROA_COAP_CREATED : PROA_COAP_BAD_REQUEST;
+            d->accesses[i] = code == PROA_COAP_CREATED ? access : d->accesses[i];
+        }
+    }
+    *created = base;
+    return code;
+}
+
+static uint8_t write(world_device *d, const proa_action *action)
+{
+    uint16_t object = action->path.ids[0];
+    uint16_t instance = action->path.ids[1];
+    assert_int_equal(action->path.depth, 3);
+    if (!is_there(d, object, instance)) {
+        return PROA_COAP_NOT_FOUND;
+    }
+    if (object == PROA_OBJECT_CLIENT_ACCESS) {
+        assert_int_equal(action->path.ids[2], 2);
+        access_at(d, instance)->acl_count = 0; /* a Write of a list replaces it */
+        put_all(object, &action->path, action->payload, access_at(d, instance));
+    } else if (object == CLIENTS) {
+        put_all(object, &action->path, action->payload, client_at(d, instance));
+    } else {
+        put_all(object, &action->path, action->payload, key_at(d, instance));
+    }
+    return PROA_COAP_CHANGED;
+}
+
+static uint8_t delete (world_device *d, const proa_action *action)
+{
+    uint16_t object = action->path.ids[0];
+    uint16_t instance = action->path.ids[1];
+    assert_int_equal(action->path.depth, 2);
+    if (!is_there(d, object, instance)) {
+        return PROA_COAP_NOT_FOUND;
+    }
+    if (object == KEYS) {
+        memset(key_at(d, instance), 0, sizeof(world_key));
+    } else if (object == CLIENTS) {
+        drop_rights(d, client_at(d, instance)->short_id);
+        memset(client_at(d, instance), 0, sizeof(world_client));
+    } else {
+        memset(access_at(d, instance), 0, sizeof(world_access));
+    }
+    return PROA_COAP_DELETED;
+}
+
+/* ---- devices: reading ------------------------------------------------------------------- */
+
+static void add(proa_payload_writer *p, uint16_t object, uint16_t instance, uint16_t resource,
+                int32_t resource_instance, proa_value value)
+{
+    proa_record r = {proa_path_make(3, object, instance, resource), value};
+    if (resource_instance >= 0) {
+        r.path.depth = 4;
+        r.path.ids[3] = (uint16_t)resource_instance;
+    }
+    assert_int_equal(proa_payload_add(p, &r), PROA_OK);
+}
+
+static void read_key(proa_payload_writer *p, const world_key *key)
+{
+    uint16_t i = key->instance;
+    add(p, KEYS, i, 0, -1, proa_value_string(proa_span_of(key->uri)));
+    add(p, KEYS, i, 2, -1, proa_value_integer(0));
+    add(p, KEYS, i, 3, -1, proa_value_opaque(proa_span_make(key->identity, key->identity_len)));
+    add(p, KEYS, i, 10, -1, proa_value_integer(key->short_id));
+}
+
+static void read_client(proa_payload_writer *p, const world_client *client)
+{
+    uint16_t i = client->instance;
+    add(p, CLIENTS, i, 0, -1, proa_value_integer(client->short_id));
+    add(p, CLIENTS, i, 1, -1, proa_value_integer(client->lifetime_s));
+    add(p, CLIENTS, i, 9, -1, proa_value_string(proa_span_of(client->endpoint)));
+    if (client->uses >= 0) {
+        add(p, CLIENTS, i, 26241, -1, proa_value_integer(client->uses));
+        add(p, CLIENTS, i, 26242, -1, proa_value_integer(5));
+    }
+}
+
+static void read_access(proa_payload_writer *p, const world_access *access)
+{
+    uint16_t i = access->instance;
+    add(p, PROA_OBJECT_CLIENT_ACCESS, i, 0, -1, proa_value_integer(access->object));
+    add(p, PROA_OBJECT_CLIENT_ACCESS, i, 1, -1, proa_value_integer(access->target));
+    for (uint32_t id = 0; id <= PROA_ID_MAX; id++) {
+        for (uint8_t j = 0; j < access->acl_count; j++) {
+            if (access->acl[j].short_id == id) {
+                add(p, PROA_OBJECT_CLIENT_ACCESS, i, 2, (int32_t)id,
+                    proa_value_integer(access->acl[j].rights));
+            }
+        }
+    }
+    add(p, PROA_OBJECT_CLIENT_ACCESS, i, 3, -1, proa_value_integer(1));
+}
+
+static uint8_t read(world_device *d, const proa_action *action, proa_writer *w)
+{
+    proa_payload_writer p;
+    uint16_t object = action->path.ids[0];
+    assert_int_equal(action->format, PROA_FORMAT_TLV);
+    if (action->path.depth == 2 && !is_there(d, object, action->path.ids[1])) {
+        return PROA_COAP_NOT_FOUND;
+    }
+    assert_int_equal(proa_payload_begin(&p, w, PROA_FORMAT_TLV, &action->path), PROA_OK);
+    for (uint16_t i = 0; i < WORLD_ROWS; i++) {
+        if ((action->path.depth == 2 && action->path.ids[1] != i) || !is_there(d, object, i)) {
+            continue;
+        }
+        if (object == KEYS) {
+            read_key(&p, key_at(d, i));
+        } else if (object == CLIENTS) {
+            read_client(&p, client_at(d, i));
+        } else {
+            read_access(&p, access_at(d, i));
+        }
+    }
+    assert_int_equal(proa_payload_end(&p), PROA_OK);
+    return PROA_COAP_CONTENT;
+}
+
+/* ---- operating -------------------------------------------------------------------------- */
+
+static world_device *by_reg(world *w, proa_reg reg)
+{
+    for (size_t i = 0; i < w->device_count; i++) {
+        if (w->devices[i].reg == reg && reg != 0) {
+            return &w->devices[i];
+        }
+    }
+    return NULL;
+}
+
+static world_device *by_name(world *w, const char *endpoint)
+{
+    for (size_t i = 0; i < w->device_count; i++) {
+        if (strcmp(w->devices[i].endpoint, endpoint) == 0) {
+            return &w->devices[i];
+        }
+    }
+    return NULL;
+}
+
+static void done(world *w, const proa_action *action, proa_op_result result, uint8_t code,
+                 proa_span payload, const proa_path *created)
+{
+    proa_authority_done(w->authority, w->now_ms, action->ticket, result, code, PROA_FORMAT_TLV,
+                        payload, created);
+}
+
+static void operate(world *w, const proa_action *action)
+{
+    static uint8_t buf[8192];
+    proa_writer out = proa_writer_make(buf, sizeof buf);
+    proa_path created = {{0}, 0};
+    proa_span none = {NULL, 0};
+    world_device *d = by_reg(w, action->reg);
+    w->operations++;
+    world_fault fault = w->operations == w->fault_at ? w->fault : WORLD_FAULT_NONE;
+    assert_true(action->timeout_ms > 0);
+    if (d == NULL || fault == WORLD_FAULT_GONE) {
+        done(w, action, PROA_OP_GONE, 0, none, &created);
+        return;
+    }
+    assert_true(proa_span_equal(action->endpoint, proa_span_of(d->endpoint)));
+    assert_true(d->secured); /* nothing of ours goes to an unprotected device (G4) */
+    if (d->silent || fault == WORLD_FAULT_LOST_BEFORE) {
+        done(w, action, PROA_OP_TIMEOUT, 0, none, &created);
+        return;
+    }
+    if (fault == WORLD_FAULT_CODE) {
+        done(w, action, PROA_OP_ANSWERED, w->fault_code, none, &created);
+        return;
+    }
+    uint8_t code = action->op == PROA_OP_READ     ? read(d, action, &out)
+                   : action->op == PROA_OP_CREATE ? create(d, action, &created)
+                   : action->op == PROA_OP_DELETE ? delete (d, action)
+                                                  : write(d, action);
+    d->writes += action->op != PROA_OP_READ && PROA_COAP_CLASS(code) == 2;
+    d->reads += action->op == PROA_OP_READ;
+    if (fault == WORLD_FAULT_LOST_AFTER) {
+        done(w, action, PROA_OP_TIMEOUT, 0, none, &created);
+        return;
+    }
+    if (fault == WORLD_FAULT_NO_LOCATION) {
+        created.depth = 0;
+    }
+    if (fault == WORLD_FAULT_GARBLED && out.len > 0) {
+        out.len--;
+    }
+    done(w, action, PROA_OP_ANSWERED, code, proa_writer_span(&out), &created);
+}
+
+/* ---- disk ------------------------------------------------------------------------------- */
+
+static void put_grant(world *w, const proa_grant *grant)
+{
+    size_t at = 0;
+    while (at < w->grant_count && w->grants[at].id != grant->id) {
+        at++;
+    }
+    assert_true(at < WORLD_GRANTS);
+    w->grants[at] = *grant;
+    w->grant_count += at == w->grant_count;
+}
+
+static void drop_grant(world *w, uint64_t id)
+{
+    for (size_t i = 0; i < w->grant_count; i++) {
+        if (w->grants[i].id == id) {
+            w->grants[i] = w->grants[--w->grant_count];
+            return;
+        }
+    }
+}
+
+static bool same_override(const proa_override *x, const proa_override *y)
+{
+    return strcmp(x->requester, y->requester) == 0 && strcmp(x->host, y->host) == 0 &&
+           proa_path_equal(&x->path, &y->path);
+}
+
+static void drop_override(world *w, const proa_override *o)
+{
+    for (size_t i = 0; i < w->override_count; i++) {
+        if (same_override(&w->overrides[i], o)) {
+            w->overrides[i--] = w->overrides[--w->override_count];
+        }
+    }
+}
+
+static void store(world *w, const proa_action *action)
+{
+    bool ok = ++w->stores != w->store_fault_at;
+    if (ok && action->kind == PROA_ACTION_STORE) {
+        put_grant(w, action->grant);
+    } else if (ok) {
+        drop_override(w, action->override);
+        w->overrides[w->override_count++] = *action->override;
+    }
+    proa_authority_stored(w->authority, w->now_ms, action->ticket, ok);
+}
+
+static void copy_text(char *to, size_t cap, proa_span from)
+{
+    assert_true(from.len < cap);
+    memset(to, 0, cap);
+    if (from.len > 0) {
+        memcpy(to, from.data, from.len);
+    }
+}
+
+static void note(world *w, const proa_action *action)
+{
+    if (w->audit_count == WORLD_AUDITS) {
+        w->audit_count = 0;
+    }
+    world_audit *audit = &w->audits[w->audit_count++];
+    audit->kind = action->audit;
+    copy_text(audit->requester, sizeof audit->requester, action->requester);
+    copy_text(audit->host, sizeof audit->host, action->host);
+    copy_text(audit->rule, sizeof audit->rule, action->rule);
+    audit->path = action->audit_path;
+    audit->rights = action->rights;
+}
+
+static void act(world *w, const proa_action *action)
+{
+    switch (action->kind) {
+    case PROA_ACTION_ANSWER: {
+        world_answer answer = {action->ticket, action->code, action->max_age_s, action->reason};
+        assert_true(w->answer_count < WORLD_ANSWERS);
+        w->answers[w->answer_count++] = answer;
+        break;
+    }
+    case PROA_ACTION_OPERATE:
+        if (w->hold) {
+            assert_true(w->held_count < WORLD_DEVICES);
+            w->held[w->held_count] = *action;
+            if (action->payload.len > 0) {
+                memcpy(w->held_payload[w->held_count], action->payload.data, action->payload.len);
+            }
+            w->held[w->held_count].payload.data = w->held_payload[w->held_count];
+            w->held_count++;
+        } else {
+            operate(w, action);
+        }
+        break;
+    case PROA_ACTION_STORE:
+    case PROA_ACTION_STORE_OVERRIDE:
+        store(w, action);
+        break;
+    case PROA_ACTION_FORGET:
+        drop_grant(w, action->grant->id);
+        break;
+    case PROA_ACTION_FORGET_OVERRIDE:
+        drop_override(w, action->override);
+        break;
+    case PROA_ACTION_AUDIT:
+        note(w, action);
+        break;
+    default:
+        fail();
+    }
+}
+
+void world_run(world *w)
+{
+    proa_action action;
+    uint32_t guard = 0;
+    while (!w->crashed && proa_authority_poll(w->authority, w->now_ms, &action)) {
+        w->actions++;
+        assert_true(++guard < 20000); /* it comes to rest */
+        if (w->crash_at != 0 && w->actions >= w->crash_at) {
+            w->crashed = true;
+            break;
+        }
+        act(w, &action);
+    }
+}
+
+void world_release(world *w)
+{
+    proa_action held[WORLD_DEVICES];
+    size_t count = w->held_count;
+    memcpy(held, w->held, sizeof held);
+    uint8_t payload[WORLD_DEVICES][640];
+    memcpy(payload, w->held_payload, sizeof payload);
+    w->held_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        held[i].payload.data = payload[i];
+        operate(w, &held[i]);
+    }
+    world_run(w);
+}
+
+void world_pass(world *w, uint64_t ms)
+{
+    uint64_t end_ms = w->now_ms + ms;
+    world_run(w);
+    for (;;) {
+        uint64_t next_ms = proa_authority_next_ms(w->authority);
+        if (w->crashed || next_ms > end_ms) {
+            break;
+        }
+        w->now_ms = next_ms > w->now_ms ? next_ms : w->now_ms;
+        world_run(w);
+    }
+    w->now_ms = end_ms;
+    world_run(w);
+}
+
+/* ---- devices at the server -------------------------------------------------------------- */
+
+world_device *world_add(world *w, const char *endpoint, const char *ip)
+{
+    assert_true(w->device_count < WORLD_DEVICES);
+    world_device *d = &w->devices[w->device_count++];
+    memset(d, 0, sizeof *d);
+    copy_text(d->endpoint, sizeof d->endpoint, proa_span_of(endpoint));
+    assert_int_equal(proa_addr_parse_ip(proa_span_of(ip), &d->addr), PROA_OK);
+    d->addr.port = 40000;
+    d->secured = true;
+    return d;
+}
+
+static void list(world_device *d, char *links, size_t cap)
+{
+    size_t len = (size_t)snprintf(links, cap, "</>;rt=\"oma.lwm2m\",</1/0>,</3/0>");
+    for (uint16_t object = KEYS; object <= PROA_OBJECT_CLIENT_ACCESS; object++) {
+        for (uint16_t i = 0; i < WORLD_ROWS; i++) {
+            if (is_there(d, object, i)) {
+                len += (size_t)snprintf(links + len, cap - len, ",</%u/%u>", object, i);
+            }
+        }
+    }
+}
+
+static void tell(world *w, world_device *d, bool is_new)
+{
+    char links[1024];
+    list(d, links, sizeof links);
+    proa_device_news news = {.endpoint = proa_span_of(d->endpoint),
+                             .reg = d->reg,
+                             .secured = d->secured,
+                             .addr = d->addr,
+                             .links = proa_span_of(links)};
+    if (is_new) {
+        proa_authority_registered(w->authority, w->now_ms, &news);
+    } else {
+        proa_authority_updated(w->authority, w->now_ms, &news);
+    }
+}
+
+void world_register(world *w, world_device *d)
+{
+    d->reg = ++w->last_reg;
+    tell(w, d, true);
+}
+
+void world_update(world *w, world_device *d)
+{
+    tell(w, d, false);
+}
+
+void world_gone(world *w, world_device *d, bool by_itself)
+{
+    proa_reg reg = d->reg;
+    d->reg = 0;
+    proa_authority_gone(w->authority, w->now_ms, proa_span_of(d->endpoint), reg, by_itself);
+}
+
+void world_wipe(world_device *d)
+{
+    memset(d->keys, 0, sizeof d->keys);
+    memset(d->clients, 0, sizeof d->clients);
+    memset(d->accesses, 0, sizeof d->accesses);
+}
+
+/* ---- asking ----------------------------------------------------------------------------- */
+
+uint64_t world_ask(world *w, world_device *from, const char *host, const proa_ac_body *body,
+                   bool credentials)
+{
+    uint8_t datagram[256];
+    uint8_t payload[128];
+    char query[80];
+    proa_coap_token token = {{0x34, 0x12}, 2};
+    proa_coap_msg msg;
+    proa_writer p = proa_writer_make(payload, sizeof payload);
+    uint64_t ticket = ++w->last_ticket;
+    assert_int_equal(proa_ac_body_write(&p, body), PROA_OK);
+    snprintf(query, sizeof query, "ep=%s", host);
+    proa_coap_builder b = proa_coap_build(datagram, sizeof datagram, PROA_COAP_CON, PROA_COAP_POST,
+                                          (uint16_t)ticket, &token);
+    proa_coap_add(&b, PROA_COAP_OPT_URI_PATH, proa_span_of("ac"));
+    proa_coap_add_uint(&b, PROA_COAP_OPT_CONTENT_FORMAT, PROA_FORMAT_CBOR);
+    proa_coap_add(&b, PROA_COAP_OPT_URI_QUERY, proa_span_of(query));
+    if (credentials) {
+        proa_coap_add(&b, PROA_COAP_OPT_URI_QUERY, proa_span_of("c"));
+    }
+    proa_coap_add_payload(&b, proa_writer_span(&p));
+    int len = proa_coap_build_end(&b);
+    assert_true(len > 0);
+    assert_int_equal(proa_coap_parse(&msg, proa_span_make(datagram, (size_t)len)), PROA_OK);
+    proa_authority_ac(w->authority, w->now_ms, ticket, proa_span_of(from->endpoint), from->reg,
+                      from->secured, &msg);
+    return ticket;
+}
+
+uint8_t world_get(world *w, world_device *from, const char *host, uint16_t object,
+                  uint16_t instance, uint8_t rights)
+{
+    proa_ac_body body = {{{object, instance, rights}}, 1};
+    uint64_t ticket = world_ask(w, from, host, &body, true);
+    world_run(w);
+    return world_answer_to(w, ticket)->code;
+}
+
+size_t world_answers_to(const world *w, uint64_t ticket)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < w->answer_count; i++) {
+        count += w->answers[i].ticket == ticket;
+    }
+    return count;
+}
+
+const world_answer *world_answer_to(const world *w, uint64_t ticket)
+{
+    const world_answer *found = NULL;
+    assert_int_equal(world_answers_to(w, ticket), 1);
+    for (size_t i = 0; i < w->answer_count; i++) {
+        found = w->answers[i].ticket == ticket ? &w->answers[i] : found;
+    }
+    return found;
+}
+
+/* ---- beginning and ending --------------------------------------------------------------- */
+
+static void open_authority(world *w)
+{
+    w->config.memory = counted_memory_start(&w->memory);
+    assert_int_equal(proa_authority_open(&w->authority, &w->config), PROA_OK);
+    proa_authority_clock(w->authority, w->now_ms, w->unix_s + (int64_t)(w->now_ms / 1000));
+}
+
+static void close_authority(world *w)
+{
+    proa_authority_close(w->authority);
+    assert_int_equal(w->memory.blocks, 0);
+    assert_int_equal(w->memory.bytes, 0);
+}
+
+void world_start(world *w, const proa_policy *policy)
+{
+    memset(w, 0, sizeof *w);
+    proa_memory none = {NULL, NULL, NULL};
+    w->config = proa_authority_config_default(test_random_start(&w->random, 1), none);
+    w->config.ac_per_minute = 1000;
+    w->now_ms = 1000;
+    w->unix_s = 1700000000;
+    w->policy = *policy;
+    open_authority(w);
+    proa_authority_policy(w->authority, w->now_ms, &w->policy);
+    world_run(w);
+}
+
+void world_end(world *w)
+{
+    close_authority(w);
+}
+
+void world_arm(world *w)
+{
+    w->actions = 0;
+    w->operations = 0;
+    w->stores = 0;
+}
+
+void world_restart(world *w)
+{
+    close_authority(w);
+    w->crashed = false;
+    w->crash_at = 0;
+    w->held_count = 0;
+    open_authority(w);
+    for (size_t i = 0; i < w->override_count; i++) {
+        assert_int_equal(proa_authority_restore_override(w->authority, &w->overrides[i]), PROA_OK);
+    }
+    for (size_t i = 0; i < w->grant_count; i++) {
+        assert_int_equal(proa_authority_restore(w->authority, &w->grants[i]), PROA_OK);
+    }
+    for (size_t i = 0; i < w->device_count; i++) {
+        if (w->devices[i].reg != 0) {
+            tell(w, &w->devices[i], true);
+        }
+    }
+    proa_authority_policy(w->authority, w->now_ms, &w->policy);
+}
+
+/* ---- looking ---------------------------------------------------------------------------- */
+
+size_t world_count(const world_device *d)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        count += (size_t)d->keys[i].used + d->clients[i].used + d->accesses[i].used;
+    }
+    return count;
+}
+
+world_client *world_client_of(world_device *d, const char *peer)
+{
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        if (d->clients[i].used && strcmp(d->clients[i].endpoint, peer) == 0) {
+            return &d->clients[i];
+        }
+    }
+    return NULL;
+}
+
+world_key *world_key_of(world_device *d, const char *peer)
+{
+    const world_client *client = world_client_of(d, peer);
+    for (size_t i = 0; client != NULL && i < WORLD_ROWS; i++) {
+        if (d->keys[i].used && d->keys[i].short_id == client->short_id) {
+            return &d->keys[i];
+        }
+    }
+    return NULL;
+}
+
+uint8_t world_rights(world_device *host, const char *requester, uint16_t object, uint16_t target)
+{
+    const world_client *client = world_client_of(host, requester);
+    for (size_t i = 0; client != NULL && i < WORLD_ROWS; i++) {
+        const world_access *access = &host->accesses[i];
+        for (uint8_t j = 0; access->used && access->object == object && access->target == target &&
+                            j < access->acl_count;
+             j++) {
+            if (access->acl[j].short_id == client->short_id) {
+                return access->acl[j].rights;
+            }
+        }
+    }
+    return 0;
+}
+
+const proa_grant *world_grant(const world *w, const char *requester, const char *host)
+{
+    uint32_t cursor = 0;
+    const proa_grant *g;
+    while ((g = proa_authority_grant(w->authority, &cursor)) != NULL) {
+        if (strcmp(g->requester, requester) == 0 && strcmp(g->host, host) == 0) {
+            return g;
+        }
+    }
+    return NULL;
+}
+
+size_t world_audits(const world *w, proa_audit_kind kind)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < w->audit_count; i++) {
+        count += w->audits[i].kind == kind;
+    }
+    return count;
+}
+
+/* ---- invariants ------------------------------------------------------------------------- */
+
+#define MUST(condition)                                            \
+    do {                                                           \
+        if (!(condition)) {                                        \
+            fail_msg("%s: %s: %s", when, d->endpoint, #condition); \
+        }                                                          \
+    } while (0)
+
+/* Identities of people are text; those and their short ids are none of the authority's business. */
+static bool is_foreign(const world_key *key)
+{
+    return key->identity_len != PROA_GRANT_IDENTITY_LEN;
+}
+
+static void check_keys(world *w, world_device *d, const char *when)
+{
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        const world_key *key = &d->keys[i];
+        if (!key->used || is_foreign(key)) {
+            continue;
+        }
+        const world_client *client = NULL;
+        for (size_t j = 0; j < WORLD_ROWS; j++) {
+            if (d->clients[j].used && d->clients[j].short_id == key->short_id) {
+                client = &d->clients[j];
+            }
+        }
+        MUST(client != NULL);
+        world_device *peer = by_name(w, client->endpoint);
+        const world_key *twin = peer == NULL ? NULL : world_key_of(peer, d->endpoint);
+        MUST(twin != NULL);
+        MUST(memcmp(twin->identity, key->identity, 16) == 0);
+        MUST(twin->secret_len == 16 && memcmp(twin->secret, key->secret, 16) == 0);
+        MUST(world_grant(w, d->endpoint, client->endpoint) != NULL ||
+             world_grant(w, client->endpoint, d->endpoint) != NULL);
+    }
+}
+
+static void check_clients(world_device *d, const char *when)
+{
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        if (!d->clients[i].used) {
+            continue;
+        }
+        size_t keys = 0;
+        for (size_t j = 0; j < WORLD_ROWS; j++) {
+            MUST(j == i || !d->clients[j].used || d->clients[j].short_id != d->clients[i].short_id);
+            keys += d->keys[j].used && d->keys[j].short_id == d->clients[i].short_id;
+        }
+        MUST(keys == 1);
+    }
+}
+
+static uint8_t granted(const world *w, const char *requester, const char *host, uint16_t object,
+                       uint16_t target)
+{
+    const proa_grant *g = world_grant(w, requester, host);
+    for (uint8_t i = 0; g != NULL && i < g->entry_count; i++) {
+        if (g->entries[i].object == object && g->entries[i].instance == target) {
+            return g->entries[i].rights;
+        }
+    }
+    return 0;
+}
+
+static void check_rights(world *w, world_device *d, const char *when)
+{
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        const world_access *access = &d->accesses[i];
+        for (uint8_t j = 0; access->used && j < access->acl_count; j++) {
+            const world_client *client = NULL;
+            for (size_t k = 0; k < WORLD_ROWS; k++) {
+                if (d->clients[k].used && d->clients[k].short_id == access->acl[j].short_id) {
+                    client = &d->clients[k];
+                }
+            }
+            MUST(client != NULL || access->acl[j].short_id == 0);
+            if (client != NULL && world_key_of(d, client->endpoint) != NULL &&
+                !is_foreign(world_key_of(d, client->endpoint))) {
+                MUST(granted(w, client->endpoint, d->endpoint, access->object, access->target) ==
+                     access->acl[j].rights);
+            }
+        }
+    }
+}
+
+static void check_grant(world *w, const proa_grant *g, const char *when)
+{
+    world_device *d = by_name(w, g->host);
+    world_device *requester = by_name(w, g->requester);
+    MUST(g->state == PROA_GRANT_ACTIVE);
+    MUST(world_client_of(d, g->requester) != NULL);
+    MUST(world_client_of(d, g->requester)->short_id == g->requester_short_id);
+    for (uint8_t i = 0; i < g->entry_count; i++) {
+        MUST(world_rights(d, g->requester, g->entries[i].object, g->entries[i].instance) ==
+             g->entries[i].rights);
+    }
+    if (g->host_security != PROA_ID_ALL) {
+        MUST(world_key_of(d, g->requester) != NULL);
+        MUST(memcmp(world_key_of(d, g->requester)->identity, g->identity, 16) == 0);
+        d = requester;
+        MUST(world_key_of(d, g->host) != NULL);
+        MUST(memcmp(world_key_of(d, g->host)->identity, g->identity, 16) == 0);
+        MUST(world_key_of(d, g->host)->uri[0] != '\0');
+    }
+}
+
+void world_check(world *w, const char *when)
+{
+    uint32_t cursor = 0;
+    const proa_grant *g;
+    size_t count = 0;
+    for (size_t i = 0; i < w->device_count; i++) {
+        check_keys(w, &w->devices[i], when);
+        check_clients(&w->devices[i], when);
+        check_rights(w, &w->devices[i], when);
+    }
+    while ((g = proa_authority_grant(w->authority, &cursor)) != NULL) {
+        check_grant(w, g, when);
+        count++;
+    }
+    if (count != w->grant_count) {
+        fail_msg("%s: %zu grants live, %zu on disk", when, count, w->grant_count);
+    }
+}
