@@ -384,11 +384,10 @@ static void end_older(proa_server *s, uint64_t now_ms, const proa__device *d, co
     }
 }
 
-static bool on_response(proa_server *s, uint64_t now_ms, proa__device *d, proa__op *op,
+static void on_response(proa_server *s, uint64_t now_ms, proa__device *d, proa__op *op,
                         const proa_coap_event *event, proa_server_event *out)
 {
     proa__links links = {0};
-    note_proof(s, d, op);
     describe(s, op, out);
     fill_message(out, event);
     out->kind = PROA_SERVER_DONE;
@@ -408,23 +407,25 @@ static bool on_response(proa_server *s, uint64_t now_ms, proa__device *d, proa__
         unlink_op(s, d, op);
         proa_pool_give(&s->ops, op->id);
     }
-    return true;
 }
 
-static bool on_notification(proa_server *s, uint64_t now_ms, proa__op *op,
-                            const proa_coap_event *event, proa_server_event *out)
+/* What comes of an observation. Its last word is told as a notification if it is a value (a 2.05
+ * without Observe), and ends it in any case (RFC 7641 §3.2, §4.2). */
+static bool on_observed(proa_server *s, uint64_t now_ms, proa__op *op, const proa_coap_event *event,
+                        proa_server_event *out)
 {
+    bool is_value = PROA_COAP_CLASS(event->msg.code) == 2;
     s->notifications++;
-    if (PROA_COAP_CLASS(event->msg.code) == 2) {
+    if (is_value) {
         describe(s, op, out);
         fill_message(out, event);
         out->kind = PROA_SERVER_NOTIFICATION;
-        return true;
     }
-    /* An error is the last notification (RFC 7641 §4.2). */
-    op->code = event->msg.code;
-    finish(s, now_ms, op, PROA_OP_ANSWERED, false);
-    return false;
+    if (event->kind == PROA_COAP_EVENT_RESPONSE) {
+        op->code = event->msg.code;
+        finish(s, now_ms, op, PROA_OP_ANSWERED, false);
+    }
+    return is_value;
 }
 
 static proa_op_result result_of(proa_coap_failure failure)
@@ -462,6 +463,10 @@ bool proa__ops_coap_event(proa_server *s, uint64_t now_ms, const proa_coap_event
         return false;
     }
     proa__server_heard(s, now_ms, d, &event->peer);
-    return event->kind == PROA_COAP_EVENT_RESPONSE ? on_response(s, now_ms, d, op, event, out)
-                                                   : on_notification(s, now_ms, op, event, out);
+    note_proof(s, d, op);
+    if (op->state == PROA__OP_OBSERVING) {
+        return on_observed(s, now_ms, op, event, out);
+    }
+    on_response(s, now_ms, d, op, event, out);
+    return true;
 }

@@ -148,7 +148,7 @@ static uint16_t accept_format(const proa__question *q)
 }
 
 proa_err proa__downlink_send(proa_coap *coap, uint64_t now_ms, const proa_coap_peer *to,
-                            const proa__question *question, proa_coap_id *id)
+                             const proa__question *question, proa_coap_id *id)
 {
     options o;
     const shape *how = shape_of(question->op);

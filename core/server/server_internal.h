@@ -151,7 +151,7 @@ typedef struct proa__question {
 
 /* Send it. As proa_coap_send; PROA_E_RANGE for a threshold that is no finite number. */
 PROA_CHECK proa_err proa__downlink_send(proa_coap *coap, uint64_t now_ms, const proa_coap_peer *to,
-                                       const proa__question *question, proa_coap_id *id);
+                                        const proa__question *question, proa_coap_id *id);
 
 /* The instance that the Location-Path of an answer to a Create names, below `root`; depth 0 if it
  * names none of `object`. */
