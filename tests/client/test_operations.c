@@ -280,7 +280,7 @@ static void core_6_3_3_replace_and_update_an_instance(void **state)
     assert_int_equal(bench_post(b, 0, "/3303/9", TLV, "e115e105")->code, 0x84);
 }
 
-static void core_6_3_3_a_write_is_whole_or_nothing(void **state)
+static void g27_a_write_is_whole_or_nothing(void **state)
 {
     bench *b = *state;
     thing before = b->things.items[0];
@@ -531,7 +531,7 @@ int main(void)
         TEST(core_6_3_2_discover),
         TEST(core_6_3_3_write_one_resource),
         TEST(core_6_3_3_replace_and_update_an_instance),
-        TEST(core_6_3_3_a_write_is_whole_or_nothing),
+        TEST(g27_a_write_is_whole_or_nothing),
         TEST(core_6_3_5_execute),
         TEST(core_6_3_6_create),
         TEST(core_6_3_6_a_create_that_fails_leaves_nothing),

@@ -21,7 +21,7 @@ static bench b;
 static struct {
     bool known, speaks;
     uint8_t rights[3]; /* on instances 0 and 1 of 3303, and on the object */
-    unsigned asked, refused, used, opened, closed, registrations, ran;
+    unsigned asked, refused, used, opened, closed, registrations, lost, ran;
     proa_refusal last;
     uint64_t next_ms;
     uint32_t session;
@@ -110,6 +110,7 @@ static void registration(void *ctx, uint64_t now_ms, uint16_t short_id, bool reg
     (void)ctx;
     (void)now_ms;
     ext.registrations += short_id == 1 && registered;
+    ext.lost += short_id == 1 && !registered;
 }
 
 static uint64_t next_ms(void *ctx)
@@ -517,6 +518,20 @@ static void extension_finds_servers(void **state)
     assert_int_equal(proa__client_server_peer(b.client, 1, &peer), PROA_E_STATE);
 }
 
+static void extension_hears_when_a_registration_runs_out(void **state)
+{
+    (void)state;
+    b.parties[0].cut = true;
+    bench_run(&b, 299000); /* of a lifetime of 300 s */
+    assert_int_equal(ext.lost, 0);
+    bench_run(&b, 1000);
+    assert_int_equal(ext.lost, 1);
+    b.parties[0].cut = false;
+    bench_run(&b, 900000);
+    assert_int_equal(ext.lost, 1);
+    assert_true(ext.registrations > 1);
+}
+
 static void extension_gets_its_own_coap_events(void **state)
 {
     (void)state;
@@ -554,6 +569,7 @@ int main(void)
         SECURE(g10_sessions_come_and_go),
         SECURE(extension_runs_at_its_deadlines),
         SECURE(extension_finds_servers),
+        SECURE(extension_hears_when_a_registration_runs_out),
         SECURE(extension_gets_its_own_coap_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
