@@ -56,8 +56,19 @@ typedef struct proa__session {
     uint8_t connected : 1;   /* in `news` for CONNECTED */
 } proa__session;
 
-/* What a handshake needs beyond Mbed TLS's own. Wiped when CONNECTED was polled. */
+struct proa__live;
+
+/* What a handshake needs beyond Mbed TLS's own, and what runs out with it. A session has it until
+ * CONNECTED was polled and, in the server role, the client's first record has come; so there is a
+ * timer for each handshake_max and no more. */
 typedef struct proa__handshake {
+    struct proa__live *live;
+    proa_handle self;
+    proa_timer timer;
+    uint64_t middle_ms; /* Mbed TLS's two deadlines; end_ms 0: none */
+    uint64_t end_ms;
+    uint64_t give_up_ms;
+    uint64_t doubt_ms; /* something says that this handshake is lost; 0: nothing does */
     proa_psk psk; /* client role; of the server role only the account */
     uint8_t identity[PROA_PSK_IDENTITY_MAX];
     uint8_t identity_len;
@@ -72,15 +83,10 @@ typedef struct proa__live {
     mbedtls_ssl_context ssl;
     struct proa__dtls *box;
     proa__session *session;
-    proa_handle handle;    /* of the session */
-    proa_handle self;      /* in lives */
-    proa_handle handshake; /* in handshakes, 0 = none */
-    proa_timer timer;
+    proa_handle handle;         /* of the session */
+    proa_handle self;           /* in lives */
+    proa__handshake *handshake; /* NULL once it is over */
     uint64_t used_ms;
-    uint64_t middle_ms; /* Mbed TLS's two deadlines; end_ms 0: none */
-    uint64_t end_ms;
-    uint64_t give_up_ms;
-    uint64_t doubt_ms; /* something says that this handshake is lost; 0: nothing does */
 } proa__live;
 
 /* A sleeping session: what mbedtls_ssl_context_save wrote. A key: wiped before it is given back. */
@@ -169,6 +175,7 @@ void proa__dtls_drop(proa__dtls *box, proa_handle handle);
 void proa__dtls_end(proa__dtls *box, proa_handle handle, proa_secure_reason reason);
 
 void proa__dtls_give_live(proa__dtls *box, proa__live *live);
+void proa__dtls_give_handshake(proa__dtls *box, proa__live *live);
 void proa__dtls_give_blob(proa__dtls *box, proa__blob *blob);
 
 void proa__dtls_list_add(proa__dtls *box, proa__list *list, proa_handle handle);
@@ -210,6 +217,9 @@ void proa__dtls_doubt(proa__dtls *box, proa_handle handle);
 
 /* The timer of a session in HANDSHAKE or SETTLING is due. */
 void proa__dtls_due(proa__dtls *box, proa_handle handle);
+
+/* CONNECTED was polled, or the client's first record has come; after both the handshake is over. */
+void proa__dtls_over(proa__dtls *box, proa_handle handle);
 
 /* The client's first record has come. */
 void proa__dtls_settle(proa__dtls *box, proa_handle handle);

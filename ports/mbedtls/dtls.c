@@ -337,19 +337,13 @@ static bool report_news(proa__dtls *box, proa_secure_event *event)
         return true;
     }
     proa__live *live = session->state;
-    proa__handshake *handshake = proa_pool_get(&box->handshakes, live->handshake);
+    const proa__handshake *handshake = live->handshake;
     memcpy(box->identity, handshake->identity, handshake->identity_len);
     event->kind = PROA_SECURE_CONNECTED;
     event->identity = proa_span_make(box->identity, handshake->identity_len);
-    proa_wipe(handshake, sizeof *handshake);
-    proa_pool_give(&box->handshakes, live->handshake);
-    live->handshake = 0;
-    live->used_ms = box->now_ms;
     proa__dtls_list_remove(box, &box->news, handle);
     session->connected = 0;
-    if (session->phase == PROA__DTLS_AWAKE) {
-        proa__dtls_list_add(box, &box->idlest, handle);
-    }
+    proa__dtls_over(box, handle);
     return true;
 }
 
@@ -385,8 +379,9 @@ static bool poll(proa_secure *secure, uint64_t now_ms, proa_secure_event *event)
         if (due == NULL) {
             break;
         }
-        proa__live *live = (proa__live *)(void *)((uint8_t *)due - offsetof(proa__live, timer));
-        proa__dtls_due(box, live->handle);
+        const proa__handshake *handshake =
+            (const proa__handshake *)(void *)((uint8_t *)due - offsetof(proa__handshake, timer));
+        proa__dtls_due(box, handshake->live->handle);
     }
     uint32_t idle_ms = box->config.idle_hibernate_ms;
     if (idle_ms > 0 && now_ms >= idle_ms) {

@@ -10,6 +10,9 @@
  * - NET_C, TIMING_C, HAVE_TIME, ENTROPY_C, FS_IO: sockets, clocks, files and randomness belong to
  *   the ports and reach Mbed TLS through callbacks.
  * - SSL_COOKIE_C: the cookies are ours (HMAC under engine time, two rotating keys).
+ * - SSL_VARIABLE_BUFFER_LENGTH: 3.6.6 crashes with it when mbedtls_ssl_setup() runs out of memory
+ *   (mbedtls_ssl_free() reads ssl->conf, which setup has cleared), and every handshake would copy
+ *   its buffers; small fixed ones serve.
  * - SSL_DTLS_CLIENT_PORT_REUSE: a device that rebooted and starts again from the same port (RFC 6347
  *   §4.2.8) gets a context of its own beside the old one, which the box keeps until the new one is
  *   authenticated.
@@ -36,6 +39,9 @@
  * slower only where there is no AES instruction. */
 #define MBEDTLS_AES_ROM_TABLES
 #define MBEDTLS_AES_FEWER_TABLES
+/* Every suite below and OSCORE's default have keys of 128 bits. A context then has room for no more
+ * round keys than those: 192 bytes less for each DTLS session. CTR_DRBG uses 128 bits, too. */
+#define MBEDTLS_AES_ONLY_128_BIT_KEY_LENGTH
 /* CCM, GCM and CTR_DRBG use the forward direction of AES only. */
 #define MBEDTLS_BLOCK_CIPHER_NO_DECRYPT
 #define MBEDTLS_CIPHER_C
@@ -63,9 +69,8 @@
 #define MBEDTLS_SSL_DTLS_CONNECTION_ID
 #define MBEDTLS_SSL_DTLS_CONNECTION_ID_COMPAT 0
 #define MBEDTLS_SSL_CONTEXT_SERIALIZATION
-/* A peer that can take only 512 or 1024 bytes may say so (RFC 6066 §4); buffers then shrink. */
+/* A peer that can take only 512 or 1024 bytes may say so (RFC 6066 §4). */
 #define MBEDTLS_SSL_MAX_FRAGMENT_LENGTH
-#define MBEDTLS_SSL_VARIABLE_BUFFER_LENGTH
 
 /* Strongest first among the suites that LwM2M 1.2 names; a port may offer fewer. GCM with 256-bit
  * keys would need SHA-384. */

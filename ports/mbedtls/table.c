@@ -250,7 +250,7 @@ proa__session *proa__dtls_new(proa__dtls *box, const proa_addr *addr, bool is_se
 {
     proa_handle handle;
     proa_handle self;
-    proa_handle handshake;
+    proa_handle taken;
     proa__session *session = proa_pool_take(&box->sessions, &handle);
     if (session == NULL) {
         return NULL;
@@ -269,26 +269,32 @@ proa__session *proa__dtls_new(proa__dtls *box, const proa_addr *addr, bool is_se
     (*live)->session = session;
     (*live)->handle = handle;
     (*live)->self = self;
-    if (proa_pool_take(&box->handshakes, &handshake) == NULL) {
+    (*live)->handshake = proa_pool_take(&box->handshakes, &taken);
+    if ((*live)->handshake == NULL || !name_it(box, session, handle)) {
         proa__dtls_drop(box, handle);
         return NULL;
     }
-    (*live)->handshake = handshake;
-    if (!name_it(box, session, handle)) {
-        proa__dtls_drop(box, handle);
-        return NULL;
-    }
+    (*live)->handshake->live = *live;
+    (*live)->handshake->self = taken;
     return session;
+}
+
+void proa__dtls_give_handshake(proa__dtls *box, proa__live *live)
+{
+    proa__handshake *handshake = live->handshake;
+    if (handshake != NULL) {
+        proa_handle self = handshake->self;
+        proa_heap_clear(&box->timers, &handshake->timer);
+        proa_wipe(handshake, sizeof *handshake);
+        proa_pool_give(&box->handshakes, self);
+        live->handshake = NULL;
+    }
 }
 
 void proa__dtls_give_live(proa__dtls *box, proa__live *live)
 {
-    proa_heap_clear(&box->timers, &live->timer);
     mbedtls_ssl_free(&live->ssl);
-    if (live->handshake != 0) {
-        proa_wipe(proa_pool_get(&box->handshakes, live->handshake), sizeof(proa__handshake));
-        proa_pool_give(&box->handshakes, live->handshake);
-    }
+    proa__dtls_give_handshake(box, live);
     proa_handle self = live->self;
     memset(live, 0, sizeof *live);
     proa_pool_give(&box->lives, self);

@@ -16,6 +16,9 @@
 static void *take(void *ctx, size_t len)
 {
     lab *world = ctx;
+    if (world->no_memory) {
+        return NULL;
+    }
     world->taken_len += len;
     return calloc(1, len);
 }
@@ -218,7 +221,7 @@ static void watch(lab *world, const lab_datagram *d)
         return;
     }
     for (size_t i = 0; i < world->node_count; i++) {
-        if (proa_addr_equal(&world->nodes[i].addr, &d->to)) {
+        if (memcmp(world->nodes[i].addr.ip, d->to.ip, sizeof d->to.ip) == 0) {
             cid_len = world->nodes[i].config.cid_len;
         }
     }

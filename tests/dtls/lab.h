@@ -68,6 +68,7 @@ typedef struct lab {
     size_t seen_count;
     bool unwatched; /* several sessions between the same addresses without ids: no telling apart */
     size_t taken_len; /* bytes taken from the boxes' memory now */
+    bool no_memory;   /* the boxes' memory is empty */
     void *arena;
 } lab;
 
