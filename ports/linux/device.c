@@ -23,6 +23,10 @@
 
 #define SERVERS_MAX 4
 
+/* A server or a script may write some hundred values a minute to a device under test. */
+#define DEDUP_BYTES (256U * 1024)
+#define SESSIONS_MAX (SERVERS_MAX + 2 * PROA_C2C_PEERS_MAX) /* two while one replaces the other */
+
 typedef struct server_copy {
     proa_server_account account;
     char uri[PROA_URI_MAX];
@@ -134,9 +138,35 @@ static proa_err open_files(proa_device *d, const proa_device_options *o, char *m
     return PROA_OK;
 }
 
+/* The defaults of the engines are a microcontroller's. Linux has memory, and what lives here may
+ * be a gateway or a test that is written to many times a second: what is remembered of each write
+ * for EXCHANGE_LIFETIME (RFC 7252 §4.8.2) decides how many that may be. */
+static void set_sizes(proa_client_config *config, proa_c2c_limits *limits)
+{
+    config->coap = proa_coap_config_server(config->random, config->memory);
+    config->coap.request_max = 128;
+    config->coap.exchange_max = 128;
+    config->coap.relation_max = 128;
+    config->coap.body_count_max = 16;
+    config->coap.body_max = 65536;
+    config->coap.dedup_bytes = 4 * 1024 * 1024;
+    config->coap.peer_max = 1024;
+    config->server_max = SERVERS_MAX;
+    config->object_max = 80;
+    config->observation_max = 128;
+    config->attribute_max = 128;
+    config->access_max = 256;
+    config->session_max = SESSIONS_MAX;
+    limits->peer_max = PROA_C2C_PEERS_MAX;
+    limits->access_max = 128;
+    limits->ask_max = PROA_C2C_ASKS_MAX;
+}
+
 static proa_err open_engines(proa_device *d, const proa_device_options *o)
 {
     proa_secure_config secure = proa_dtls_config_device(proa_linux_random(), proa_linux_memory());
+    secure.live_max = SESSIONS_MAX;
+    secure.handshake_max = 16;
     secure.find_psk = find_psk;
     secure.find_psk_ctx = d;
     if (d->keylog != NULL) {
@@ -148,15 +178,17 @@ static proa_err open_engines(proa_device *d, const proa_device_options *o)
     if (err != PROA_OK) {
         return err;
     }
-    proa_client_config config = proa_client_config_device(
-        proa_span_of(o->endpoint), proa_linux_random(), proa_linux_memory());
+    proa_client_config config = proa_client_config_device(proa_span_of(o->endpoint),
+                                                          proa_linux_random(), proa_linux_memory());
+    proa_c2c_limits limits = proa_c2c_limits_device();
+    set_sizes(&config, &limits);
     config.secure = d->secure;
+    config.coap.dedup_bytes = DEDUP_BYTES;
     if (d->has_files) {
         config.store = proa_files_store(&d->files);
     }
     err = proa_client_open(&d->client, &config);
     if (err == PROA_OK && !o->without_c2c) {
-        proa_c2c_limits limits = proa_c2c_limits_device();
         err = proa_c2c_open(&d->c2c, d->client, &limits);
     }
     return err;

@@ -253,7 +253,6 @@ static void say_step(const proa_tool_client *t, const proa_c2c_event *e, const c
                                "endpoint", ask->endpoint, "t_ns", now_ns());
     if (hint != NULL) {
         json_object_set(fields, "server_uri", hint);
-        json_object_set_new(fields, "code", proa_json_of_code(e->code));
     }
     if (e->short_id != 0) {
         json_object_set_new(fields, "server", json_integer(e->short_id));
