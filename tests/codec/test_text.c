@@ -242,6 +242,22 @@ static void lwm2m_appendix_c_floats_come_back_in_the_fewest_digits(void **state)
     }
 }
 
+/* Their neighbour below is nearer than the one above, which is a case of its own. */
+static void lwm2m_appendix_c_every_power_of_two_comes_back(void **state)
+{
+    (void)state;
+    for (int exponent = -1074; exponent < 1024; exponent++) {
+        double value = ldexp(1, exponent);
+        char out[PROA_TEXT_FLOAT_MAX + 1] = "";
+        proa_writer w = proa_writer_make(out, PROA_TEXT_FLOAT_MAX);
+        proa_text_write_float(&w, value);
+        assert_int_equal(w.err, PROA_OK);
+        if (strtod(out, NULL) != value || significant_digits(out) > shortest_precision(value)) {
+            fail_msg("2^%d: %s", exponent, out);
+        }
+    }
+}
+
 static void lwm2m_appendix_c_booleans_and_links(void **state)
 {
     (void)state;
@@ -350,6 +366,7 @@ int main(void)
         cmocka_unit_test(lwm2m_appendix_c_floats_hard_to_round),
         cmocka_unit_test(lwm2m_appendix_c_floats_have_one_text),
         cmocka_unit_test(lwm2m_appendix_c_floats_come_back_in_the_fewest_digits),
+        cmocka_unit_test(lwm2m_appendix_c_every_power_of_two_comes_back),
         cmocka_unit_test(lwm2m_appendix_c_booleans_and_links),
         cmocka_unit_test(rfc4648_10_base64),
         cmocka_unit_test(rfc4648_3_what_is_no_base64),

@@ -475,6 +475,39 @@ static void lwm2m_7_4_4_tlv_bytes_written(void **state)
     }
 }
 
+static void lwm2m_7_4_5_senml_bytes_written(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *base;
+        const char *hex;
+    } rows[] = {
+        /* the base stands in the first record only */
+        {"/9/0", "83 a3 21 64 2f392f30 00 62 2f31 03 6141  a2 00 64 2f322f31 02 05"
+                 "  a2 00 64 2f322f32 02 25"},
+        {"/9", "83 a3 21 62 2f39 00 64 2f302f31 03 6141  a2 00 66 2f302f322f31 02 05"
+               "  a2 00 66 2f302f322f32 02 25"},
+        {"/", "83 a2 00 66 2f392f302f31 03 6141  a2 00 68 2f392f302f322f31 02 05"
+              "  a2 00 68 2f392f302f322f32 02 25"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        uint8_t expected[64];
+        uint8_t out[64];
+        size_t len = hex(rows[i].hex, expected, sizeof expected);
+        proa_writer w = proa_writer_make(out, sizeof out);
+        assert_int_equal(write_all(PROA_FORMAT_SENML_CBOR, rows[i].base, instance_rows, 3, &w),
+                         PROA_OK);
+        assert_int_equal(w.len, len);
+        assert_memory_equal(out, expected, len);
+    }
+    /* A value at the base itself needs no name. */
+    uint8_t out[32];
+    char text[65];
+    proa_writer w = proa_writer_make(out, sizeof out);
+    assert_int_equal(write_all(PROA_FORMAT_SENML_CBOR, "/9/0/1", instance_rows, 1, &w), PROA_OK);
+    assert_string_equal(unhex(out, w.len, text), "81a221662f392f302f31036141");
+}
+
 static void lwm2m_7_4_4_empty_instances_and_resources(void **state)
 {
     (void)state;
@@ -656,6 +689,7 @@ int main(void)
         cmocka_unit_test(lwm2m_7_4_5_senml_cbor),
         cmocka_unit_test(lwm2m_7_4_what_was_written_is_read),
         cmocka_unit_test(lwm2m_7_4_4_tlv_bytes_written),
+        cmocka_unit_test(lwm2m_7_4_5_senml_bytes_written),
         cmocka_unit_test(lwm2m_7_4_4_empty_instances_and_resources),
         cmocka_unit_test(lwm2m_7_4_single_values_written),
         cmocka_unit_test(lwm2m_7_4_what_cannot_be_written),
