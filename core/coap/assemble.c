@@ -154,13 +154,17 @@ static proa__assembly answer(uint8_t *code, uint8_t with)
     return PROA__ASSEMBLY_REPLY;
 }
 
-/* Where a block goes, or the code that refuses it. */
+/* Where a block goes; NULL and the code that answers it if it goes nowhere. */
 static proa__body *place_for(proa_coap *c, proa__peer *peer, const proa_coap_msg *m,
                              const proa_coap_block *block, uint8_t *code)
 {
     size_t offset = (size_t)block->num << (block->szx + 4);
     uint64_t key = proa__request_key(c, peer, m, true);
     proa__body *body = proa__body_find(c, peer, key, PROA__BODY_ASSEMBLY);
+    if (offset > 0 && body != NULL && block->more && offset < body->len) {
+        *code = PROA_COAP_CONTINUE; /* had it already, under a Message ID that is forgotten */
+        return NULL;
+    }
     if (offset > 0 && (body == NULL || body->len != offset)) {
         *code = PROA_COAP_REQUEST_ENTITY_INCOMPLETE; /* §2.9.2 */
     } else if (offset + m->payload.len > c->config.body_max ||

@@ -34,7 +34,7 @@ static uint32_t chunk_cells(const proa__cells *cells, uint32_t chunk)
 
 static bool grow(proa__cells *cells)
 {
-    if (cells->made >= cells->count_max) {
+    if (cells->made >= cells->count_max || cells->chunk_count == PROA_CHUNKS_MAX) {
         return false;
     }
     uint32_t count = chunk_cells(cells, cells->chunk_count);

@@ -8,6 +8,7 @@
 
 #include "proa/bytes.h"
 #include "proa/err.h"
+#include "proa/limits.h"
 #include "proa/memory.h"
 
 /* Bytes that outlive a call, in chains of small cells.
@@ -20,15 +21,13 @@
 
 typedef uint32_t proa__chain; /* 0 = no bytes */
 
-/* Enough doublings from one cell to 2^24. */
-#define PROA__CELL_CHUNKS_MAX 25
 #define PROA__CELL_COUNT_MAX (1U << 24)
 
 typedef struct proa__cell proa__cell;
 
 typedef struct proa__cells {
     proa_memory memory;
-    proa__cell *chunks[PROA__CELL_CHUNKS_MAX];
+    proa__cell *chunks[PROA_CHUNKS_MAX];
     uint32_t chunk_count;
     uint32_t first_count;
     uint32_t count_max;

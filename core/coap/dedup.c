@@ -2,10 +2,11 @@
 /* What peers sent and what was replied, so that a repetition is recognised by (peer, Message ID)
  * and answered the same way without being done again (RFC 7252 §4.2, §4.5).
  *
- * A record is open while its exchange is; then it ages in one of two lists, oldest first: `safe`
- * (GET, FETCH, responses to us) and `unsafe`. After EXCHANGE_LIFETIME it is forgotten. When room is
- * needed, the oldest safe one goes; unsafe ones stay, and who comes then is answered 5.03. A reply
- * that finds no room is remembered by its code alone, which the record itself holds. */
+ * A record is open while its exchange is; then it ages in one of three lists, oldest first, by the
+ * harm that a repetition would do. After EXCHANGE_LIFETIME it is forgotten. When room is needed,
+ * the oldest harmless one goes, then the oldest idempotent one; the others stay, and who comes then
+ * is answered 5.03. A reply that finds no room is remembered by its code alone, which the record
+ * itself holds. */
 #include <string.h>
 
 #include "core/coap/engine_internal.h"
@@ -62,10 +63,9 @@ static proa__received *oldest(const proa__link *list)
 
 static void expire(proa_coap *c)
 {
-    proa__link *lists[] = {&c->safe, &c->unsafe};
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t harm = 0; harm < PROA__HARMS; harm++) {
         proa__received *r;
-        while ((r = oldest(lists[i])) != NULL && c->now_ms - r->since_ms >= LIFETIME_MS) {
+        while ((r = oldest(&c->aging[harm])) != NULL && c->now_ms - r->since_ms >= LIFETIME_MS) {
             forget(c, r);
         }
     }
@@ -73,7 +73,10 @@ static void expire(proa_coap *c)
 
 static bool evict(proa_coap *c)
 {
-    proa__received *r = oldest(&c->safe);
+    proa__received *r = oldest(&c->aging[PROA__HARM_NONE]);
+    if (r == NULL) {
+        r = oldest(&c->aging[PROA__HARM_LITTLE]);
+    }
     if (r != NULL) {
         forget(c, r);
     }
@@ -81,7 +84,7 @@ static bool evict(proa_coap *c)
 }
 
 proa__received *proa__received_new(proa_coap *c, proa__peer *peer, const proa_coap_msg *m,
-                                   bool safe)
+                                   proa__harm harm)
 {
     proa_handle handle;
     proa__received *r;
@@ -98,7 +101,7 @@ proa__received *proa__received_new(proa_coap *c, proa__peer *peer, const proa_co
     r->handle = handle;
     r->since_ms = c->now_ms;
     r->mid = m->mid;
-    r->safe = safe;
+    r->harm = (uint8_t)harm;
     r->token = m->token;
     if (proa_map_add(&c->received_map, proa__hash(&c->received_map, peer, &r->mid, sizeof r->mid),
                      handle) != PROA_OK) {
@@ -130,7 +133,7 @@ bool proa__received_store(proa_coap *c, proa__received *r, proa_span reply)
 void proa__received_close(proa_coap *c, proa__received *r)
 {
     r->since_ms = c->now_ms;
-    proa__list_append(r->safe ? &c->safe : &c->unsafe, &r->age);
+    proa__list_append(&c->aging[r->harm], &r->age);
 }
 
 void proa__received_owe(proa_coap *c, proa__received *r)

@@ -26,7 +26,7 @@ proa_coap_config proa_coap_config_device(proa_random random, proa_memory memory)
         .relation_max = 8,
         .body_count_max = 1,
         .body_max = 1024,
-        .dedup_bytes = 1024,
+        .dedup_bytes = 4096, /* some 20 POSTs in four minutes: three provisionings */
         .block_size = 128,
         .message_max = 256,
         .peer_max = 6,
@@ -166,18 +166,29 @@ static proa_err open_cells(proa_coap *c, proa__cells *cells, uint32_t bytes)
                             count_max);
 }
 
-/* Half of dedup_bytes for the records, half for the replies. */
+/* One third of dedup_bytes for replies, the rest for records: most unsafe requests are answered
+ * by a code alone, which the record holds. */
+static uint32_t reply_bytes(const proa_coap *c)
+{
+    return c->config.dedup_bytes / 3;
+}
+
 static uint32_t received_count(const proa_coap *c)
 {
-    uint32_t count = c->config.dedup_bytes / 2 / (uint32_t)sizeof(proa__received);
-    return count < PROA_POOL_COUNT_MAX ? count : PROA_POOL_COUNT_MAX;
+    return at_most((c->config.dedup_bytes - reply_bytes(c)) / sizeof(proa__received),
+                   PROA_POOL_COUNT_MAX);
+}
+
+/* One for each request and exchange; of those who observe us, a quarter at a time. */
+static uint32_t message_count(const proa_coap_config *f)
+{
+    return at_most((uint64_t)f->request_max + f->exchange_max + f->relation_max / 4 + 1,
+                   PROA_POOL_COUNT_MAX);
 }
 
 static proa_err open_storage(proa_coap *c)
 {
     const proa_coap_config *f = &c->config;
-    uint32_t message_max =
-        at_most((uint64_t)f->request_max + f->exchange_max + f->relation_max, PROA_POOL_COUNT_MAX);
     const struct {
         proa_pool *pool;
         size_t item_len;
@@ -187,7 +198,7 @@ static proa_err open_storage(proa_coap *c)
         proa_heap *heap;
     } rows[] = {
         {&c->peers, sizeof(proa__peer), f->peer_max, FIRST_COUNT, &c->peer_map, NULL},
-        {&c->messages, sizeof(proa__message), message_max, FIRST_COUNT, NULL, &c->message_heap},
+        {&c->messages, sizeof(proa__message), message_count(f), FIRST_COUNT, NULL, &c->message_heap},
         {&c->received, sizeof(proa__received), received_count(c), FIRST_COUNT, &c->received_map,
          NULL},
         {&c->requests, sizeof(proa__request), f->request_max, FIRST_COUNT, &c->request_map, NULL},
@@ -213,7 +224,7 @@ static proa_err open_storage(proa_coap *c)
     }
     proa_err err = open_cells(c, &c->message_cells, f->message_bytes);
     if (err == PROA_OK) {
-        err = open_cells(c, &c->reply_cells, f->dedup_bytes / 2);
+        err = open_cells(c, &c->reply_cells, reply_bytes(c));
     }
     /* One block for both buffers: what goes out, and what lives for one call. */
     c->out = err == PROA_OK ? f->memory.take(f->memory.ctx, 2U * f->message_max) : NULL;
@@ -237,8 +248,14 @@ proa_err proa_coap_open(proa_coap **out, const proa_coap_config *config)
     while (16U << c->szx < config->block_size) {
         c->szx++;
     }
-    proa__link *lists[] = {&c->idle_peers,   &c->safe,  &c->unsafe,   &c->replies_out,
-                           &c->messages_out, &c->ended, &c->delivered};
+    proa__link *lists[] = {&c->idle_peers,
+                           &c->aging[PROA__HARM_NONE],
+                           &c->aging[PROA__HARM_LITTLE],
+                           &c->aging[PROA__HARM_FULL],
+                           &c->replies_out,
+                           &c->messages_out,
+                           &c->ended,
+                           &c->delivered};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         proa__list_init(lists[i]);
     }

@@ -80,8 +80,18 @@ typedef enum proa__reply_state {
     PROA__REPLY_SILENT
 } proa__reply_state;
 
+/* What a repetition would do if its first time were forgotten; also the order in which records go
+ * when room is needed. */
+typedef enum proa__harm {
+    PROA__HARM_NONE = 0, /* nothing: GET, FETCH, responses */
+    PROA__HARM_LITTLE,   /* the same once more: PUT, DELETE, iPATCH (RFC 7252 §5.1, RFC 8132 §3) */
+    PROA__HARM_FULL      /* something else: POST, PATCH */
+} proa__harm;
+
+#define PROA__HARMS 3
+
 typedef struct proa__received {
-    proa__link age; /* in proa_coap.safe or .unsafe once its exchange is over */
+    proa__link age; /* in proa_coap.aging[harm] once its exchange is over */
     proa__link out; /* in proa_coap.replies_out */
     proa__peer *peer;
     uint64_t since_ms;
@@ -91,7 +101,7 @@ typedef struct proa__received {
     uint16_t mid;
     uint8_t code; /* of the reply */
     uint8_t state;
-    bool safe; /* a repetition does no harm: GET, FETCH, responses */
+    uint8_t harm; /* proa__harm */
     proa_coap_token token;
 } proa__received;
 
@@ -209,7 +219,7 @@ struct proa_coap {
     proa__cells message_cells; /* requests, notifications, separate responses */
     proa__cells reply_cells;   /* replies remembered */
     proa__link idle_peers;     /* longest idle first */
-    proa__link safe, unsafe;   /* received, oldest first */
+    proa__link aging[PROA__HARMS]; /* received, oldest first */
     proa__link replies_out, messages_out;
     proa__link ended, delivered;
     proa_coap_event event;
@@ -356,7 +366,7 @@ proa__received *proa__received_find(proa_coap *c, const proa__peer *peer, uint16
 
 /* Remember a message; NULL if only what must not be forgotten is left. */
 proa__received *proa__received_new(proa_coap *c, proa__peer *peer, const proa_coap_msg *m,
-                                   bool safe);
+                                   proa__harm harm);
 
 /* Remember the reply, in full if there is room. If there is none (false) a repetition gets its code
  * alone, or 5.03 where that would look like success without what belongs to it. */

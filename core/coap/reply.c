@@ -22,6 +22,16 @@ static bool is_safe(uint8_t code)
     return code == PROA_COAP_GET || code == PROA_COAP_FETCH;
 }
 
+static proa__harm harm_of(uint8_t code)
+{
+    if (is_safe(code)) {
+        return PROA__HARM_NONE;
+    }
+    return code == PROA_COAP_PUT || code == PROA_COAP_DELETE || code == PROA_COAP_IPATCH
+               ? PROA__HARM_LITTLE
+               : PROA__HARM_FULL;
+}
+
 /* ---- sending replies -------------------------------------------------------------------- */
 
 static bool reply_non(proa_coap *c, proa__received *r, proa_span bytes, bool multicast)
@@ -171,7 +181,7 @@ static proa__exchange *new_exchange(proa_coap *c, proa__peer *peer, const proa_c
         return NULL;
     }
     x->received = proa__heap_room(c, &c->exchange_heap, &c->exchanges)
-                      ? proa__received_new(c, peer, m, is_safe(m->code))
+                      ? proa__received_new(c, peer, m, harm_of(m->code))
                       : NULL;
     if (x->received == NULL) {
         proa_pool_give(&c->exchanges, handle);
@@ -185,9 +195,11 @@ static proa__exchange *new_exchange(proa_coap *c, proa__peer *peer, const proa_c
     return x;
 }
 
-/* Answers with a code and ends the exchange. */
+/* Answers with a code and ends the exchange. The application was not asked, so that forgetting the
+ * message does no harm: it would be answered in the same way. */
 static void finish_with(proa_coap *c, proa__exchange *x, uint8_t code)
 {
+    x->received->harm = PROA__HARM_NONE;
     proa__shape extra = {.has_block1 = x->has_block1, .block1 = x->block1};
     if (!x->multicast) {
         (void)reply_code(c, x->received, x->non, &extra, code); /* a NON may be lost */

@@ -550,7 +550,7 @@ static void confirm(proa_coap *c, proa__peer *peer, const proa__request *q, cons
 {
     uint32_t seq;
     bool is_notification = q->observing && !q->cancelling && read_observe(m, &seq);
-    proa__received *r = is_notification ? NULL : proa__received_new(c, peer, m, true);
+    proa__received *r = is_notification ? NULL : proa__received_new(c, peer, m, PROA__HARM_NONE);
     bool is_con = m->type == PROA_COAP_CON;
     if (r != NULL) {
         r->state = is_con ? PROA__REPLY_EMPTY : PROA__REPLY_SILENT;

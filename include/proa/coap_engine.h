@@ -72,8 +72,9 @@ typedef struct proa_coap_config {
     uint32_t body_count_max; /* bodies being assembled or sent in blocks, both roles */
     uint32_t body_max;       /* bytes of the largest body; more: 4.13 with Size1 */
     uint32_t dedup_bytes;    /* memory for remembered messages and replies (247 s); when it is
-                                needed, replies to GET and FETCH go first; if only unsafe ones
-                                remain, new requests are answered 5.03 */
+                                needed, replies to GET and FETCH go first, then those to PUT,
+                                DELETE and iPATCH; if only others remain (POST, PATCH), new
+                                requests are answered 5.03 */
     uint16_t block_size;     /* 16, 32, ... 1024: the largest block we propose */
     uint16_t message_max;    /* bytes of the largest datagram we send, 64..PROA_COAP_MESSAGE_MAX */
     uint32_t peer_max;       /* peers known at a time; 0 = one for each of the things above */

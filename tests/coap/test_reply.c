@@ -467,6 +467,7 @@ static void full_deduplication_forgets_safe_ones_first(void **state)
     (void)state;
     station s;
     station_config(&s);
+    s.config.dedup_bytes = 1024;
     station_open(&s);
     letter post = get_a;
     post.code = PROA_COAP_POST;
@@ -519,6 +520,7 @@ static void full_reply_store_remembers_the_code(void **state)
     (void)state;
     station s;
     station_config(&s);
+    s.config.dedup_bytes = 1024;
     station_open(&s);
     letter post = get_a;
     post.code = PROA_COAP_POST;
