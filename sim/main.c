@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ports/linux/os.h"
 #include "ports/mbedtls/dtls.h"
 #include "proa_build.h"
 #include "sim/bugs.h"
@@ -418,6 +419,7 @@ int main(int argc, char **argv)
         return 1;
     }
     proa_dtls_arena_init(arena, ARENA_LEN);
+    uint64_t start_ms = proa_linux_now_ms();
     (void)sim_bug_select(o.bug);
     for (size_t i = 0; i < (o.full ? 3U : 1U) && !(o.bugs && !o.full); i++) {
         if (o.full) {
@@ -433,6 +435,8 @@ int main(int argc, char **argv)
     if (o.full || o.bugs) {
         ok = find_bugs(o, &bugs, &found) && ok;
     }
+    printf("%s in %.1f s\n", ok ? "all well" : "FAILED",
+           (double)(proa_linux_now_ms() - start_ms) / 1000.0);
     if (o.json) {
         print_json(ok, &sum, bugs, found);
     }

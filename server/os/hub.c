@@ -32,7 +32,7 @@ proa_hub *proa_hub_open(const proa_hub_parts *parts, uint64_t now_ms, char *mess
         return NULL;
     }
     hub->parts = *parts;
-    proa_relay_init(&hub->relay, parts);
+    proa_relay_init(&hub->relay, &hub->parts);
     proa_authority_clock(parts->authority, now_ms, proa_linux_unix_s());
     if (!proa__hub_restore(parts, now_ms)) {
         snprintf(message, message_cap, "database %s: its records cannot be read",
