@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "proa/err.h"
+#include "proa/limits.h"
 #include "proa/memory.h"
 
 /* Things of one size, named by handles.
@@ -17,8 +18,7 @@
  * Storage grows in chunks, each twice the one before, up to count_max things. */
 typedef uint32_t proa_handle;
 
-/* Enough doublings from one thing to PROA_POOL_COUNT_MAX. */
-#define PROA_POOL_CHUNKS_MAX 20
+#define PROA_POOL_CHUNKS_MAX PROA_CHUNKS_MAX
 /* 20 bits of index, 12 of generation. */
 #define PROA_POOL_COUNT_MAX 0xfffffU
 

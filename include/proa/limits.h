@@ -81,4 +81,10 @@
 #define PROA_C2C_PAYLOAD_MAX 256
 #endif
 
+/* Pieces in which a pool may take its storage, each twice the one before: 20 reach from one thing to
+ * 2^20. A device whose pools do not grow saves their pointers with 1. */
+#ifndef PROA_CHUNKS_MAX
+#define PROA_CHUNKS_MAX 20
+#endif
+
 #endif
