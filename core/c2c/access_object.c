@@ -208,6 +208,9 @@ static proa_err check(proa_c2c *c, const proa_actor *who, const proa__access *ac
     if (who->kind == PROA_ACTOR_LOCAL) {
         return PROA_OK;
     }
+    if (access->object_instance != PROA_ID_ALL) {
+        given &= (uint8_t)~PROA_RIGHT_CREATE; /* means nothing below an object */
+    }
     uint8_t held = proa__client_server_rights(c->client, who->short_id, access->object,
                                               access->object_instance);
     return (given & ~held) != 0 ? PROA_E_DENIED : PROA_OK;

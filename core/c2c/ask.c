@@ -253,8 +253,18 @@ static void go_off(proa_c2c *c, proa__ask *ask, unsigned reason)
     }
 }
 
+/* The session seemed dead, and the handshake beside it was refused: perhaps the host has lost the
+ * key. The server is asked, and the request sent again if that does no harm. */
+static void sent_in_vain(proa_c2c *c, proa__ask *ask, unsigned reason)
+{
+    if (reason == PROA_SECURE_REASON_HANDSHAKE && proa__request_repeatable(ask->op)) {
+        (void)reask(c, ask);
+    }
+}
+
 static void connect_failed(proa_c2c *c, proa__key *key, proa_secure_reason reason)
 {
+    each_of_key(c, key, PROA__ASK_SENT, sent_in_vain, (unsigned)reason);
     each_of_key(c, key, PROA__ASK_CONNECT, go_off, (unsigned)reason);
 }
 
@@ -310,7 +320,7 @@ static void note_success(proa_c2c *c, proa__ask *ask)
     if (key != NULL) {
         key->suspect = false;
         proa__c2c_used(c, key, false);
-        proa__ac_note(c, proa__ask_endpoint(ask), &entry, true);
+        proa__ac_note_served(c, proa__ask_endpoint(ask), &entry);
     }
     c->dirty = true;
 }

@@ -115,8 +115,10 @@ proa_ac_entry proa__ask_entry(const proa__ask *ask);
 /* True if asking for this path again may help: it was not asked for within the last minute. */
 bool proa__ac_may_ask_again(proa_c2c *c, const proa__ask *ask);
 
-/* Note that this peer lets us do this: renewal asks for it. */
-void proa__ac_note(proa_c2c *c, proa_span endpoint, const proa_ac_entry *entry, bool granted);
+/* Note that the server was asked for this now; and that the peer let us do it. Renewal asks for
+ * what was granted. */
+void proa__ac_note_asked(proa_c2c *c, proa_span endpoint, const proa_ac_entry *entry, bool granted);
+void proa__ac_note_served(proa_c2c *c, proa_span endpoint, const proa_ac_entry *entry);
 
 /* Send what is due. */
 void proa__ac_run(proa_c2c *c);

@@ -39,27 +39,44 @@ proa_ac_entry proa__ask_entry(const proa__ask *ask)
     return entry;
 }
 
-void proa__ac_note(proa_c2c *c, proa_span endpoint, const proa_ac_entry *entry, bool granted)
+/* The place for an entry of this peer: its own, a free one, or the oldest. NULL without a peer. */
+static proa__asked *place_for(proa_c2c *c, proa_span endpoint, const proa_ac_entry *entry)
 {
     proa__peer *peer = peer_of(c, endpoint);
     proa__asked *place = NULL;
     for (size_t i = 0; peer != NULL && i < PROA_AC_ENTRIES_MAX; i++) {
         proa__asked *asked = &peer->asked[i];
-        bool same = asked->rights != 0 && asked->object == entry->object &&
-                    asked->instance == entry->instance;
-        if (same) {
-            asked->rights |= entry->rights;
-            asked->granted = asked->granted || granted;
-            asked->at_ms = c->now_ms;
-            return;
+        if (asked->rights != 0 && asked->object == entry->object &&
+            asked->instance == entry->instance) {
+            return asked;
         }
-        if (place == NULL || asked->rights == 0 ||
-            (place->rights != 0 && asked->at_ms < place->at_ms)) {
-            place = asked; /* free, or the oldest */
+        if (place == NULL ||
+            (place->rights != 0 && (asked->rights == 0 || asked->at_ms < place->at_ms))) {
+            place = asked;
         }
     }
     if (place != NULL) {
-        *place = (proa__asked){entry->object, entry->instance, entry->rights, granted, c->now_ms};
+        *place = (proa__asked){entry->object, entry->instance, 0, false, 0};
+    }
+    return place;
+}
+
+void proa__ac_note_asked(proa_c2c *c, proa_span endpoint, const proa_ac_entry *entry, bool granted)
+{
+    proa__asked *asked = place_for(c, endpoint, entry);
+    if (asked != NULL) {
+        asked->rights |= entry->rights;
+        asked->granted = asked->granted || granted;
+        asked->at_ms = c->now_ms;
+    }
+}
+
+void proa__ac_note_served(proa_c2c *c, proa_span endpoint, const proa_ac_entry *entry)
+{
+    proa__asked *asked = place_for(c, endpoint, entry);
+    if (asked != NULL) {
+        asked->rights |= entry->rights;
+        asked->granted = true;
     }
 }
 
@@ -70,7 +87,7 @@ bool proa__ac_may_ask_again(proa_c2c *c, const proa__ask *ask)
     size_t recent = 0;
     for (size_t i = 0; peer != NULL && i < PROA_AC_ENTRIES_MAX; i++) {
         const proa__asked *asked = &peer->asked[i];
-        bool just_now = asked->rights != 0 && c->now_ms - asked->at_ms < AGAIN_MS;
+        bool just_now = asked->at_ms != 0 && c->now_ms - asked->at_ms < AGAIN_MS;
         if (just_now && asked->object == entry.object && asked->instance == entry.instance &&
             (entry.rights & ~asked->rights) == 0) {
             return false;
@@ -367,8 +384,8 @@ static void granted(proa_c2c *c, proa__ask *ask)
 static void note_all(proa_c2c *c, const proa__ac *ac, bool was_granted)
 {
     for (uint8_t i = 0; i < ac->body.count; i++) {
-        proa__ac_note(c, proa_span_make(ac->endpoint, ac->endpoint_len), &ac->body.entries[i],
-                      was_granted);
+        proa__ac_note_asked(c, proa_span_make(ac->endpoint, ac->endpoint_len), &ac->body.entries[i],
+                            was_granted);
     }
 }
 

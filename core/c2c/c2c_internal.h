@@ -68,7 +68,7 @@ typedef struct proa__asked {
     uint16_t instance;
     uint8_t rights; /* 0 = free */
     bool granted;
-    uint64_t at_ms;
+    uint64_t at_ms; /* of the last /ac; 0 = none since boot */
 } proa__asked;
 
 typedef struct proa__peer {

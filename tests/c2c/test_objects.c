@@ -329,6 +329,8 @@ static void g03_g12_g24_access_entries_are_checked(void **state)
         {"more than held", 3311, 0, 3, 1, PROA_E_DENIED},
         {"nothing held", 3311, 0, 1, 0, PROA_E_DENIED},
         {"just what is held", 3311, 0, 5, 5, PROA_OK},
+        {"Create on an instance means nothing", 3311, 0, 17, 1, PROA_OK},
+        {"Create on the object has to be held", 3311, 65535, 17, 1, PROA_E_DENIED},
         {"g05 object 0", 0, 0, 1, 31, PROA_E_FORMAT},
         {"g05 object 1", 1, 0, 1, 31, PROA_E_DENIED},
         {"g05 object 2", 2, 0, 1, 31, PROA_E_DENIED},
