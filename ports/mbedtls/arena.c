@@ -42,12 +42,12 @@
 #endif
 
 enum {
-    ALIGN = 8,           /* the strictest type in what Mbed TLS allocates is a 64-bit number */
-    SECOND_BITS = 3,     /* 8 bins for each power of two: at most an eighth of a block is lost */
+    ALIGN = 8,       /* the strictest type in what Mbed TLS allocates is a 64-bit number */
+    SECOND_BITS = 3, /* 8 bins for each power of two: at most an eighth of a block is lost */
     SECOND_COUNT = 1 << SECOND_BITS,
-    FIRST_SHIFT = 6,     /* blocks under 64 bytes share the bins of the first row, 8 bytes apart */
-    FIRST_COUNT = 26,    /* up to 2^31 bytes */
-    LOOK_MAX = 16,       /* blocks of a bin that are looked at for one that is just large enough */
+    FIRST_SHIFT = 6,  /* blocks under 64 bytes share the bins of the first row, 8 bytes apart */
+    FIRST_COUNT = 26, /* up to 2^31 bytes */
+    LOOK_MAX = 16,    /* blocks of a bin that are looked at for one that is just large enough */
 };
 
 /* In front of every block. Lengths count the head. */
@@ -157,7 +157,7 @@ static void list_remove(head *block)
     }
     arena->bins[first][second] = at.next;
     if (at.next == 0) {
-        arena->second_bits[first] &= (uint8_t)~(1U << second);
+        arena->second_bits[first] &= (uint8_t) ~(1U << second);
         if (arena->second_bits[first] == 0) {
             arena->first_bits &= ~(1U << first);
         }

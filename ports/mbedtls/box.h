@@ -69,10 +69,10 @@ typedef struct proa__handshake {
     uint64_t end_ms;
     uint64_t give_up_ms;
     uint64_t doubt_ms; /* something says that this handshake is lost; 0: nothing does */
-    proa_psk psk; /* client role; of the server role only the account */
+    proa_psk psk;      /* client role; of the server role only the account */
     uint8_t identity[PROA_PSK_IDENTITY_MAX];
     uint8_t identity_len;
-    bool is_known; /* server role: find_psk had a key */
+    bool is_known;                        /* server role: find_psk had a key */
     uint8_t cookie[PROA_DTLS_COOKIE_LEN]; /* server role: names this ClientHello */
 } proa__handshake;
 
@@ -95,6 +95,12 @@ typedef struct proa__blob {
     uint16_t len;
     uint8_t bytes[];
 } proa__blob;
+
+/* Bytes of a blob, without the two at the end of the struct that only align it. */
+static inline size_t proa__blob_len(size_t len)
+{
+    return offsetof(proa__blob, bytes) + len;
+}
 
 typedef struct proa__list {
     proa_handle first;
@@ -130,14 +136,14 @@ typedef struct proa__dtls {
     proa__blob *spare[PROA__DTLS_SPARE_MAX];
     uint32_t spare_count;
 
-    proa_span feed;       /* the record that Mbed TLS may read now */
-    proa_span rest;       /* records of the last datagram that were not looked at yet */
-    proa_addr from;       /* where that datagram came from */
-    uint8_t *datagram;    /* copy of rest, when input() had to return before its end */
-    size_t datagram_cap;  /* bytes */
-    uint8_t *plain;       /* decrypted record; scratch */
+    proa_span feed;      /* the record that Mbed TLS may read now */
+    proa_span rest;      /* records of the last datagram that were not looked at yet */
+    proa_addr from;      /* where that datagram came from */
+    uint8_t *datagram;   /* copy of rest, when input() had to return before its end */
+    size_t datagram_cap; /* bytes */
+    uint8_t *plain;      /* decrypted record; scratch */
     size_t plain_len;
-    proa_handle data;     /* session of the plaintext to report, 0 = none */
+    proa_handle data;                        /* session of the plaintext to report, 0 = none */
     uint8_t identity[PROA_PSK_IDENTITY_MAX]; /* of the CONNECTED polled last */
     proa__outbox outbox;
     uint8_t *outbox_bytes;

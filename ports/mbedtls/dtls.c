@@ -29,9 +29,9 @@ enum {
     MESSAGE_CLIENT_HELLO = 1,
     MESSAGE_CLIENT_KEY_EXCHANGE = 16,
     MESSAGE_FINISHED = 20,
-    CID_AT = 11,        /* where a connection id stands in a record */
-    HEAD_LEN = 13,      /* of a record without one */
-    AMPLIFICATION = 3,  /* RFC 9146 §6 leaves the number open; RFC 9000 §8.1 has three */
+    CID_AT = 11,       /* where a connection id stands in a record */
+    HEAD_LEN = 13,     /* of a record without one */
+    AMPLIFICATION = 3, /* RFC 9146 §6 leaves the number open; RFC 9000 §8.1 has three */
 };
 
 typedef struct record {

@@ -56,10 +56,10 @@ static int find_key(void *ctx, mbedtls_ssl_context *ssl, const unsigned char *id
     proa__live *live = mbedtls_ssl_get_user_data_p(ssl);
     proa__handshake *handshake = live->handshake;
     proa_psk psk = {{0}, 0, 0};
-    handshake->is_known = box->config.find_psk != NULL && len <= PROA_PSK_IDENTITY_MAX &&
-                          box->config.find_psk(box->config.find_psk_ctx,
-                                               proa_span_make(identity, len), &psk) &&
-                          psk.key_len >= 1 && psk.key_len <= PROA_PSK_KEY_MAX;
+    handshake->is_known =
+        box->config.find_psk != NULL && len <= PROA_PSK_IDENTITY_MAX &&
+        box->config.find_psk(box->config.find_psk_ctx, proa_span_make(identity, len), &psk) &&
+        psk.key_len >= 1 && psk.key_len <= PROA_PSK_KEY_MAX;
     if (handshake->is_known) {
         memcpy(handshake->identity, identity, len);
         handshake->identity_len = (uint8_t)len;
@@ -429,8 +429,7 @@ proa_err proa__dtls_connect(proa__dtls *box, const proa_addr *to, proa_span iden
 
 /* ---- what comes in ---------------------------------------------------------------------- */
 
-proa__dtls_taken proa__dtls_handshake_record(proa__dtls *box, proa_handle handle,
-                                             proa_span record)
+proa__dtls_taken proa__dtls_handshake_record(proa__dtls *box, proa_handle handle, proa_span record)
 {
     proa__live *live = proa__dtls_session(box, handle)->state;
     if (record.data[4] != 0) { /* epoch 1: it has to verify, or one forged Finished ends it all */

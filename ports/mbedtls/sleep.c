@@ -32,7 +32,7 @@ static proa__blob *take_blob(proa__dtls *box, size_t len)
             return blob;
         }
     }
-    proa__blob *blob = box->config.memory.take(box->config.memory.ctx, sizeof *blob + len);
+    proa__blob *blob = box->config.memory.take(box->config.memory.ctx, proa__blob_len(len));
     if (blob != NULL) {
         blob->len = (uint16_t)len;
     }
@@ -46,8 +46,7 @@ static bool sleep_now(proa__dtls *box, proa_handle handle)
     proa__live *live = session->state;
     size_t len = 0;
     if (mbedtls_ssl_check_pending(&live->ssl) != 0 ||
-        mbedtls_ssl_context_save(&live->ssl, NULL, 0, &len) !=
-            MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL) {
+        mbedtls_ssl_context_save(&live->ssl, NULL, 0, &len) != MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL) {
         return false;
     }
     proa__blob *blob = take_blob(box, len);
@@ -135,9 +134,8 @@ proa__blob *proa__dtls_wake(proa__dtls *box, proa_handle handle)
     proa__blob *blob = proa__dtls_session(box, handle)->state;
     /* A full arena: another session sleeps instead. Nothing ends here, because nobody has proved
      * anything yet; one session too many is asleep until this one is awake. */
-    if (!load(box, handle, blob) &&
-        (box->idlest.first == 0 || !sleep_now(box, box->idlest.first) ||
-         !load(box, handle, blob))) {
+    if (!load(box, handle, blob) && (box->idlest.first == 0 || !sleep_now(box, box->idlest.first) ||
+                                     !load(box, handle, blob))) {
         return NULL;
     }
     return blob;

@@ -68,8 +68,8 @@ proa_err proa__dtls_tables_init(proa__dtls *box)
     box->datagram = take(box, box->datagram_cap);
     box->plain = take(box, box->datagram_cap);
     box->outbox_bytes = take(box, box->outbox_cap);
-    if (err != PROA_OK || box->timer_slots == NULL || box->datagram == NULL ||
-        box->plain == NULL || box->outbox_bytes == NULL) {
+    if (err != PROA_OK || box->timer_slots == NULL || box->datagram == NULL || box->plain == NULL ||
+        box->outbox_bytes == NULL) {
         proa__dtls_tables_free(box);
         return PROA_E_NO_MEMORY;
     }
@@ -86,7 +86,7 @@ void proa__dtls_tables_free(proa__dtls *box)
     }
     while (box->spare_count > 0) {
         proa__blob *blob = box->spare[--box->spare_count];
-        give(box, blob, sizeof *blob + blob->len);
+        give(box, blob, proa__blob_len(blob->len));
     }
     give(box, box->outbox_bytes, box->outbox_cap);
     give(box, box->plain, box->datagram_cap);
@@ -306,7 +306,7 @@ void proa__dtls_give_blob(proa__dtls *box, proa__blob *blob)
     if (box->spare_count < PROA__DTLS_SPARE_MAX) {
         box->spare[box->spare_count++] = blob;
     } else {
-        give(box, blob, sizeof *blob + blob->len);
+        give(box, blob, proa__blob_len(blob->len));
     }
 }
 

@@ -243,5 +243,5 @@ int main(void)
         cmocka_unit_test(every_failing_request_in_sleep),
         cmocka_unit_test(computed_length_suffices),
     };
-return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

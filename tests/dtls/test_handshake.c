@@ -153,8 +153,8 @@ static bool write_transcript(lab *world, lab_datagram *d, char *text)
         for (size_t at = 0; at < d->len;) {
             size_t record_len = (size_t)(d->bytes[at + 11] << 8 | d->bytes[at + 12]);
             len += (size_t)wrote;
-            wrote = snprintf(text + len, 4096 - len, " %d/%d/%zu", d->bytes[at],
-                             d->bytes[at + 4], record_len);
+            wrote = snprintf(text + len, 4096 - len, " %d/%d/%zu", d->bytes[at], d->bytes[at + 4],
+                             record_len);
             at += 13 + record_len;
         }
         strcat(text, "\n");
@@ -341,9 +341,9 @@ static void one_open_for_each_address(void **state)
     lab_open(world, server);
     (void)lab_connect(world, client, server, "alice");
     const proa_secure_class *c = client->box->class_;
-    assert_int_equal(c->open(client->box, world->now_ms, &server->addr, proa_span_of("bob"), &psk,
-                             &session),
-                     PROA_E_EXISTS);
+    assert_int_equal(
+        c->open(client->box, world->now_ms, &server->addr, proa_span_of("bob"), &psk, &session),
+        PROA_E_EXISTS);
     lab_run(world, 1000);
     (void)lab_connect(world, client, server, "bob");
     lab_run(world, 1000);

@@ -245,12 +245,12 @@ static void unprotected_records_do_not_touch_a_session(void **state)
         uint8_t bytes[20];
         size_t len;
     } cases[] = {
-        {{21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 50, 0, 2, 2, 40}, 15},  /* fatal alert */
-        {{21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 51, 0, 2, 1, 0}, 15},   /* close_notify */
-        {{20, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 52, 0, 1, 1}, 14},      /* ChangeCipherSpec */
-        {{22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 53, 0, 1, 0}, 14},      /* HelloRequest */
+        {{21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 50, 0, 2, 2, 40}, 15}, /* fatal alert */
+        {{21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 51, 0, 2, 1, 0}, 15},  /* close_notify */
+        {{20, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 52, 0, 1, 1}, 14},     /* ChangeCipherSpec */
+        {{22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 53, 0, 1, 0}, 14},     /* HelloRequest */
         {{23, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 54, 0, 3, 1, 2, 3}, 16},
-        {{21, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 55, 0, 2, 2, 40}, 15},  /* "protected" */
+        {{21, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 55, 0, 2, 2, 40}, 15}, /* "protected" */
         {{20, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 56, 0, 1, 1}, 14},
         {{21, 0xfe, 0xfd, 0, 2, 0, 0, 0, 0, 0, 57, 0, 2, 2, 40}, 15},
         {{22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 58, 0, 3, 16, 0, 0}, 16},

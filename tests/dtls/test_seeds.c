@@ -54,9 +54,9 @@ static void downstream(talk *t, uint32_t session)
         t->client->class_->input(t->client, t->now_ms, &t->server_addr, d);
         while (t->client->class_->poll(t->client, t->now_ms, &event)) {
             if (event.kind == PROA_SECURE_CONNECTED) {
-                assert_int_equal(t->client->class_->send(t->client, t->now_ms, session,
-                                                         proa_span_of("hello")),
-                                 PROA_OK);
+                assert_int_equal(
+                    t->client->class_->send(t->client, t->now_ms, session, proa_span_of("hello")),
+                    PROA_OK);
                 t->client->class_->close(t->client, t->now_ms, session, true);
             }
         }
@@ -66,8 +66,11 @@ static void downstream(talk *t, uint32_t session)
 static void make_seed(uint8_t cid_len, const char *key, seed *out)
 {
     test_random randoms[2];
-    talk t = {seeded_open(&randoms[0], 99, cid_len), seeded_open(&randoms[1], 1, 2),
-              {{1}, 0, 0}, {{9}, 5, 0}, 1000000};
+    talk t = {seeded_open(&randoms[0], 99, cid_len),
+              seeded_open(&randoms[1], 1, 2),
+              {{1}, 0, 0},
+              {{9}, 5, 0},
+              1000000};
     proa_psk psk = {{0}, 16, 1};
     uint32_t session;
     memcpy(psk.key, key, strlen(key));

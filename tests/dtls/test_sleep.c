@@ -134,9 +134,8 @@ static void forged_records_wake_nobody(void **state)
     assert_int_equal(lab_send(c.world, c.server, c.at_server[1], "put 0 to sleep"), PROA_OK);
     lab_inject(c.world, c.server, &caught.from, caught.bytes, caught.len); /* it remembers */
     assert_null(lab_next(c.server));
-    assert_int_equal(lab_stats(c.server).dropped_replay, before.dropped_replay + 2 +
-                                                             (after.dropped_replay -
-                                                              before.dropped_replay));
+    assert_int_equal(lab_stats(c.server).dropped_replay,
+                     before.dropped_replay + 2 + (after.dropped_replay - before.dropped_replay));
     lab_free(c.world);
 }
 
@@ -320,8 +319,8 @@ static void without_memory_for_a_blob_the_session_ends(void **state)
     lab_run(c.world, 100);
     size_t closed = 0;
     for (const lab_event *e; (e = lab_next(c.server)) != NULL;) {
-        closed += e->event.kind == PROA_SECURE_CLOSED &&
-                  e->event.reason == PROA_SECURE_REASON_EVICTED;
+        closed +=
+            e->event.kind == PROA_SECURE_CLOSED && e->event.reason == PROA_SECURE_REASON_EVICTED;
     }
     /* The sleeping one gives its blob to the idlest, which then sleeps in its place. */
     assert_int_equal(closed, 1);
