@@ -198,7 +198,8 @@ static proa_err open_storage(proa_coap *c)
         proa_heap *heap;
     } rows[] = {
         {&c->peers, sizeof(proa__peer), f->peer_max, FIRST_COUNT, &c->peer_map, NULL},
-        {&c->messages, sizeof(proa__message), message_count(f), FIRST_COUNT, NULL, &c->message_heap},
+        {&c->messages, sizeof(proa__message), message_count(f), FIRST_COUNT, NULL,
+         &c->message_heap},
         {&c->received, sizeof(proa__received), received_count(c), FIRST_COUNT, &c->received_map,
          NULL},
         {&c->requests, sizeof(proa__request), f->request_max, FIRST_COUNT, &c->request_map, NULL},

@@ -84,8 +84,8 @@ typedef enum proa__reply_state {
  * when room is needed. */
 typedef enum proa__harm {
     PROA__HARM_NONE = 0, /* nothing: GET, FETCH, responses */
-    PROA__HARM_LITTLE,   /* the same once more: PUT, DELETE, iPATCH (RFC 7252 §5.1, RFC 8132 §3) */
-    PROA__HARM_FULL      /* something else: POST, PATCH */
+    PROA__HARM_LITTLE, /* the same once more: PUT, DELETE, iPATCH (RFC 7252 §5.1, RFC 8132 §3) */
+    PROA__HARM_FULL    /* something else: POST, PATCH */
 } proa__harm;
 
 #define PROA__HARMS 3
@@ -216,9 +216,9 @@ struct proa_coap {
     proa_pool peers, messages, received, requests, exchanges, relations, bodies;
     proa_map peer_map, received_map, request_map, relation_map, body_map;
     proa_heap message_heap, exchange_heap, body_heap;
-    proa__cells message_cells; /* requests, notifications, separate responses */
-    proa__cells reply_cells;   /* replies remembered */
-    proa__link idle_peers;     /* longest idle first */
+    proa__cells message_cells;     /* requests, notifications, separate responses */
+    proa__cells reply_cells;       /* replies remembered */
+    proa__link idle_peers;         /* longest idle first */
     proa__link aging[PROA__HARMS]; /* received, oldest first */
     proa__link replies_out, messages_out;
     proa__link ended, delivered;
