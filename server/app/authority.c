@@ -473,6 +473,7 @@ void proa_authority_registered(proa_authority *a, uint64_t now_ms, const proa_de
     bool lists_right = proa__device_lists_right(device, news->links, &any);
     bool has_grants = device->grants[0] != NULL || device->grants[1] != NULL;
     device->lost_means_ended = false;
+    device->verified = device->verified || (!any && !has_grants); /* nothing, as it should be */
     if ((any || has_grants) &&
         (!device->verified || !lists_right || device->sync_wanted || has_unfinished(device))) {
         proa__sync_want(a, device);

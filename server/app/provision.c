@@ -58,7 +58,8 @@ static const proa__fail full = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_REASON_BU
                                 "too many grants"};
 static const proa__fail too_many = {PROA_COAP_REQUEST_ENTITY_TOO_LARGE, 0, 0,
                                     "too many entries for one host"};
-static const proa__fail garbled = {PROA_COAP_FORBIDDEN, 0, 0, "answer not understood"};
+/* The device broke the protocol, RFC 7252 §5.9.3.3. */
+static const proa__fail garbled = {PROA_COAP_BAD_GATEWAY, 0, 0, "answer not understood"};
 
 static bool is_own_account(const proa__job *job)
 {
@@ -549,7 +550,7 @@ static proa__verdict account_lost(proa_authority *a, proa__job *job)
         reverse->lost = true;
         reverse->clean[0] = reverse->clean[1] = false;
     }
-    if (job->mode == PROA__RENEW) {
+    if (r->was_active) {
         r->lost = true;
         r->clean[0] = r->clean[1] = false;
     } else {
@@ -607,8 +608,14 @@ static proa__verdict take_check_host(proa_authority *a, uint64_t now_ms, proa__j
     if (!proa__answer_ok(answer)) {
         return proa__step_failed(job, answer);
     }
-    if (!proa__rows_begin(&rows, &base, answer) || !proa__rows_next(&rows, &row) ||
-        row.short_id != g->requester_short_id ||
+    if (!proa__rows_begin(&rows, &base, answer)) {
+        return stop_with(job, &garbled);
+    }
+    bool is_there = proa__rows_next(&rows, &row);
+    if (!proa__rows_ok(&rows)) {
+        return stop_with(job, &garbled);
+    }
+    if (!is_there || row.short_id != g->requester_short_id ||
         !proa_span_equal(proa_span_make(row.endpoint, row.endpoint_len),
                          proa_span_of(job->device[PROA__REQUESTER]->endpoint))) {
         return account_lost(a, job);
@@ -774,8 +781,14 @@ static proa__verdict take_check_requester(proa_authority *a, uint64_t now_ms, pr
     if (!proa__answer_ok(answer)) {
         return proa__step_failed(job, answer);
     }
-    if (!proa__rows_begin(&rows, &base, answer) || !proa__rows_next(&rows, &row) ||
-        row.short_id != g->host_short_id ||
+    if (!proa__rows_begin(&rows, &base, answer)) {
+        return stop_with(job, &garbled);
+    }
+    bool is_there = proa__rows_next(&rows, &row);
+    if (!proa__rows_ok(&rows)) {
+        return stop_with(job, &garbled);
+    }
+    if (!is_there || row.short_id != g->host_short_id ||
         !proa_span_equal(proa_span_make(row.identity, row.identity_len),
                          proa_span_make(g->identity, sizeof g->identity))) {
         return account_lost(a, job);

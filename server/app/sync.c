@@ -37,7 +37,8 @@ enum { KEYS = 0, CLIENTS = 1 }; /* rows of job->deletes */
 #define READS_MAX 16
 #define BACKOFF_MAX_MS 3600000U
 
-static const proa__fail garbled = {PROA_COAP_FORBIDDEN, 0, 0, "answer not understood"};
+/* The device broke the protocol, RFC 7252 §5.9.3.3. */
+static const proa__fail garbled = {PROA_COAP_BAD_GATEWAY, 0, 0, "answer not understood"};
 
 /* ---- wanting one ------------------------------------------------------------------------ */
 
@@ -192,7 +193,8 @@ static void learn(proa__record *r, const proa__device *d, uint16_t key, uint16_t
 {
     proa__record *reverse = proa__grant_reverse(r);
     set_instances(r, proa__grant_side(r, d), key, client);
-    if (reverse != NULL && proa__grant_is_live(reverse)) {
+    if (reverse != NULL && proa__grant_is_live(reverse) &&
+        memcmp(r->g.identity, reverse->g.identity, sizeof r->g.identity) == 0) {
         set_instances(reverse, proa__grant_side(reverse, d), key, client);
     }
 }
@@ -274,11 +276,14 @@ static void note_use(proa_authority *a, uint64_t now_ms, proa__record *r, const 
     }
 }
 
+/* Was the key of this record's own account there? A crash may have left the two directions of a
+ * pair with different accounts; then only one of them is. */
 static bool key_was_seen(const proa__record *r, const proa__device *d)
 {
     const proa__record *reverse = proa__grant_reverse(r);
     return r->seen[proa__grant_side(r, d)] ||
-           (reverse != NULL && reverse->seen[proa__grant_side(reverse, d)]);
+           (reverse != NULL && reverse->seen[proa__grant_side(reverse, d)] &&
+            memcmp(r->g.identity, reverse->g.identity, sizeof r->g.identity) == 0);
 }
 
 static void clients_row(proa_authority *a, uint64_t now_ms, proa__job *job, const proa__row *row,
@@ -287,6 +292,10 @@ static void clients_row(proa_authority *a, uint64_t now_ms, proa__job *job, cons
     proa__device *d = job->device[0];
     proa_span endpoint = proa_span_make(row->endpoint, row->endpoint_len);
     proa__record *r = proa__grant_by_client(d, row->short_id, endpoint);
+    if (r != NULL && !key_was_seen(r, d) && proa__grant_reverse(r) != NULL &&
+        proa__grant_is_live(proa__grant_reverse(r))) {
+        r = proa__grant_reverse(r);
+    }
     if (r != NULL && key_was_seen(r, d)) {
         learn(r, d, PROA_ID_ALL, row->instance);
         note_use(a, now_ms, r, d, row);
@@ -321,11 +330,12 @@ static void missing(proa_authority *a, uint64_t now_ms, proa__job *job, proa__re
     r->counted[side] = true;
 }
 
-static bool is_found(proa__record *const *found, size_t count, const proa__record *r)
+static bool is_found(proa__record *const *found, size_t count, const proa__record *r,
+                     const proa__device *d)
 {
     for (size_t i = 0; i < count; i++) {
         if (found[i] == r || found[i] == proa__grant_reverse(r)) {
-            return true;
+            return key_was_seen(r, d);
         }
     }
     return false;
@@ -369,7 +379,7 @@ static proa__verdict take_clients(proa_authority *a, uint64_t now_ms, proa__job 
     for (uint8_t side = 0; side < 2; side++) {
         for (proa__record *r = d->grants[side]; r != NULL; r = r->next[side]) {
             bool is_there = proa__grant_is_adopted(r) ? adopted_is_there(d, r, side)
-                                                      : is_found(found, found_count, r);
+                                                      : is_found(found, found_count, r, d);
             if (proa__grant_is_live(r) && !is_there) {
                 missing(a, now_ms, job, r, side);
             }
