@@ -8,6 +8,13 @@
 
 #include "server/app/state.h"
 
+/* A device in queue mode listens for MAX_TRANSMIT_WAIT after it sent something (LwM2M Transport 1.2
+ * §6.5, RFC 7252 §4.8.2). What is wanted of it after that is done when it wakes up, if that comes
+ * soon enough for the requester to still want it. */
+#define AWAKE_MS 93000
+#define INTENT_MS 900000
+#define ASLEEP_MAX_AGE_S 30
+
 #define BURST_TOKEN 1000U /* one request, in thousandths */
 
 /* ---- form (G17, G27) -------------------------------------------------------------------- */
@@ -151,7 +158,15 @@ static uint32_t count_waiting(const proa__device *host)
          job = job->next[job->device[0] == host ? 0 : 1]) {
         count += job->asked && !job->started && job->device[PROA__HOST] == host ? 1 : 0;
     }
+    for (const proa__job *job = host->dormant; job != NULL; job = job->ready_next) {
+        count++;
+    }
     return count;
+}
+
+static bool is_asleep(const proa__device *device, uint64_t now_ms)
+{
+    return device->queue_mode && now_ms - device->heard_ms > AWAKE_MS;
 }
 
 static bool same_wish(const proa__job *job, const proa__wish *wish)
@@ -175,7 +190,6 @@ void proa__job_answer(proa_authority *a, proa__job *job, uint8_t code, uint32_t 
 {
     if (job->asked) {
         job->asked = false;
-        job->device[PROA__REQUESTER]->ask = NULL;
         proa__note_answer(a, job->ticket, code, max_age_s, reason);
     }
 }
@@ -184,7 +198,15 @@ void proa__job_answer(proa_authority *a, proa__job *job, uint8_t code, uint32_t 
  * new question gets the answer. */
 static void join(proa_authority *a, uint64_t ticket, proa__job *job)
 {
-    proa__note_answer(a, job->ticket, PROA_COAP_SERVICE_UNAVAILABLE, 1, PROA_AC_REASON_BUSY);
+    if (job->dormant) {
+        proa__note_answer(a, ticket, PROA_COAP_SERVICE_UNAVAILABLE, ASLEEP_MAX_AGE_S,
+                          PROA_AC_WHY_HOST_OFFLINE);
+        return;
+    }
+    if (job->asked) {
+        proa__note_answer(a, job->ticket, PROA_COAP_SERVICE_UNAVAILABLE, 1, PROA_AC_WHY_BUSY);
+    }
+    job->asked = true;
     job->ticket = ticket;
 }
 
@@ -206,8 +228,7 @@ static void enqueue(proa_authority *a, uint64_t now_ms, uint64_t ticket, proa__d
     if (host == NULL || host->reg == 0) {
         a->stats.failed++;
         note_all(a, PROA_AUDIT_FAILED, requester, wish, "host not registered");
-        proa__note_answer(a, ticket, PROA_COAP_SERVICE_UNAVAILABLE, 30,
-                          PROA_AC_REASON_HOST_OFFLINE);
+        proa__note_answer(a, ticket, PROA_COAP_SERVICE_UNAVAILABLE, 30, PROA_AC_WHY_HOST_OFFLINE);
         return;
     }
     if (count_waiting(host) < a->config.host_queue_max) {
@@ -216,15 +237,22 @@ static void enqueue(proa_authority *a, uint64_t now_ms, uint64_t ticket, proa__d
     if (job == NULL) {
         a->stats.failed++;
         note_all(a, PROA_AUDIT_FAILED, requester, wish, "too many wait for this host");
-        proa__note_answer(a, ticket, PROA_COAP_SERVICE_UNAVAILABLE, 10, PROA_AC_REASON_BUSY);
+        proa__note_answer(a, ticket, PROA_COAP_SERVICE_UNAVAILABLE, 10, PROA_AC_WHY_BUSY);
         return;
     }
     job->asked = true;
     job->ticket = ticket;
     job->credentials = wish->credentials;
     job->body = wish->body;
-    job->deadline_ms = now_ms + a->config.deadline_ms;
     requester->ask = job;
+    if (is_asleep(host, now_ms)) {
+        proa__job_answer(a, job, PROA_COAP_SERVICE_UNAVAILABLE, ASLEEP_MAX_AGE_S,
+                         PROA_AC_WHY_HOST_OFFLINE);
+        proa__alarm_set(a, &job->alarm, PROA__ALARM_JOB, now_ms + INTENT_MS);
+        proa__job_sleep(a, job);
+        return;
+    }
+    job->deadline_ms = now_ms + a->config.deadline_ms;
     proa__alarm_set(a, &job->alarm, PROA__ALARM_JOB, job->deadline_ms);
     proa__job_enqueue(a, job);
 }
@@ -234,6 +262,7 @@ static void judge(proa_authority *a, uint64_t now_ms, uint64_t ticket, proa__dev
 {
     proa__judgement j;
     uint32_t wait_s = take_token(a, now_ms, requester);
+    requester->heard_ms = now_ms;
     if (wait_s > 0) {
         a->stats.rate_limited++;
         proa__note_answer(a, ticket, PROA_COAP_TOO_MANY_REQUESTS, wait_s, 0);
@@ -243,6 +272,9 @@ static void judge(proa_authority *a, uint64_t now_ms, uint64_t ticket, proa__dev
     if (requester->ask != NULL && same_wish(requester->ask, wish)) {
         join(a, ticket, requester->ask);
         return;
+    }
+    if (requester->ask != NULL && requester->ask->dormant) {
+        proa__job_end(a, requester->ask); /* it changed its mind */
     }
     if (requester->ask != NULL) {
         a->stats.rate_limited++;
@@ -273,7 +305,7 @@ void proa_authority_ac(proa_authority *a, uint64_t now_ms, uint64_t ticket, proa
         proa__note_answer(a, ticket, code, 0, 0);
     } else if (endpoint.len > 0 && secured && requester == NULL) {
         /* Registered there, but our table had no place for it. */
-        proa__note_answer(a, ticket, PROA_COAP_SERVICE_UNAVAILABLE, 60, PROA_AC_REASON_BUSY);
+        proa__note_answer(a, ticket, PROA_COAP_SERVICE_UNAVAILABLE, 60, PROA_AC_WHY_BUSY);
     } else if (requester == NULL || !secured || !requester->secured || reg == 0 ||
                requester->reg != reg) {
         a->stats.denied++;

@@ -451,17 +451,18 @@ static void set_address(proa_authority *a, proa__device *device, const proa_devi
     }
 }
 
-static void heard_of(proa_authority *a, proa__device *device)
+static void heard_of(proa_authority *a, uint64_t now_ms, proa__device *device)
 {
+    device->heard_ms = now_ms;
     device->backoff_ms = 0;
     proa__alarm_clear(a, &device->alarm);
+    proa__job_wake(a, now_ms, device);
 }
 
 void proa_authority_registered(proa_authority *a, uint64_t now_ms, const proa_device_news *news)
 {
     bool any;
     proa__device *device = proa__device_take(a, news->endpoint);
-    (void)now_ms;
     forget_secret(a);
     if (device == NULL) {
         a->stats.lost++;
@@ -469,7 +470,7 @@ void proa_authority_registered(proa_authority *a, uint64_t now_ms, const proa_de
     }
     device->reg = news->reg;
     set_address(a, device, news);
-    heard_of(a, device);
+    heard_of(a, now_ms, device);
     bool lists_right = proa__device_lists_right(device, news->links, &any);
     bool has_grants = device->grants[0] != NULL || device->grants[1] != NULL;
     device->lost_means_ended = false;
@@ -490,7 +491,7 @@ void proa_authority_updated(proa_authority *a, uint64_t now_ms, const proa_devic
     }
     forget_secret(a);
     set_address(a, device, news);
-    heard_of(a, device);
+    heard_of(a, now_ms, device);
     /* While we are at work there, what it lists is already old. */
     if (device->head == NULL && news->links.len > 0 && device->verified && !device->sync_wanted &&
         !proa__device_lists_right(device, news->links, &any)) {
@@ -539,6 +540,9 @@ void proa_authority_done(proa_authority *a, uint64_t now_ms, uint64_t ticket, pr
         answer.created = *created;
     }
     if (job != NULL && job->waits_op) {
+        if (result == PROA_OP_ANSWERED) {
+            job->device[job->plan->steps[job->step].side]->heard_ms = now_ms;
+        }
         proa__job_answered(a, now_ms, job, &answer);
     }
 }
@@ -569,7 +573,7 @@ void proa_authority_stored(proa_authority *a, uint64_t now_ms, uint64_t ticket, 
 
 static void job_late(proa_authority *a, uint64_t now_ms, proa__job *job)
 {
-    static const proa__fail waited = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_REASON_BUSY, 10,
+    static const proa__fail waited = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY, 10,
                                       "waited too long for its turn"};
     static const proa__fail silent = {PROA_COAP_GATEWAY_TIMEOUT, 0, 0, "deadline passed"};
     bool is_waiting = !job->started;

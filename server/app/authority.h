@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/c2c/ac_body.h"
 #include "proa/addr.h"
 #include "proa/bytes.h"
 #include "proa/err.h"
@@ -188,21 +189,13 @@ typedef enum proa_audit_kind {
 
 const char *proa_audit_kind_name(proa_audit_kind kind);
 
-/* Reasons in the payload {1: reason} of a 5.03 to /ac (docs/C2C.md). */
-enum {
-    PROA_AC_REASON_PENDING = 1,
-    PROA_AC_REASON_HOST_OFFLINE = 2,
-    PROA_AC_REASON_BUSY = 3,
-    PROA_AC_REASON_UNREACHABLE = 4 /* host and requester have no network in common */
-};
-
 typedef struct proa_action {
     proa_action_kind kind;
     uint64_t ticket;
     /* ANSWER */
     uint8_t code;
     uint32_t max_age_s; /* 0 = none */
-    uint8_t reason;     /* 0 = no payload */
+    uint8_t reason;     /* proa_ac_why; the payload is {1: reason}, none for 0 */
     /* OPERATE: spans valid until the next call */
     proa_reg reg;
     proa_span endpoint;

@@ -50,7 +50,8 @@ proa__device *proa__device_take(proa_authority *a, proa_span endpoint)
 void proa__device_settle(proa_authority *a, proa__device *device)
 {
     if (device->reg != 0 || device->grants[0] != NULL || device->grants[1] != NULL ||
-        device->head != NULL || device->sync_listed) {
+        device->head != NULL || device->sync_listed || device->ask != NULL ||
+        device->dormant != NULL) {
         return;
     }
     proa_span endpoint = proa_span_of(device->endpoint);

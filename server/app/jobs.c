@@ -128,11 +128,48 @@ static void leave_queue(proa__job *job, uint8_t i)
     d->tail = d->tail == job ? before : d->tail;
 }
 
+static void leave_sleepers(proa__job *job)
+{
+    proa__job **at = &job->device[PROA__HOST]->dormant;
+    while (*at != job) {
+        at = &(*at)->ready_next;
+    }
+    *at = job->ready_next;
+    job->dormant = false;
+}
+
 static void leave(proa_authority *a, proa__job *job)
 {
+    if (job->dormant) {
+        leave_sleepers(job);
+        return;
+    }
     drop_ready(a, job);
     for (uint8_t i = 0; i < job->device_count; i++) {
         leave_queue(job, i);
+    }
+}
+
+void proa__job_sleep(proa_authority *a, proa__job *job)
+{
+    proa__job **at = &job->device[PROA__HOST]->dormant;
+    while (*at != NULL) {
+        at = &(*at)->ready_next;
+    }
+    (void)a;
+    job->ready_next = NULL;
+    job->dormant = true;
+    *at = job;
+}
+
+void proa__job_wake(proa_authority *a, uint64_t now_ms, proa__device *host)
+{
+    while (host->dormant != NULL) {
+        proa__job *job = host->dormant;
+        leave_sleepers(job);
+        job->deadline_ms = now_ms + a->config.deadline_ms;
+        proa__alarm_set(a, &job->alarm, PROA__ALARM_JOB, job->deadline_ms);
+        proa__job_enqueue(a, job);
     }
 }
 
@@ -154,6 +191,9 @@ void proa__job_end(proa_authority *a, proa__job *job)
     uint8_t count = job->device_count;
     PROA_ASSERT(!job->asked && !job->waits_op);
     leave(a, job);
+    if (count == 2 && device[PROA__REQUESTER]->ask == job) {
+        device[PROA__REQUESTER]->ask = NULL;
+    }
     proa__alarm_clear(a, &job->alarm);
     proa_handle handle = job->handle;
     proa_wipe(job, sizeof *job);
@@ -181,9 +221,9 @@ void proa__job_fail(proa_authority *a, proa__job *job, const proa__fail *fail)
 /* The host of a provisioning is index 0, and a sync has no requester to be told. */
 static void check_registrations(proa_authority *a, proa__job *job)
 {
-    static const proa__fail host_gone = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_REASON_HOST_OFFLINE,
+    static const proa__fail host_gone = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_HOST_OFFLINE,
                                          10, "host went away"};
-    static const proa__fail requester_gone = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_REASON_BUSY, 2,
+    static const proa__fail requester_gone = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY, 2,
                                               "requester registered anew"};
     for (uint8_t i = 0; i < job->device_count; i++) {
         if (job->device[i]->reg != job->reg[i] || job->reg[i] == 0) {
@@ -231,7 +271,7 @@ static bool ask(proa_authority *a, uint64_t now_ms, proa__job *job, const proa__
 
 static void store(proa_authority *a, uint64_t now_ms, proa__job *job, const proa__step *step)
 {
-    static const proa__fail no_store = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_REASON_BUSY, 30,
+    static const proa__fail no_store = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY, 30,
                                         "store failed"};
     if (step->ask != NULL) {
         step->ask(a, now_ms, job, NULL);
@@ -299,7 +339,7 @@ void proa__job_answered(proa_authority *a, uint64_t now_ms, proa__job *job,
 
 void proa__job_stored(proa_authority *a, uint64_t now_ms, proa__job *job, bool ok)
 {
-    static const proa__fail no_store = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_REASON_BUSY, 30,
+    static const proa__fail no_store = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY, 30,
                                         "store failed"};
     (void)now_ms;
     job->waits_store = false;
@@ -320,12 +360,12 @@ bool proa__answer_ok(const proa__answer *answer)
  * device without room, or without an answer, may do better later. */
 proa__verdict proa__step_failed(proa__job *job, const proa__answer *answer)
 {
-    static const proa__fail busy = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_REASON_BUSY, 30,
+    static const proa__fail busy = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY, 30,
                                     "device is full or busy"};
     static const proa__fail refused = {PROA_COAP_FORBIDDEN, 0, 0, "device refused"};
     static const proa__fail silent = {PROA_COAP_GATEWAY_TIMEOUT, 0, 0, "device did not answer"};
-    static const proa__fail offline = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_REASON_HOST_OFFLINE,
-                                       10, "device went away"};
+    static const proa__fail offline = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_HOST_OFFLINE, 10,
+                                       "device went away"};
     const proa__fail *fail = &silent;
     if (answer->result == PROA_OP_ANSWERED) {
         bool is_full = PROA_COAP_CLASS(answer->code) == 5 ||

@@ -46,15 +46,15 @@ enum {
 static const proa__fail not_allowed = {PROA_COAP_FORBIDDEN, 0, 0, "no longer allowed"};
 static const proa__fail not_protected = {PROA_COAP_FORBIDDEN, 0, 0, "not protected"};
 static const proa__fail no_account = {PROA_COAP_FORBIDDEN, 0, 0, "no account to give rights to"};
-static const proa__fail offline = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_REASON_HOST_OFFLINE, 30,
+static const proa__fail offline = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_HOST_OFFLINE, 30,
                                    "host not registered"};
-static const proa__fail gone = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_REASON_BUSY, 2,
+static const proa__fail gone = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY, 2,
                                 "requester not registered"};
-static const proa__fail no_network = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_REASON_UNREACHABLE,
-                                      300, "no common network"};
-static const proa__fail busy = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_REASON_BUSY, 10,
+static const proa__fail no_network = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_NO_NETWORK, 300,
+                                      "no common network"};
+static const proa__fail busy = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY, 10,
                                 "an earlier grant is still being removed"};
-static const proa__fail full = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_REASON_BUSY, 60,
+static const proa__fail full = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY, 60,
                                 "too many grants"};
 static const proa__fail too_many = {PROA_COAP_REQUEST_ENTITY_TOO_LARGE, 0, 0,
                                     "too many entries for one host"};

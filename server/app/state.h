@@ -82,7 +82,9 @@ struct proa__device {
     proa__record *grants[2]; /* as host, as requester: lists through proa__record.next */
     proa__job *head;         /* jobs that need this device, first come first served */
     proa__job *tail;
-    proa__job *ask; /* the /ac of this requester that is not answered yet */
+    proa__job *ask;     /* the /ac of this requester that is waiting or at work */
+    proa__job *dormant; /* jobs that wait until this host wakes up; through proa__job.ready_next */
+    uint64_t heard_ms;  /* when it last sent anything that we know of */
     /* sync */
     proa__job *sync;
     proa__device *sync_next;
@@ -210,6 +212,7 @@ struct proa__job {
     proa__job *next[2]; /* behind it at that device */
     proa__job *ready_next;
     bool ready;
+    bool dormant;
     bool started;
     bool begun;
     uint8_t step;
@@ -398,6 +401,10 @@ void proa__grant_arm(proa_authority *a, uint64_t now_ms, proa__record *grant);
 proa__job *proa__job_take(proa_authority *a, const proa__plan *plan, proa__device *first,
                           proa__device *second);
 void proa__job_enqueue(proa_authority *a, proa__job *job);
+
+/* Wait until the host is heard of; `wake` enqueues what waited for it. */
+void proa__job_sleep(proa_authority *a, proa__job *job);
+void proa__job_wake(proa_authority *a, uint64_t now_ms, proa__device *host);
 
 /* Out of the queues and behind everything that waits now. */
 void proa__job_again(proa_authority *a, proa__job *job);

@@ -209,7 +209,7 @@ static void design_4_3_who_is_denied_learns_nothing_about_the_host(void **state)
     uint64_t ticket = world_ask(&w, button, "lamp-gone", &body, true);
     world_run(&w);
     assert_int_equal(world_answer_to(&w, ticket)->code, PROA_COAP_SERVICE_UNAVAILABLE);
-    assert_int_equal(world_answer_to(&w, ticket)->reason, PROA_AC_REASON_HOST_OFFLINE);
+    assert_int_equal(world_answer_to(&w, ticket)->reason, PROA_AC_WHY_HOST_OFFLINE);
     assert_true(world_answer_to(&w, ticket)->max_age_s > 0);
 }
 
@@ -336,7 +336,7 @@ static void g21_four_wait_for_a_host_the_fifth_is_told_so(void **state)
         world_run(&w);
     }
     assert_int_equal(world_answer_to(&w, tickets[5])->code, PROA_COAP_SERVICE_UNAVAILABLE);
-    assert_int_equal(world_answer_to(&w, tickets[5])->reason, PROA_AC_REASON_BUSY);
+    assert_int_equal(world_answer_to(&w, tickets[5])->reason, PROA_AC_WHY_BUSY);
     assert_int_equal(proa_authority_stats_get(w.authority).waiting, 4);
     assert_int_equal(w.held_count, 1); /* one thing at a time on the lamp */
     w.hold = false;
@@ -365,7 +365,7 @@ static void g21_an_answer_before_the_deadline(void **state)
     assert_int_equal(world_answer_to(&w, ticket)->code, PROA_COAP_GATEWAY_TIMEOUT);
     world_pass(&w, 10000); /* the lamp is still at work on the first: it is not interrupted */
     assert_int_equal(world_answer_to(&w, waiting)->code, PROA_COAP_SERVICE_UNAVAILABLE);
-    assert_int_equal(world_answer_to(&w, waiting)->reason, PROA_AC_REASON_BUSY);
+    assert_int_equal(world_answer_to(&w, waiting)->reason, PROA_AC_WHY_BUSY);
     w.hold = false;
     world_release(&w); /* late, the Create succeeds: it is taken back */
     world_pass(&w, 1000);
@@ -430,6 +430,67 @@ static void g22_a_device_that_registers_anew_midway(void **state)
     }
 }
 
+static void design_4_3_what_is_wanted_of_a_sleeper_waits_for_it(void **state)
+{
+    proa_ac_body body = {{{3311, 0, R}}, 1};
+    (void)state;
+    lamp->queue_mode = true;
+    world_register(&w, lamp);
+    world_pass(&w, 93000); /* awake until here */
+    assert_int_equal(world_get(&w, button, "lamp", 3303, 0, R), PROA_COAP_CREATED);
+    world_pass(&w, 93001);
+    world_arm(&w);
+    uint64_t first = world_ask(&w, button, "lamp", &body, true);
+    world_run(&w);
+    assert_int_equal(world_answer_to(&w, first)->code, PROA_COAP_SERVICE_UNAVAILABLE);
+    assert_int_equal(world_answer_to(&w, first)->reason, PROA_AC_WHY_HOST_OFFLINE);
+    assert_int_equal(w.operations, 0);
+    world_pass(&w, 30000);
+    uint64_t second = world_ask(&w, button, "lamp", &body, true); /* joins */
+    world_run(&w);
+    assert_int_equal(world_answer_to(&w, second)->code, PROA_COAP_SERVICE_UNAVAILABLE);
+    world_update(&w, lamp);
+    world_run(&w);
+    assert_int_equal(world_rights(lamp, "button", 3311, 0), R);
+    assert_int_equal(world_answers_to(&w, first), 1);
+    world_check(&w, "woken");
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+}
+
+static void design_4_3_an_intent_ends(void **state)
+{
+    proa_ac_body body = {{{3311, 0, R}}, 1};
+    proa_ac_body other = {{{3303, 0, R}}, 1};
+    (void)state;
+    lamp->queue_mode = true;
+    world_register(&w, lamp);
+    world_pass(&w, 100000);
+    world_ask(&w, button, "lamp", &body, true);
+    world_ask(&w, button, "lamp", &other, true); /* changes its mind */
+    world_run(&w);
+    world_gone(&w, lamp, false);
+    world_gone(&w, button, true);
+    world_pass(&w, 890000);
+    world_register(&w, button);
+    world_pass(&w, 20000);
+    world_register(&w, lamp);
+    world_pass(&w, 1000);
+    assert_int_equal(world_count(lamp), 0);
+    assert_int_equal(proa_authority_stats_get(w.authority).waiting, 0);
+    /* Within its time, and not revoked meanwhile, it is done. */
+    world_pass(&w, 100000);
+    world_ask(&w, button, "lamp", &other, true);
+    world_run(&w);
+    int64_t by;
+    proa_path path = {{0}, 0};
+    assert_int_equal(proa_authority_revoke(w.authority, w.now_ms, proa_span_of("button"),
+                                           proa_span_of("lamp"), &path, &by),
+                     PROA_OK);
+    world_update(&w, lamp);
+    world_run(&w);
+    assert_int_equal(world_count(lamp), 0);
+}
+
 static void a_full_table_of_devices_says_so(void **state)
 {
     (void)state;
@@ -449,7 +510,7 @@ static void a_full_table_of_devices_says_so(void **state)
     world_gone(&w, lamp, true);
     world_register(&w, button);
     assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_SERVICE_UNAVAILABLE);
-    assert_int_equal(w.answers[w.answer_count - 1].reason, PROA_AC_REASON_HOST_OFFLINE);
+    assert_int_equal(w.answers[w.answer_count - 1].reason, PROA_AC_WHY_HOST_OFFLINE);
 }
 
 static void a_full_table_of_grants_says_so(void **state)
@@ -465,7 +526,7 @@ static void a_full_table_of_grants_says_so(void **state)
     world_register(&w, guest);
     assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
     assert_int_equal(world_get(&w, guest, "lamp", 3311, 0, R), PROA_COAP_SERVICE_UNAVAILABLE);
-    assert_int_equal(w.answers[w.answer_count - 1].reason, PROA_AC_REASON_BUSY);
+    assert_int_equal(w.answers[w.answer_count - 1].reason, PROA_AC_WHY_BUSY);
     world_check(&w, "full");
 }
 
@@ -500,6 +561,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(g22_two_directions_at_once_do_not_block_each_other, start,
                                         end),
         cmocka_unit_test_setup_teardown(g22_a_device_that_registers_anew_midway, start, end),
+        cmocka_unit_test_setup_teardown(design_4_3_what_is_wanted_of_a_sleeper_waits_for_it, start,
+                                        end),
+        cmocka_unit_test_setup_teardown(design_4_3_an_intent_ends, start, end),
         cmocka_unit_test_setup_teardown(a_full_table_of_devices_says_so, start, end),
         cmocka_unit_test_setup_teardown(a_full_table_of_grants_says_so, start, end),
         cmocka_unit_test_setup_teardown(eight_entries_and_not_one_more, start, end),

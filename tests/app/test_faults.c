@@ -263,7 +263,7 @@ static void g24_a_host_that_refuses_the_authority(void **state)
     run_letter('g');
     world_run(&w);
     assert_int_equal(world_answer_to(&w, ticket)->code, PROA_COAP_SERVICE_UNAVAILABLE);
-    assert_int_equal(world_answer_to(&w, ticket)->reason, PROA_AC_REASON_BUSY);
+    assert_int_equal(world_answer_to(&w, ticket)->reason, PROA_AC_WHY_BUSY);
     assert_int_equal(world_count(button), 0);
     world_end(&w);
 }

@@ -323,7 +323,7 @@ static void g20_addresses_that_the_requester_cannot_use(void **state)
         const world_answer *answer = world_answer_to(&w, ticket);
         if (rows[i].uri == NULL) {
             assert_int_equal(answer->code, PROA_COAP_SERVICE_UNAVAILABLE);
-            assert_int_equal(answer->reason, PROA_AC_REASON_UNREACHABLE);
+            assert_int_equal(answer->reason, PROA_AC_WHY_NO_NETWORK);
             assert_int_equal(w.operations, 0);
         } else {
             assert_int_equal(answer->code, PROA_COAP_CREATED);

@@ -626,6 +626,7 @@ static void tell(world *w, world_device *d, bool is_new)
     proa_device_news news = {.endpoint = proa_span_of(d->endpoint),
                              .reg = d->reg,
                              .secured = d->secured,
+                             .queue_mode = d->queue_mode,
                              .addr = d->addr,
                              .links = proa_span_of(links)};
     if (is_new) {

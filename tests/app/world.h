@@ -60,6 +60,7 @@ typedef struct world_device {
     proa_reg reg;
     proa_addr addr;
     bool secured;
+    bool queue_mode;
     bool silent; /* operations time out without being done */
     world_key keys[WORLD_ROWS];
     world_client clients[WORLD_ROWS];
