@@ -129,6 +129,13 @@ static void again(proa_c2c *c, proa__ask *ask)
     c->dirty = true; /* run goes on with it: nothing is sent from within a callback of the peer */
 }
 
+static void want(proa_c2c *c, proa__ask *ask)
+{
+    ask->state = PROA__ASK_WANT;
+    ask->late = (proa__answer){.outcome = PROA_OUTCOME_TIMEOUT, .via_server = true};
+    c->dirty = true;
+}
+
 /* Ask the server because of a refusal: once, and not what was just asked. */
 static bool reask(proa_c2c *c, proa__ask *ask)
 {
@@ -137,9 +144,7 @@ static bool reask(proa_c2c *c, proa__ask *ask)
     }
     forget_request(c, ask, false);
     ask->reasked = true;
-    ask->state = PROA__ASK_WANT;
-    ask->late = (proa__answer){.outcome = PROA_OUTCOME_TIMEOUT, .via_server = true};
-    c->dirty = true;
+    want(c, ask);
     return true;
 }
 
@@ -179,7 +184,13 @@ static void connect(proa_c2c *c, proa__ask *ask, proa__key *key)
         full(c, ask);
         break;
     case PROA_E_NOT_FOUND:
-        proa__ask_fail(c, ask, PROA_OUTCOME_UNREACHABLE);
+        /* So far it was the peer that called. The server knows where it is, and says so when it
+         * gives us rights there, which it has not yet done. */
+        if (ask->ac_ms == 0) {
+            want(c, ask);
+        } else {
+            proa__ask_fail(c, ask, PROA_OUTCOME_UNREACHABLE);
+        }
         break;
     default:
         proa__ask_fail_local(c, ask, err);
@@ -191,9 +202,7 @@ static void connect(proa_c2c *c, proa__ask *ask, proa__key *key)
 static void go_without(proa_c2c *c, proa__ask *ask)
 {
     if (ask->ac_ms == 0) {
-        ask->state = PROA__ASK_WANT;
-        ask->late = (proa__answer){.outcome = PROA_OUTCOME_TIMEOUT, .via_server = true};
-        c->dirty = true;
+        want(c, ask);
     } else if (ask->tries++ < TRIES_MAX) {
         ask->late = (proa__answer){.outcome = PROA_OUTCOME_PROTOCOL, .via_server = true};
         proa__ask_pause(c, ask, MISSING_RETRY_MS, PROA__ASK_WANT);

@@ -39,6 +39,11 @@ proa_ac_entry proa__ask_entry(const proa__ask *ask)
     return entry;
 }
 
+static bool is_free(const proa__asked *asked)
+{
+    return asked->rights == 0 && asked->granted == 0;
+}
+
 /* The place for an entry of this peer: its own, a free one, or the oldest. NULL without a peer. */
 static proa__asked *place_for(proa_c2c *c, proa_span endpoint, const proa_ac_entry *entry)
 {
@@ -46,17 +51,16 @@ static proa__asked *place_for(proa_c2c *c, proa_span endpoint, const proa_ac_ent
     proa__asked *place = NULL;
     for (size_t i = 0; peer != NULL && i < PROA_AC_ENTRIES_MAX; i++) {
         proa__asked *asked = &peer->asked[i];
-        if (asked->rights != 0 && asked->object == entry->object &&
+        if (!is_free(asked) && asked->object == entry->object &&
             asked->instance == entry->instance) {
             return asked;
         }
-        if (place == NULL ||
-            (place->rights != 0 && (asked->rights == 0 || asked->at_ms < place->at_ms))) {
+        if (place == NULL || (!is_free(place) && (is_free(asked) || asked->at_ms < place->at_ms))) {
             place = asked;
         }
     }
     if (place != NULL) {
-        *place = (proa__asked){entry->object, entry->instance, 0, false, 0};
+        *place = (proa__asked){entry->object, entry->instance, 0, 0, 0};
     }
     return place;
 }
@@ -65,8 +69,9 @@ void proa__ac_note_asked(proa_c2c *c, proa_span endpoint, const proa_ac_entry *e
 {
     proa__asked *asked = place_for(c, endpoint, entry);
     if (asked != NULL) {
-        asked->rights |= entry->rights;
-        asked->granted = asked->granted || granted;
+        bool just_now = asked->at_ms != 0 && c->now_ms - asked->at_ms < AGAIN_MS;
+        asked->rights = (uint8_t)(entry->rights | (just_now ? asked->rights : 0));
+        asked->granted |= granted ? entry->rights : 0;
         asked->at_ms = c->now_ms;
     }
 }
@@ -75,8 +80,7 @@ void proa__ac_note_served(proa_c2c *c, proa_span endpoint, const proa_ac_entry *
 {
     proa__asked *asked = place_for(c, endpoint, entry);
     if (asked != NULL) {
-        asked->rights |= entry->rights;
-        asked->granted = true;
+        asked->granted |= entry->rights;
     }
 }
 
@@ -223,7 +227,7 @@ static uint64_t renewal_ms(const proa_c2c *c, const proa__peer *peer)
         return PROA__NEVER;
     }
     for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {
-        asked = asked || (peer->asked[i].rights != 0 && peer->asked[i].granted);
+        asked = asked || peer->asked[i].granted != 0;
     }
     uint64_t half_ms = (uint64_t)peer->lifetime_s * 500;
     uint64_t due_ms = peer->expires_ms > half_ms ? peer->expires_ms - half_ms : 0;
@@ -247,9 +251,9 @@ static void renew(proa_c2c *c, proa__peer *peer)
     begin(ac, peer->owner, proa__c2c_endpoint(peer));
     for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {
         const proa__asked *asked = &peer->asked[i];
-        if (asked->rights != 0 && asked->granted) {
+        if (asked->granted != 0) {
             /* There are no more of them than places. */
-            (void)!proa_ac_body_add(&ac->body, asked->object, asked->instance, asked->rights);
+            (void)!proa_ac_body_add(&ac->body, asked->object, asked->instance, asked->granted);
         }
     }
     (void)send_or_retry(c, &to);
@@ -350,6 +354,8 @@ static proa_outcome outcome_of(const proa_coap_msg *m)
         default:
             return PROA_OUTCOME_BUSY;
         }
+    case PROA_COAP_REQUEST_ENTITY_TOO_LARGE: /* more for this host than it keeps */
+        return PROA_OUTCOME_REFUSED;
     default:
         return PROA_COAP_CLASS(m->code) == 5 ? PROA_OUTCOME_REFUSED : PROA_OUTCOME_PROTOCOL;
     }

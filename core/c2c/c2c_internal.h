@@ -66,9 +66,9 @@ typedef struct proa__key {
 typedef struct proa__asked {
     uint16_t object;
     uint16_t instance;
-    uint8_t rights; /* 0 = free */
-    bool granted;
-    uint64_t at_ms; /* of the last /ac; 0 = none since boot */
+    uint8_t rights;  /* what the server was asked for at at_ms */
+    uint8_t granted; /* what it granted, or the host let us do */
+    uint64_t at_ms;  /* of the last /ac; 0 = none since boot */
 } proa__asked;
 
 typedef struct proa__peer {

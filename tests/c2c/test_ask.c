@@ -162,8 +162,11 @@ static void c2c_6_a_session_serves_both_directions(void **state)
     uint16_t key = fake_install(&f, &caller);
     proa_c2c_ask ask = read_5706();
     forget_events(&f);
-    (void)send(&f, &ask);
-    expect_outcome(&f, PROA_OUTCOME_UNREACHABLE); /* nobody knows where it is */
+    (void)send(&f, &ask); /* nobody knows where it is but the server; which does not tell */
+    expect(&f, PROA_C2C_AUTHORIZING);
+    fake_answer(&f, fake_last(&f), PROA_COAP_CREATED, NO_FORMAT, NULL, 0, false);
+    expect(&f, PROA_C2C_AUTHORIZED);
+    expect_outcome(&f, PROA_OUTCOME_UNREACHABLE);
     uint32_t session = fake_incoming(&f, key);
     fake_connected(&f, session, true);
     (void)send(&f, &ask);
@@ -196,7 +199,8 @@ static void c2c_6_addresses(void **state)
         proa_c2c_ask ask = read_5706();
         (void)send(&f, &ask);
         if (rows[i].port == 0) {
-            expect_outcome(&f, PROA_OUTCOME_UNREACHABLE);
+            assert_string_equal(fake_last(&f)->path, "/ac");
+            assert_null(f.client.opened);
         } else {
             assert_int_equal(opened(&f)->addr.port, rows[i].port);
         }
@@ -484,6 +488,8 @@ static void c2c_8_what_the_server_says(void **state)
         {PROA_COAP_TOO_MANY_REQUESTS, NULL, 12, PROA_OUTCOME_BUSY, 12000},
         {PROA_COAP_BAD_REQUEST, NULL, 0, PROA_OUTCOME_PROTOCOL, 0},
         {PROA_COAP_NOT_FOUND, NULL, 0, PROA_OUTCOME_PROTOCOL, 0},
+        {PROA_COAP_REQUEST_ENTITY_TOO_LARGE, NULL, 0, PROA_OUTCOME_REFUSED, 0},
+        {PROA_COAP_BAD_GATEWAY, NULL, 0, PROA_OUTCOME_REFUSED, 0},
         {PROA_COAP_UNSUPPORTED_CONTENT_FORMAT, NULL, 0, PROA_OUTCOME_PROTOCOL, 0},
         {PROA_COAP_INTERNAL_SERVER_ERROR, NULL, 0, PROA_OUTCOME_REFUSED, 0},
     };
@@ -1317,6 +1323,32 @@ static void c2c_7_renewal_from_half_time_on_while_in_use(void **state)
     fake_close(&f);
 }
 
+/* What was asked for and not granted is not asked for by a renewal: it would be denied as a
+ * whole. */
+static void c2c_7_renewal_asks_for_what_was_granted(void **state)
+{
+    fake f;
+    uint8_t body[16];
+    proa_c2c_ask ask = read_5706();
+    (void)state;
+    (void)open_connected(&f);
+    (void)send(&f, &ask);
+    fake_answer(&f, fake_last(&f), PROA_COAP_CONTENT, NO_FORMAT, NULL, 0, false);
+    ask.op = PROA_OP_WRITE_REPLACE;
+    (void)send(&f, &ask);
+    fake_answer(&f, fake_last(&f), PROA_COAP_UNAUTHORIZED, NO_FORMAT, NULL, 0, false);
+    fake_answer(&f, fake_last(&f), PROA_COAP_FORBIDDEN, NO_FORMAT, NULL, 0, false);
+    fake_pass(&f, (uint64_t)43200 * 1000 - 1000);
+    ask.op = PROA_OP_READ;
+    (void)send(&f, &ask);
+    fake_answer(&f, fake_last(&f), PROA_COAP_CONTENT, NO_FORMAT, NULL, 0, false);
+    fake_pass(&f, 2000);
+    assert_string_equal(fake_last(&f)->path, "/ac");
+    assert_int_equal(fake_last(&f)->payload_len, hex("a1 82190cef00 01", body, sizeof(body)));
+    assert_memory_equal(fake_last(&f)->payload, body, fake_last(&f)->payload_len);
+    fake_close(&f);
+}
+
 /* A held observation is use. */
 static void c2c_7_renewal_while_observing(void **state)
 {
@@ -1571,6 +1603,7 @@ int main(void)
         cmocka_unit_test(g23_account_ends_under_a_question),
         cmocka_unit_test(c2c_7_key_replaced_under_a_question),
         cmocka_unit_test(c2c_7_renewal_from_half_time_on_while_in_use),
+        cmocka_unit_test(c2c_7_renewal_asks_for_what_was_granted),
         cmocka_unit_test(c2c_7_renewal_while_observing),
         cmocka_unit_test(g15_exactly_one_outcome_whatever_happens),
     };
