@@ -112,6 +112,29 @@ static void set_terms(proa_authority *a, uint64_t now_ms, const proa__job *job, 
     }
 }
 
+/* True if the grant of the other direction stands on the same account. */
+static bool shares_account(const proa__job *job, const proa__record *reverse)
+{
+    return reverse != NULL && proa__grant_is_live(reverse) && !proa__grant_is_adopted(reverse) &&
+           job->mode != PROA__ADOPT;
+}
+
+/* Two grants over one account live for the shorter of their lifetimes and are renewed together. A
+ * device knows one end, that of the account: if the longer grant set it, the host of the other
+ * would go on serving after its own grant ended, and nobody could tell it while it is away. The
+ * later end is stored before a device hears of it. */
+static void share_terms(proa_authority *a, uint64_t now_ms, proa__record *r, proa__record *reverse)
+{
+    if (reverse->g.lifetime_s < r->g.lifetime_s) {
+        r->g.expires_unix_s = proa__unix_s(a, now_ms) + (int64_t)reverse->g.lifetime_s;
+    }
+    if (r->g.expires_unix_s > reverse->g.expires_unix_s) {
+        reverse->g.expires_unix_s = r->g.expires_unix_s;
+        proa__grant_store(a, reverse);
+        proa__grant_arm(a, now_ms, reverse);
+    }
+}
+
 static void mirror_account(proa_grant *g, const proa_grant *reverse)
 {
     memcpy(g->identity, reverse->identity, sizeof g->identity);
@@ -217,9 +240,12 @@ static const proa__fail *open_grant(proa_authority *a, uint64_t now_ms, proa__jo
     memcpy(job->before, before, sizeof before);
     set_terms(a, now_ms, job, &r->g, j);
     job->extend = has_account(job);
+    if (shares_account(job, reverse) && !job->reinstall) {
+        share_terms(a, now_ms, r, reverse);
+    }
     if (job->mode == PROA__REUSE) {
         mirror_account(&r->g, &reverse->g);
-        job->extend = r->g.expires_unix_s > reverse->g.expires_unix_s;
+        job->extend = true;
     } else if (job->mode == PROA__FRESH && !fresh_account(a, job, reverse)) {
         return &full;
     }
@@ -367,7 +393,7 @@ static bool active_wanted(const proa__job *job)
 
 static uint32_t account_lifetime(const proa_authority *a, uint64_t now_ms, const proa__job *job)
 {
-    int64_t left = proa__grant_account_end(job->grant) - proa__unix_s(a, now_ms);
+    int64_t left = job->grant->g.expires_unix_s - proa__unix_s(a, now_ms);
     return left < 1 ? 1 : left > INT32_MAX ? INT32_MAX : (uint32_t)left;
 }
 
@@ -881,6 +907,11 @@ static void finish(proa_authority *a, uint64_t now_ms, proa__job *job)
     r->rights_unsure = false;
     r->uri_stale = false;
     proa__grant_arm(a, now_ms, r);
+    if (shares_account(job, reverse) && reverse->g.expires_unix_s > r->g.expires_unix_s) {
+        reverse->g.expires_unix_s = r->g.expires_unix_s; /* both devices have it by now */
+        proa__grant_store(a, reverse);
+        proa__grant_arm(a, now_ms, reverse);
+    }
     proa__note_grant(a, kind, &r->g, proa_span_of(r->g.rule));
     a->stats.granted += kind == PROA_AUDIT_GRANTED;
     a->stats.renewed += kind == PROA_AUDIT_RENEWED;
