@@ -1,15 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mistakes that the linker puts in the way of the engines: see bugs.h and CMakeLists.txt, which
- * lists the diverted functions. */
+/* Mistakes that the linker puts in the way of the engines: see bugs.h, and CMakeLists.txt, which
+ * lists the diverted functions. A function f is called as __wrap_f; __real_f is the engine's own. */
 #include "sim/bugs.h"
 
+#include <mbedtls/ssl.h>
 #include <string.h>
 
+#include "core/client/extension.h"
+#include "proa/c2c.h"
+#include "proa/coap_engine.h"
+#include "server/app/authority.h"
+
+typedef struct proa__device proa__device; /* server/app/state.h */
+
+/* Which one is switched on. The order is that of the table. */
+typedef enum bug {
+    NONE = 0,
+    SKIP_RIGHTS_CHECK,
+    ALLOW_EVERYTHING,
+    FORGET_REFUSALS,
+    NEVER_EXPIRE,
+    KEEP_SESSIONS,
+    SKIP_ROLLBACK,
+    LOSE_OUTCOME,
+    DOUBLE_OUTCOME,
+    REUSE_RECORDS,
+    SAME_SHORT_ID,
+    FORGET_GRANTS,
+    NO_RETRANSMISSION
+} bug;
+
 static const sim_bug bugs[] = {
-    {"none-yet", "placeholder"},
+    {"skip-rights-check", "the host asks nobody whether a peer may do what it wants"},
+    {"allow-everything", "the server grants whatever is asked for"},
+    {"forget-refusals", "a restarted server does not remember what was revoked"},
+    {"never-expire", "the host does not look at the time of its accounts"},
+    {"keep-sessions", "sessions of a removed account go on"},
+    {"skip-rollback", "what was half done, or is to be taken away, stays on the devices"},
+    {"lose-outcome", "one question in sixteen gets no outcome"},
+    {"double-outcome", "one question in sixteen gets two outcomes"},
+    {"reuse-records", "a session that wakes counts its records from an older number"},
+    {"same-short-id", "the server gives every account of a device the same short id"},
+    {"forget-grants", "a restarted server does not remember its grants"},
+    {"no-retransmission", "a lost confirmable message is not sent again"},
 };
 
-static const sim_bug *selected;
+static bug selected;
 
 const sim_bug *sim_bug_at(unsigned index)
 {
@@ -18,11 +54,152 @@ const sim_bug *sim_bug_at(unsigned index)
 
 bool sim_bug_select(const char *name)
 {
-    selected = NULL;
+    selected = NONE;
     for (unsigned i = 0; name != NULL && sim_bug_at(i) != NULL; i++) {
         if (strcmp(bugs[i].name, name) == 0) {
-            selected = &bugs[i];
+            selected = (bug)(i + 1);
         }
     }
-    return name == NULL || selected != NULL;
+    return name == NULL || selected != NONE;
+}
+
+/* ---- on the device ---------------------------------------------------------------------- */
+
+proa_access __real_proa__c2c_access(void *ctx, proa_account account, proa_operation op,
+                                    const proa_path *path);
+proa_access __wrap_proa__c2c_access(void *ctx, proa_account account, proa_operation op,
+                                    const proa_path *path);
+
+proa_access __wrap_proa__c2c_access(void *ctx, proa_account account, proa_operation op,
+                                    const proa_path *path)
+{
+    return selected == SKIP_RIGHTS_CHECK ? PROA_ACCESS_ALLOWED
+                                         : __real_proa__c2c_access(ctx, account, op, path);
+}
+
+void __real_proa__c2c_run_accounts(proa_c2c *c);
+void __wrap_proa__c2c_run_accounts(proa_c2c *c);
+
+void __wrap_proa__c2c_run_accounts(proa_c2c *c)
+{
+    if (selected != NEVER_EXPIRE) {
+        __real_proa__c2c_run_accounts(c);
+    }
+}
+
+uint64_t __real_proa__c2c_next_accounts(const proa_c2c *c);
+uint64_t __wrap_proa__c2c_next_accounts(const proa_c2c *c);
+
+uint64_t __wrap_proa__c2c_next_accounts(const proa_c2c *c)
+{
+    return selected == NEVER_EXPIRE ? UINT64_MAX : __real_proa__c2c_next_accounts(c);
+}
+
+void __real_proa__client_drop_session(proa_client *c, uint64_t now_ms, uint32_t session);
+void __wrap_proa__client_drop_session(proa_client *c, uint64_t now_ms, uint32_t session);
+
+void __wrap_proa__client_drop_session(proa_client *c, uint64_t now_ms, uint32_t session)
+{
+    if (selected != KEEP_SESSIONS) {
+        __real_proa__client_drop_session(c, now_ms, session);
+    }
+}
+
+bool __real_proa__c2c_post(proa_c2c *c, const proa_c2c_event *event);
+bool __wrap_proa__c2c_post(proa_c2c *c, const proa_c2c_event *event);
+
+bool __wrap_proa__c2c_post(proa_c2c *c, const proa_c2c_event *event)
+{
+    bool hit = event->kind == PROA_C2C_OUTCOME && event->user % 16 == 7;
+    if (hit && selected == LOSE_OUTCOME) {
+        return true;
+    }
+    if (hit && selected == DOUBLE_OUTCOME) {
+        (void)__real_proa__c2c_post(c, event);
+    }
+    return __real_proa__c2c_post(c, event);
+}
+
+/* ---- sessions and messages -------------------------------------------------------------- */
+
+int __real_mbedtls_ssl_context_load(mbedtls_ssl_context *ssl, const unsigned char *buf,
+                                    size_t len);
+int __wrap_mbedtls_ssl_context_load(mbedtls_ssl_context *ssl, const unsigned char *buf,
+                                    size_t len);
+
+int __wrap_mbedtls_ssl_context_load(mbedtls_ssl_context *ssl, const unsigned char *buf, size_t len)
+{
+    int err = __real_mbedtls_ssl_context_load(ssl, buf, len);
+    unsigned char *last = &ssl->MBEDTLS_PRIVATE(cur_out_ctr)[MBEDTLS_SSL_SEQUENCE_NUMBER_LEN - 1];
+    if (selected == REUSE_RECORDS && err == 0 && *last > 0) {
+        (*last)--;
+    }
+    return err;
+}
+
+uint64_t __real_proa_coap_next_ms(const proa_coap *c);
+uint64_t __wrap_proa_coap_next_ms(const proa_coap *c);
+
+/* Without its deadlines a message is sent again only when something else happens to wake the
+ * engine. */
+uint64_t __wrap_proa_coap_next_ms(const proa_coap *c)
+{
+    return selected == NO_RETRANSMISSION ? UINT64_MAX : __real_proa_coap_next_ms(c);
+}
+
+/* ---- on the server ---------------------------------------------------------------------- */
+
+proa_decision __real_proa_policy_decide(const proa_policy *policy, proa_span requester,
+                                        proa_span host, uint16_t object, uint16_t instance,
+                                        uint8_t rights);
+proa_decision __wrap_proa_policy_decide(const proa_policy *policy, proa_span requester,
+                                        proa_span host, uint16_t object, uint16_t instance,
+                                        uint8_t rights);
+
+proa_decision __wrap_proa_policy_decide(const proa_policy *policy, proa_span requester,
+                                        proa_span host, uint16_t object, uint16_t instance,
+                                        uint8_t rights)
+{
+    proa_decision decision =
+        __real_proa_policy_decide(policy, requester, host, object, instance, rights);
+    if (selected == ALLOW_EVERYTHING) {
+        decision.granted = rights;
+        decision.partial = false;
+        decision.lifetime_s = 400;
+    }
+    return decision;
+}
+
+proa_err __real_proa_authority_restore_override(proa_authority *a, const proa_override *o);
+proa_err __wrap_proa_authority_restore_override(proa_authority *a, const proa_override *o);
+
+proa_err __wrap_proa_authority_restore_override(proa_authority *a, const proa_override *o)
+{
+    return selected == FORGET_REFUSALS ? PROA_OK : __real_proa_authority_restore_override(a, o);
+}
+
+proa_err __real_proa_authority_restore(proa_authority *a, const proa_grant *grant);
+proa_err __wrap_proa_authority_restore(proa_authority *a, const proa_grant *grant);
+
+proa_err __wrap_proa_authority_restore(proa_authority *a, const proa_grant *grant)
+{
+    return selected == FORGET_GRANTS ? PROA_OK : __real_proa_authority_restore(a, grant);
+}
+
+void __real_proa__sync_now(proa_authority *a, proa__device *device);
+void __wrap_proa__sync_now(proa_authority *a, proa__device *device);
+
+void __wrap_proa__sync_now(proa_authority *a, proa__device *device)
+{
+    if (selected != SKIP_ROLLBACK) {
+        __real_proa__sync_now(a, device);
+    }
+}
+
+uint16_t __real_proa__device_short_id(const proa__device *device);
+uint16_t __wrap_proa__device_short_id(const proa__device *device);
+
+uint16_t __wrap_proa__device_short_id(const proa__device *device)
+{
+    return selected == SAME_SHORT_ID ? 2 : __real_proa__device_short_id(device);
 }

@@ -174,6 +174,7 @@ void sim_world_run(sim_world *world, uint64_t until_ms)
         sim_checker_grants(world->checker, world);
     }
     world->now_ms = until_ms;
+    sim_checker_grants(world->checker, world);
 }
 
 void sim_device_reboot(sim_device *device)
