@@ -292,6 +292,21 @@ static void close_notify_ends_both_sides(void **state)
     }
 }
 
+static void close_before_the_poll_takes_the_data_along(void **state)
+{
+    (void)state;
+    pair p = make_pair(6);
+    proa_secure_event event;
+    const proa_secure_class *c = p.server->box->class_;
+    keep_records(&p, 1);
+    c->input(p.server->box, p.world->now_ms, &p.client->addr,
+             proa_span_make(kept[0].bytes, kept[0].len));
+    assert_int_equal(c->next_ms(p.server->box), p.world->now_ms); /* there is something to poll */
+    c->close(p.server->box, p.world->now_ms, p.at_server, false);
+    assert_false(c->poll(p.server->box, p.world->now_ms, &event));
+    lab_free(p.world);
+}
+
 static void close_without_telling_sends_nothing(void **state)
 {
     (void)state;
@@ -401,6 +416,7 @@ int main(void)
         cmocka_unit_test(unconfirmed_address_gets_three_times_what_came_from_it),
         cmocka_unit_test(unprotected_records_do_not_touch_a_session),
         cmocka_unit_test(close_notify_ends_both_sides),
+        cmocka_unit_test(close_before_the_poll_takes_the_data_along),
         cmocka_unit_test(close_without_telling_sends_nothing),
         cmocka_unit_test(restart_of_the_server_leaves_unknown_records),
         cmocka_unit_test(send_tells_what_is_wrong),
