@@ -266,7 +266,7 @@ static void give(void *bytes)
                 len_of(block) - sizeof(head) - sizeof(links));
 }
 
-/* Only the first call writes Mbed TLS's two pointers, so that later threads do not race. */
+/* A thread without an arena is served by the C library. */
 static void *serve(size_t count, size_t item_len)
 {
     return arena != NULL ? take(count, item_len) : calloc(count, item_len);
@@ -309,6 +309,7 @@ void proa_dtls_arena_init(void *mem, size_t len)
     list_add(first);
     CLOSE_BYTES((uint8_t *)(first + 1) + sizeof(links),
                 len_of(first) - sizeof(head) - sizeof(links));
+    /* Only the first call writes Mbed TLS's two pointers, so that later threads do not race. */
     if (!atomic_flag_test_and_set(&hooked)) {
         mbedtls_platform_set_calloc_free(serve, serve_back);
     }
