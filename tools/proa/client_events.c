@@ -184,12 +184,33 @@ static json_t *add_payload(json_t *fields, const proa_c2c_event *e, const proa_p
     return values;
 }
 
+/* What people are told beside the outcome's name: " (2.05, the server decided in 12 ms)". */
+static void outcome_detail(const proa_c2c_event *e, const proa_tool_ask *ask, char *out, size_t cap)
+{
+    char code[16] = "";
+    char more[64] = "";
+    if (e->code != 0) {
+        snprintf(code, sizeof code, "%u.%02u", PROA_COAP_CLASS(e->code), e->code & 0x1fU);
+    }
+    if (e->outcome == PROA_OUTCOME_LOCAL) {
+        snprintf(more, sizeof more, "%s", proa_err_name(e->err));
+    } else if (e->retry_ms != 0) {
+        snprintf(more, sizeof more, "try again in %u s", (unsigned)(e->retry_ms / 1000));
+    } else if (e->via_server) {
+        snprintf(more, sizeof more, "says the server");
+    } else if (ask->authorize_ms >= 0) {
+        snprintf(more, sizeof more, "the server decided in %lld ms", (long long)ask->authorize_ms);
+    }
+    bool both = code[0] != '\0' && more[0] != '\0';
+    bool none = code[0] == '\0' && more[0] == '\0';
+    snprintf(out, cap, none ? "%s%s%s" : " (%s%s%s)", code, both ? ", " : "", more);
+}
+
 static void say_outcome(proa_tool_client *t, const proa_c2c_event *e, proa_tool_ask *ask)
 {
-    json_int_t seen_ns = now_ns();
+    uint64_t seen_ns = proa_linux_now_ns();
     const char *name = proa_outcome_name(e->outcome);
-    char code[8] = "-";
-    char detail[96] = "";
+    char detail[96];
     json_t *path = proa_json_of_path(&ask->path);
     json_t *fields =
         json_pack("{s:s, s:I, s:s, s:s, s:O, s:o, s:o, s:o, s:I, s:b, s:b, s:I}", "event",
@@ -197,28 +218,22 @@ static void say_outcome(proa_tool_client *t, const proa_c2c_event *e, proa_tool_
                   proa_operation_name(ask->op), "path", path, "outcome", outcome_json(e->outcome),
                   "code", e->code == 0 ? json_null() : proa_json_of_code(e->code), "authorize_ms",
                   ask->authorize_ms < 0 ? json_null() : json_integer(ask->authorize_ms), "total_us",
-                  ((json_int_t)proa_linux_now_ns() - (json_int_t)ask->started_ns) / 1000,
-                  "via_server", e->via_server, "observing", e->observing, "t_ns", seen_ns);
-    if (e->code != 0) {
-        snprintf(code, sizeof code, "%u.%02u", PROA_COAP_CLASS(e->code), e->code & 0x1fU);
-    }
+                  (json_int_t)((seen_ns - ask->started_ns) / 1000), "via_server", e->via_server,
+                  "observing", e->observing, "t_ns", (json_int_t)seen_ns);
     if (e->outcome == PROA_OUTCOME_LOCAL) {
         json_object_set_new(fields, "error", json_string(proa_err_name(e->err)));
-        snprintf(detail, sizeof detail, ", %s", proa_err_name(e->err));
-    } else if (e->retry_ms != 0) {
+    }
+    if (e->retry_ms != 0) {
         json_object_set_new(fields, "retry_ms", json_integer(e->retry_ms));
-        snprintf(detail, sizeof detail, ", try again in %u s", (unsigned)(e->retry_ms / 1000));
-    } else if (ask->authorize_ms >= 0) {
-        snprintf(detail, sizeof detail, ", the server decided in %lld ms",
-                 (long long)ask->authorize_ms);
     }
     json_t *values = add_payload(fields, e, &ask->path);
     ask->open = false;
     ask->observing = e->observing;
     t->answered_ok += e->outcome == PROA_OUTCOME_OK;
-    proa_output_say(&t->out, fields, "[%u] %s %s %s: %s (%s%s%s)", (unsigned)e->id,
+    outcome_detail(e, ask, detail, sizeof detail);
+    proa_output_say(&t->out, fields, "[%u] %s %s %s: %s%s", (unsigned)e->id,
                     proa_operation_name(ask->op), ask->endpoint, json_string_value(path), name,
-                    code, e->via_server ? " from the server" : "", detail);
+                    detail);
     proa__client_show_values(&t->out, values);
     json_decref(values);
     json_decref(path);
