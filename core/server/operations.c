@@ -313,7 +313,7 @@ proa_err proa_server_op_start(proa_server *s, uint64_t now_ms, const proa_server
     if (d == NULL || d->ended) {
         return PROA_E_NOT_FOUND;
     }
-    proa_err err = proa__request_check(asked->op, &asked->path);
+    proa_err err = proa__request_check(asked->op, &asked->path, asked->attributes);
     if (err != PROA_OK) {
         return err;
     }

@@ -2,7 +2,7 @@
 /* How each operation looks as a CoAP request (LwM2M Transport 1.2 §6.4, tables "Operation to Method
  * and URI mapping"), and which paths it can have (Core 1.2 §6.3, §6.4). One table; nothing here
  * knows devices or waits for answers. */
-#include <string.h>
+#include <math.h>
 
 #include "core/server/links.h"
 #include "core/server/server_internal.h"
@@ -43,7 +43,15 @@ static const shape *shape_of(proa_operation op)
                                                                                : NULL;
 }
 
-proa_err proa__request_check(proa_operation op, const proa_path *path)
+static bool is_finite(const proa_attributes *a)
+{
+    return ((a->set & PROA_ATTR_GT) == 0 || isfinite(a->gt)) &&
+           ((a->set & PROA_ATTR_LT) == 0 || isfinite(a->lt)) &&
+           ((a->set & PROA_ATTR_ST) == 0 || isfinite(a->st));
+}
+
+proa_err proa__request_check(proa_operation op, const proa_path *path,
+                             const proa_attributes *attributes)
 {
     const shape *how = shape_of(op);
     if (how == NULL || path->depth > 4 || (how->depths & DEPTH(path->depth)) == 0) {
@@ -53,6 +61,9 @@ proa_err proa__request_check(proa_operation op, const proa_path *path)
         if (path->ids[i] > PROA_ID_MAX) {
             return PROA_E_RANGE;
         }
+    }
+    if (attributes != NULL && how->attributes && !is_finite(attributes)) {
+        return PROA_E_RANGE;
     }
     return PROA_OK;
 }
@@ -69,7 +80,6 @@ typedef struct options {
     uint8_t formats[2][2];
     uint8_t queries[ATTRIBUTES_MAX][sizeof "pmin=" + PROA_TEXT_FLOAT_MAX];
     size_t query_count;
-    proa_err err; /* a threshold that is no number */
 } options;
 
 static void add(options *o, uint16_t number, proa_span value)
@@ -112,10 +122,7 @@ static void add_attribute(options *o, const proa_attributes *a, uint8_t bit, con
         proa_write_text(&w, "=");
         proa_text_write_float(&w, number);
     }
-    if (w.err != PROA_OK) {
-        o->err = w.err;
-        return;
-    }
+    PROA_ASSERT(w.err == PROA_OK);
     o->query_count++;
     add(o, PROA_COAP_OPT_URI_QUERY, proa_writer_span(&w));
 }
@@ -154,16 +161,12 @@ proa_err proa__downlink_send(proa_coap *coap, uint64_t now_ms, const proa_coap_p
     const shape *how = shape_of(question->op);
     o.count = 0;
     o.query_count = 0;
-    o.err = PROA_OK;
     add_path(&o, question->root, &question->path);
     add_format(&o, PROA_COAP_OPT_CONTENT_FORMAT, content_format(question));
     if (question->attributes != NULL && how->attributes) {
         add_attributes(&o, question->attributes);
     }
     add_format(&o, PROA_COAP_OPT_ACCEPT, accept_format(question));
-    if (o.err != PROA_OK) {
-        return o.err;
-    }
     proa_coap_request request = {
         .code = how->code,
         .observe =

@@ -134,8 +134,10 @@ bool proa__ops_next_finished(proa_server *s, proa_server_event *out);
 
 /* ---- request.c -------------------------------------------------------------------------- */
 
-/* PROA_OK, or PROA_E_RANGE if the operation makes no sense on the path (Core 1.2 §6.3, §6.4). */
-PROA_CHECK proa_err proa__request_check(proa_operation op, const proa_path *path);
+/* PROA_OK, or PROA_E_RANGE if the operation makes no sense on the path (Core 1.2 §6.3, §6.4) or a
+ * threshold is no finite number. attributes may be NULL. */
+PROA_CHECK proa_err proa__request_check(proa_operation op, const proa_path *path,
+                                        const proa_attributes *attributes);
 
 /* What an operation asks of a device, in LwM2M's words. */
 typedef struct proa__question {
@@ -149,7 +151,7 @@ typedef struct proa__question {
     uint32_t timeout_ms;
 } proa__question;
 
-/* Send it. As proa_coap_send; PROA_E_RANGE for a threshold that is no finite number. */
+/* Send what was checked. As proa_coap_send. */
 PROA_CHECK proa_err proa__downlink_send(proa_coap *coap, uint64_t now_ms, const proa_coap_peer *to,
                                         const proa__question *question, proa_coap_id *id);
 

@@ -41,27 +41,33 @@ typedef struct proa_server_config {
     proa_memory memory;
     proa_secure *secure; /* borrowed; NULL: NoSec only */
     proa_coap_config coap;
-    /* The endpoint that `account` may register as; false: any endpoint (lab use) is refused. The
-     * span is valid until the next call. */
+    /* The endpoint that `account` may register as; false: none, it is refused (4.03). The span is
+     * valid until the next call. */
     bool (*endpoint_of)(void *ctx, uint64_t account, proa_span *endpoint);
     /* With allow_nosec: true if `endpoint` is some account's, so that it cannot be registered
      * without its key. NULL: no endpoint is. */
     bool (*needs_key)(void *ctx, proa_span endpoint);
     void *ctx;
-    bool allow_nosec;        /* accept Register without protection */
+    bool allow_nosec; /* accept Register without protection */
     uint32_t registration_max;
     uint32_t registration_first; /* places taken at once; grows to registration_max */
-    uint32_t operation_max;  /* operations under way plus observations */
-    uint32_t links_max;      /* bytes of one registration's object list */
-    uint32_t lifetime_max_s; /* longer lifetimes are cut to it; 0 = no limit */
-    uint32_t op_timeout_ms;  /* default for operations; 0 = 60000 */
+    uint32_t operation_max;      /* operations under way plus observations */
+    uint32_t links_max;          /* bytes of one registration's object list */
+    uint32_t lifetime_max_s;     /* longer lifetimes are cut to it; 0 = no limit */
+    uint32_t op_timeout_ms;      /* default for operations; 0 = 60000 */
 } proa_server_config;
 
 proa_server_config proa_server_config_default(proa_random random, proa_memory memory);
 
 typedef struct proa_server proa_server;
 
+/* Take an engine from config->memory. *out stays NULL on failure. A coap.request_max below
+ * operation_max is raised to it.
+ * Returns PROA_OK, PROA_E_RANGE (a size of 0, over 0xfffff, registration_first over
+ * registration_max, or of coap), PROA_E_NO_MEMORY. */
 PROA_CHECK proa_err proa_server_open(proa_server **out, const proa_server_config *config);
+
+/* Give everything back. No events, no messages. The secure box stays its owner's. */
 void proa_server_close(proa_server *s);
 
 /* ---- the four doors --------------------------------------------------------------------- */
@@ -72,7 +78,7 @@ bool proa_server_output(proa_server *s, uint64_t now_ms, proa_addr *to, proa_spa
 uint64_t proa_server_next_ms(const proa_server *s);
 
 typedef enum proa_server_event_kind {
-    PROA_SERVER_REGISTERED = 1, /* reg; replaced = the registration of the same endpoint that ended */
+    PROA_SERVER_REGISTERED = 1, /* reg; replaced = the one of the same endpoint that it ended */
     PROA_SERVER_UPDATED,        /* reg; links_changed, address_changed */
     PROA_SERVER_DEREGISTERED,   /* reg, still readable during this event: the device said goodbye */
     PROA_SERVER_EXPIRED,        /* reg, still readable during this event: its lifetime ran out */
@@ -87,10 +93,10 @@ typedef enum proa_server_event_kind {
 typedef enum proa_op_result {
     PROA_OP_ANSWERED = 1, /* code says how */
     PROA_OP_TIMEOUT,
-    PROA_OP_GONE,     /* the registration or its session ended first */
+    PROA_OP_GONE, /* the registration ended first */
     PROA_OP_RESET,
-    PROA_OP_CANCELLED,
-    PROA_OP_FAILED    /* too large, full, protocol */
+    PROA_OP_CANCELLED, /* by proa_server_op_cancel, CANCEL_OBSERVE, or a newer Observe of the path */
+    PROA_OP_FAILED     /* too large, full, protocol */
 } proa_op_result;
 
 typedef struct proa_server_event {
@@ -100,15 +106,15 @@ typedef struct proa_server_event {
     bool links_changed;
     bool address_changed;
     proa_op_id op;
-    uint64_t user;  /* of the operation */
+    uint64_t user; /* of the operation */
     proa_op_result result;
     uint8_t code;   /* CoAP code */
     bool observing; /* DONE of an Observe that was accepted: notifications will follow */
     uint16_t format;
-    proa_path path;       /* of the operation */
-    proa_path created;    /* DONE of a Create: from Location-Path; depth 0 if absent */
-    proa_span payload;    /* until the next call */
-    proa_span endpoint;   /* of reg; REFUSED: as claimed */
+    proa_path path;        /* of the operation */
+    proa_path created;     /* DONE of a Create: from Location-Path; depth 0 if absent */
+    proa_span payload;     /* until the next call */
+    proa_span endpoint;    /* of reg; REFUSED: as claimed */
     proa_coap_id exchange; /* REQUEST */
     proa_coap_peer peer;   /* REQUEST, REFUSED */
     uint64_t account;      /* REQUEST: authenticated account, 0 if unprotected */
@@ -152,9 +158,13 @@ bool proa_server_lists(const proa_server *s, proa_reg reg, uint16_t object, uint
 
 /* Put a registration back after a restart: the device is not asked. Its session is gone until it
  * sends again with the same identity; operations wait for that until their timeout.
- * r->reg is ignored. */
-PROA_CHECK proa_err proa_server_restore(proa_server *s, uint64_t now_ms,
-                                        const proa_registration *r, proa_reg *reg);
+ *
+ * r    copied; reg, format and peer.session are ignored. lifetime_s 0 = it never expires.
+ * reg  out; 0 on failure.
+ * Returns PROA_OK, PROA_E_RANGE (endpoint, id, version), PROA_E_TOO_LARGE (links), PROA_E_FORMAT or
+ * PROA_E_TRUNCATED (links), PROA_E_EXISTS (endpoint or id), PROA_E_FULL, PROA_E_NO_MEMORY. */
+PROA_CHECK proa_err proa_server_restore(proa_server *s, uint64_t now_ms, const proa_registration *r,
+                                        proa_reg *reg);
 
 /* ---- operations on a device ------------------------------------------------------------- */
 
@@ -170,13 +180,26 @@ typedef struct proa_server_op {
 } proa_server_op;
 
 /* Start an operation. Exactly one DONE follows; after the DONE of an accepted Observe come
- * NOTIFICATIONs and one OBSERVE_END. An observation of a path that is observed already is renewed.
- * Returns PROA_OK, PROA_E_NOT_FOUND (reg), PROA_E_FULL, PROA_E_TOO_LARGE, PROA_E_RANGE (an
- * operation that makes no sense on this path). */
+ * NOTIFICATIONs and one OBSERVE_END. An observation of a path that is observed already is renewed:
+ * once the device accepted the new one, the old one ends. CANCEL_OBSERVE ends the observation of
+ * exactly this path and tells the device without waiting for its answer: OBSERVE_END, then DONE with
+ * CANCELLED and no code.
+ *
+ * A device that has no session (it closed, or the registration was restored) or that sleeps (queue
+ * mode) is not asked: the operation waits until the device is heard again, or times out. At most 64
+ * operations wait for one device. If the session is replaced while an answer is awaited, what may be
+ * repeated is asked again over the new one; a Create, Execute or Write-Update times out.
+ *
+ * op  copied, with payload and attributes.
+ * id  out.
+ * Returns PROA_OK, PROA_E_NOT_FOUND (reg; CANCEL_OBSERVE of what is not observed), PROA_E_FULL,
+ * PROA_E_TOO_LARGE, PROA_E_RANGE (an operation that makes no sense on this path; a threshold that is
+ * no finite number). O(1), but Observe and CANCEL_OBSERVE: O(operations of this device). */
 PROA_CHECK proa_err proa_server_op_start(proa_server *s, uint64_t now_ms, const proa_server_op *op,
                                          proa_op_id *id);
 
-/* End an observation actively (GET Observe 1), or forget an operation: DONE with CANCELLED. */
+/* End an observation actively (GET Observe 1): OBSERVE_END with CANCELLED follows. Or forget an
+ * operation: DONE with CANCELLED. No effect for an id that ended already. */
 void proa_server_op_cancel(proa_server *s, uint64_t now_ms, proa_op_id id);
 
 typedef struct proa_server_stats {

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (proa_server_open(&s, &config) != PROA_OK) {
         abort();
     }
-    for (uint64_t now_ms = 1; proa_reader_left(&r) > 0; now_ms += 40000) {
+    for (uint64_t now_ms = 1; r.err == PROA_OK && proa_reader_left(&r) > 0; now_ms += 40000) {
         proa_server_input(s, now_ms, &from, proa_read_span(&r, proa_read_u8(&r)), false);
         while (proa_server_poll(s, now_ms, &e)) {
             proa_server_op op = {.reg = e.reg, .op = PROA_OP_OBSERVE, .path = {{3303}, 1}};

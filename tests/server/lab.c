@@ -82,7 +82,13 @@ static void open_device(lab *l, size_t i, bool secure)
     d->format = -1;
     proa_coap_config config = proa_coap_config_device(l->source, l->memory);
     config.body_max = LAB_TEXT;
-    config.dedup_bytes = 65536; /* tests ask more in 247 s than a device is made for */
+    /* Tests ask more than a device is made for. */
+    config.dedup_bytes = 65536;
+    config.message_bytes = 65536;
+    config.request_max = 64;
+    config.exchange_max = 64;
+    config.relation_max = 64;
+    config.peer_max = 64;
     assert_int_equal(proa_coap_open(&d->coap, &config), PROA_OK);
 }
 
@@ -321,6 +327,11 @@ static lab_device *device_at(lab *l, const proa_addr *addr)
     return NULL;
 }
 
+static bool is_lost(lab *l)
+{
+    return l->lost_percent > 0 && test_random_next(&l->random) % 100 < l->lost_percent;
+}
+
 static bool step(lab *l)
 {
     bool any = poll_server(l);
@@ -329,7 +340,7 @@ static bool step(lab *l)
     while (proa_server_output(l->server, l->now_ms, &to, &bytes)) {
         lab_device *d = device_at(l, &to);
         any = true;
-        if (d != NULL && !d->cut) {
+        if (d != NULL && !d->cut && !is_lost(l)) {
             device_input(l, d, &l->addr, bytes);
             poll_device(l, d);
         }
@@ -339,7 +350,7 @@ static bool step(lab *l)
         any = poll_device(l, d) || any;
         while (device_output(l, d, &bytes)) {
             any = true;
-            if (!d->cut && !d->deaf) {
+            if (!d->cut && !d->deaf && !is_lost(l)) {
                 proa_server_input(l->server, l->now_ms, &d->addr, bytes, false);
                 poll_server(l);
             }

@@ -75,8 +75,9 @@ typedef struct lab {
     proa_server *server;
     proa_secure *box; /* the server's */
     proa_addr addr;
-    unsigned confirmed;  /* how often an address was confirmed */
-    bool keeps_requests; /* REQUEST events are left unanswered */
+    unsigned confirmed;    /* how often an address was confirmed */
+    unsigned lost_percent; /* of all datagrams, both ways */
+    bool keeps_requests;   /* REQUEST events are left unanswered */
     lab_device devices[LAB_DEVICES];
     unsigned event_count;
     lab_event events[LAB_EVENTS];

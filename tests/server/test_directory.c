@@ -52,6 +52,7 @@ static const struct {
     {"</a/b>;rt=\"oma.lwm2m\",</a/b/3/0>", 3, 0, true},
     {"</a/b>;rt=\"oma.lwm2m\",</3/0>", 3, 0, false},
     {"</a/b>;rt=\"oma.lwm2m\",</a/bc/3/0>", 3, 0, false},
+    {"</abcdefghijkl>;rt=\"oma.lwm2m\",</a>", 3, 0, false},
     {"</lwm2m/>;rt=\"oma.lwm2m\",</lwm2m/3/0>", 3, 0, true},
     {"</3/0>,</a>;rt=\"x oma.lwm2m\",</a/4/0>", 4, 0, true},
     {"</3/0>,</a>;rt=\"oma.lwm2mx\"", 3, 0, true},
@@ -266,6 +267,32 @@ static void growth_from_one_to_a_thousand(void **state)
     assert_int_equal(proa_server_stats_get(l.server).expired, 1000);
 }
 
+/* Whatever growth fails, the registration is not there at all and can be tried again. */
+static void every_failing_growth_leaves_the_registry_whole(void **state)
+{
+    (void)state;
+    unsigned failed = 0;
+    lab_open(&l, false, grow);
+    for (unsigned i = 0; i < 200; i++) {
+        char name[8];
+        proa_reg reg;
+        proa_err err = PROA_E_NO_MEMORY;
+        snprintf(name, sizeof name, "n%u", i);
+        proa_registration r = stored(name, LAB_LINKS);
+        snprintf(r.id, sizeof r.id, "id%010u", i);
+        for (size_t n = 0; err != PROA_OK; n++) {
+            l.heap.takes_left = n;
+            err = proa_server_restore(l.server, l.now_ms, &r, &reg);
+            l.heap.takes_left = SIZE_MAX;
+            assert_int_equal(proa_server_find(l.server, r.endpoint, &reg), err == PROA_OK);
+            assert_true(err == PROA_OK || err == PROA_E_NO_MEMORY);
+            failed += err != PROA_OK;
+        }
+        assert_int_equal(proa_server_stats_get(l.server).registrations, i + 1);
+    }
+    assert_true(failed > 200 + 20); /* the text, and pool, maps and heap several times */
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, close_lab)
 
 int main(void)
@@ -279,6 +306,7 @@ int main(void)
         TEST(restore_refusals),
         TEST(walking_meets_each_once),
         TEST(growth_from_one_to_a_thousand),
+        TEST(every_failing_growth_leaves_the_registry_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
