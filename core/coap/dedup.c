@@ -83,6 +83,22 @@ static bool evict(proa_coap *c)
     return r != NULL;
 }
 
+bool proa__received_yield(proa_coap *c)
+{
+    expire(c);
+    for (size_t harm = 0; harm < PROA__HARMS; harm++) {
+        const proa__link *list = &c->aging[harm];
+        for (proa__link *at = list->next; at != list; at = at->next) {
+            proa__received *r = PROA__OF(proa__received, age, at);
+            if (r->peer->dead && !proa__is_linked(&r->out)) {
+                forget(c, r);
+                return true;
+            }
+        }
+    }
+    return evict(c);
+}
+
 proa__received *proa__received_new(proa_coap *c, proa__peer *peer, const proa_coap_msg *m,
                                    proa__harm harm)
 {

@@ -368,6 +368,10 @@ proa__received *proa__received_find(proa_coap *c, const proa__peer *peer, uint16
 proa__received *proa__received_new(proa_coap *c, proa__peer *peer, const proa_coap_msg *m,
                                    proa__harm harm);
 
+/* Forget one record so that its peer may go: what is over its time, then the oldest of a peer that
+ * is gone, then as when there is no room. False if nothing may be forgotten. O(records). */
+bool proa__received_yield(proa_coap *c);
+
 /* Remember the reply, in full if there is room. If there is none (false) a repetition gets its code
  * alone, or 5.03 where that would look like success without what belongs to it. */
 bool proa__received_store(proa_coap *c, proa__received *r, proa_span reply);

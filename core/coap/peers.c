@@ -54,21 +54,35 @@ static void forget(proa_coap *c, proa__peer *peer)
 /* Message IDs older than this may come again, RFC 7252 §4.8.2 EXCHANGE_LIFETIME. */
 #define MID_LIFETIME_MS 247000U
 
+static proa__peer *longest_idle(const proa_coap *c)
+{
+    return proa__list_empty(&c->idle_peers) ? NULL
+                                            : PROA__OF(proa__peer, idle, c->idle_peers.next);
+}
+
+/* The longest idle peer goes; when all are referred to, what was remembered of one does, which in
+ * time makes its peer idle. A peer that is gone holds its place just as long as its records. */
+static bool make_place(proa_coap *c)
+{
+    proa__peer *longest = longest_idle(c);
+    if (longest != NULL) {
+        forget(c, longest);
+        return true;
+    }
+    return proa__received_yield(c);
+}
+
 static proa__peer *new_peer(proa_coap *c)
 {
-    proa__peer *longest =
-        proa__list_empty(&c->idle_peers) ? NULL : PROA__OF(proa__peer, idle, c->idle_peers.next);
-    if (longest != NULL && (c->now_ms - longest->idle_since_ms >= MID_LIFETIME_MS ||
-                            c->peers.count >= c->peers.count_max)) {
+    proa__peer *longest = longest_idle(c);
+    if (longest != NULL && c->now_ms - longest->idle_since_ms >= MID_LIFETIME_MS) {
         forget(c, longest);
-        longest = NULL;
     }
     proa_handle handle;
-    proa__peer *peer = proa_pool_take(&c->peers, &handle);
-    if (peer == NULL && longest != NULL) { /* the memory had no more */
-        forget(c, longest);
+    proa__peer *peer;
+    do {
         peer = proa_pool_take(&c->peers, &handle);
-    }
+    } while (peer == NULL && make_place(c));
     if (peer != NULL) {
         peer->handle = handle;
     }
