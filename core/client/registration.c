@@ -13,7 +13,7 @@
  * A request that has been sent three times without an answer starts a second handshake beside the
  * session; when it succeeds, everything moves there (proa_coap_peer_moved).
  *
- * Back-off: 2 s doubling to 400 s, plus up to half of it at random, so 2 s to 10 min; Max-Age of a
+ * Back-off: 2 s doubling to 200 s, plus up to half of it at random, so 2 s to 5 min; Max-Age of a
  * 5.03 or 4.29 makes it longer. An Update goes out 2 min before the lifetime ends (a lost one then
  * still has its whole retransmission, 93 s), at half of a short lifetime, up to 1/16 earlier at
  * random, lest a fleet that started together stays together. */
@@ -22,7 +22,7 @@
 #include "core/client/client_internal.h"
 
 #define BACK_OFF_FIRST_MS 2000U
-#define BACK_OFF_LAST_MS 400000U
+#define BACK_OFF_LAST_MS 200000U
 #define UPDATE_MARGIN_MS 120000U
 #define DEREGISTER_TIMEOUT_MS 5000U
 #define DEAD_AFTER_TRANSMISSIONS 3
