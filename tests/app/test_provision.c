@@ -221,15 +221,41 @@ static void design_4_5_the_other_direction_reuses_the_account(void **state)
     assert_int_equal(world_client_of(lamp, "button")->lifetime_s, 3600);
     assert_int_equal(world_client_of(button, "lamp")->lifetime_s, 3600);
     world_check(&w, "both directions");
-    /* The first one ends: only its rights go. */
+    /* One account has one end: the later grant has renewed the first, and both end together. */
     world_pass(&w, 3001 * 1000);
-    assert_null(world_grant(&w, "button", "lamp"));
-    assert_int_equal(world_rights(lamp, "button", 3311, 0), 0);
-    assert_int_equal(world_rights(button, "lamp", 3200, 0), R);
-    world_check(&w, "one direction left");
+    assert_int_equal(world_rights(lamp, "button", 3311, 0), R);
+    world_check(&w, "both still there");
     world_pass(&w, 700 * 1000);
     assert_int_equal(world_count(lamp) + world_count(button), 0);
     world_check(&w, "none left");
+}
+
+static void design_4_7_two_directions_live_for_the_shorter_lifetime(void **state)
+{
+    static proa_policy_rule unequal[2];
+    const proa_policy two = {unequal, 2};
+    (void)state;
+    unequal[0] = unequal[1] = rules[0];
+    memcpy(unequal[0].requester, "lamp", 5);
+    unequal[0].lifetime_s = 600;
+    proa_authority_policy(w.authority, w.now_ms, &two);
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    assert_int_equal(world_client_of(lamp, "button")->lifetime_s, 3600);
+    assert_int_equal(world_get(&w, lamp, "button", 3200, 0, R), PROA_COAP_CREATED);
+    assert_int_equal(world_client_of(lamp, "button")->lifetime_s, 600);
+    assert_int_equal(world_client_of(button, "lamp")->lifetime_s, 600);
+    assert_true(world_grant(&w, "button", "lamp")->expires_unix_s ==
+                world_grant(&w, "lamp", "button")->expires_unix_s);
+    world_check(&w, "both directions");
+    world_pass(&w, 300 * 1000);
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    assert_int_equal(world_client_of(lamp, "button")->lifetime_s, 600);
+    world_pass(&w, 500 * 1000);
+    world_check(&w, "renewed together");
+    assert_int_equal(world_rights(button, "lamp", 3200, 0), R);
+    world_pass(&w, 101 * 1000);
+    assert_int_equal(world_count(lamp) + world_count(button), 0);
+    assert_int_equal(w.grant_count, 0);
 }
 
 static void seed_7_rights_without_credentials_need_an_account(void **state)
@@ -402,6 +428,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(g18_repeating_changes_lifetime_and_rights_only, start, end),
         cmocka_unit_test_setup_teardown(design_4_5_the_other_direction_reuses_the_account, start,
                                         end),
+        cmocka_unit_test_setup_teardown(design_4_7_two_directions_live_for_the_shorter_lifetime,
+                                        start, end),
         cmocka_unit_test_setup_teardown(seed_7_rights_without_credentials_need_an_account, start,
                                         end),
         cmocka_unit_test_setup_teardown(g20_the_host_moves_and_the_requester_hears_of_it, start,
