@@ -7,6 +7,7 @@
  *
  * What the entries mean for a request is the business of enforce.c. */
 #include "core/c2c/c2c_internal.h"
+#include "core/c2c/instance_gone.h"
 
 #include <string.h>
 
@@ -23,7 +24,8 @@ static proa__access *find(proa_c2c *c, uint16_t instance)
 {
     for (uint16_t i = 0; i < c->limits.access_max; i++) {
         proa__access *access = &c->accesses[i];
-        if (access->slot != PROA__SLOT_FREE && access->instance == instance) {
+        if ((access->slot == PROA__SLOT_LIVE || access->slot == PROA__SLOT_MAKING) &&
+            access->instance == instance) {
             return access;
         }
     }
@@ -59,8 +61,8 @@ static int32_t next_instance(void *ctx, int32_t after)
     int32_t next = -1;
     for (uint16_t i = 0; i < c->limits.access_max; i++) {
         const proa__access *access = &c->accesses[i];
-        if (access->slot != PROA__SLOT_FREE && access->instance > after &&
-            (next < 0 || access->instance < next)) {
+        if ((access->slot == PROA__SLOT_LIVE || access->slot == PROA__SLOT_MAKING) &&
+            access->instance > after && (next < 0 || access->instance < next)) {
             next = access->instance;
         }
     }
@@ -274,14 +276,25 @@ static proa_err transact(void *ctx, const proa_actor *who, uint16_t instance, pr
 
 /* ---- create, delete --------------------------------------------------------------------- */
 
+/* Also the number of one that went and waits for run, which still knows it by that number. */
+static bool is_taken(const proa_c2c *c, uint16_t instance)
+{
+    for (uint16_t i = 0; i < c->limits.access_max; i++) {
+        if (c->accesses[i].slot != PROA__SLOT_FREE && c->accesses[i].instance == instance) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static proa_err create(void *ctx, const proa_actor *who, int32_t wanted, uint16_t *instance)
 {
     proa_c2c *c = ctx;
-    if (wanted >= 0 && find(c, (uint16_t)wanted) != NULL) {
+    if (wanted >= 0 && is_taken(c, (uint16_t)wanted)) {
         return PROA_E_EXISTS;
     }
     uint16_t id = (uint16_t)(wanted < 0 ? 0 : wanted);
-    while (wanted < 0 && find(c, id) != NULL) {
+    while (wanted < 0 && is_taken(c, id)) {
         id++;
     }
     for (uint16_t i = 0; i < c->limits.access_max; i++) {
@@ -338,9 +351,22 @@ void proa__c2c_drop_rights(proa_c2c *c, uint16_t short_id)
             bool empty = access->acl_count == 0;
             proa__c2c_forget_access(c, access);
             if (empty) {
-                free_access(access);
+                access->slot = PROA__SLOT_GONE;
                 c->instances_gone = true;
+                c->dirty = true;
             }
+        }
+    }
+}
+
+void proa__c2c_reap_accesses(proa_c2c *c)
+{
+    for (uint16_t i = 0; i < c->limits.access_max; i++) {
+        proa__access *access = &c->accesses[i];
+        if (access->slot == PROA__SLOT_GONE) {
+            proa__c2c_instance_gone(c->client, c->now_ms, PROA_OBJECT_CLIENT_ACCESS,
+                                    access->instance);
+            free_access(access);
         }
     }
 }

@@ -15,6 +15,7 @@
  *
  * Time is this device's own and counts only while it runs (persist.c). */
 #include "core/c2c/c2c_internal.h"
+#include "core/c2c/instance_gone.h"
 
 #include <string.h>
 
@@ -112,7 +113,9 @@ void proa__c2c_remove_key(proa_c2c *c, proa__key *key, proa_outcome why)
     proa_wipe(key->secret, sizeof(key->secret));
     key->secret_len = 0;
     key->slot = PROA__SLOT_GONE;
+    key->by_itself = why != PROA_OUTCOME_REVOKED;
     key->why = why;
+    c->instances_gone = c->instances_gone || key->by_itself;
     c->dirty = true;
 }
 
@@ -120,7 +123,9 @@ void proa__c2c_remove_peer(proa_c2c *c, proa__peer *peer, proa_outcome why)
 {
     proa__c2c_forget_peer(c, peer);
     peer->slot = PROA__SLOT_GONE;
+    peer->by_itself = why != PROA_OUTCOME_REVOKED;
     peer->why = why;
+    c->instances_gone = c->instances_gone || peer->by_itself;
     proa__c2c_drop_rights(c, peer->short_id);
     c->dirty = true;
 }
@@ -134,7 +139,6 @@ static void end_account(proa_c2c *c, proa__peer *peer, proa_outcome why)
         }
     }
     proa__c2c_remove_peer(c, peer, why);
-    c->instances_gone = true;
 }
 
 /* Key roll-over: the new key or account was used, so the old one of the same peer goes. Accounts
@@ -149,7 +153,6 @@ static void succeed(proa_c2c *c, const proa__key *key, const proa__peer *peer)
         }
         if (old->short_id == key->short_id) {
             proa__c2c_remove_key(c, old, PROA_OUTCOME_OK);
-            c->instances_gone = true;
             continue;
         }
         proa__peer *other = proa__c2c_peer(c, old->short_id);
@@ -300,6 +303,10 @@ static void reap_keys(proa_c2c *c)
         if (key->slot == PROA__SLOT_GONE) {
             account_gone(c, key, key->why);
             proa__c2c_drop_sessions(c, key);
+            if (key->by_itself) {
+                proa__c2c_instance_gone(c->client, c->now_ms, PROA_OBJECT_CLIENT_SECURITY,
+                                        key->instance);
+            }
             proa__c2c_free_key(key);
         } else if (key->slot == PROA__SLOT_LIVE) {
             bool orphan = proa__c2c_peer(c, key->short_id) == NULL;
@@ -308,6 +315,19 @@ static void reap_keys(proa_c2c *c)
                 proa__c2c_drop_sessions(c, key);
             }
             key->drop = false;
+        }
+    }
+}
+
+static void reap_peers(proa_c2c *c)
+{
+    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
+        proa__peer *peer = &c->peers[i];
+        if (peer->slot == PROA__SLOT_GONE) {
+            if (peer->by_itself) {
+                proa__c2c_instance_gone(c->client, c->now_ms, PROA_OBJECT_CLIENT, peer->instance);
+            }
+            memset(peer, 0, sizeof(*peer));
         }
     }
 }
@@ -330,11 +350,8 @@ void proa__c2c_run_accounts(proa_c2c *c)
     }
     tell_changes(c);
     reap_keys(c);
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->peers[i].slot == PROA__SLOT_GONE) {
-            memset(&c->peers[i], 0, sizeof(c->peers[i]));
-        }
-    }
+    reap_peers(c);
+    proa__c2c_reap_accesses(c);
     if (c->rights_changed) {
         c->rights_changed = false;
         recheck_rights(c);

@@ -60,6 +60,7 @@ typedef struct proa__key {
     bool is_server;     /* we were the DTLS server of `session` */
     bool suspect;       /* `session` does not answer */
     bool drop;          /* its sessions belong to what it was before: end them */
+    bool by_itself;     /* GONE: no server has deleted it */
     proa_outcome why;   /* GONE: what to tell who asked */
 } proa__key;
 
@@ -97,6 +98,7 @@ typedef struct proa__peer {
     uint64_t last_use_ms;
     uint64_t disabled_ms;                   /* not served until then */
     uint64_t renew_ms;                      /* requester: not renewed before */
+    bool by_itself;                         /* GONE: no server has deleted it */
     proa_outcome why;                       /* GONE */
     proa__asked asked[PROA_AC_ENTRIES_MAX]; /* requester: what was asked of the server */
 } proa__peer;
@@ -149,7 +151,7 @@ struct proa_c2c {
     uint64_t now_ms; /* the latest time told; object functions have no better one */
     bool dirty;      /* proa__c2c_run has work now */
     bool rights_changed;
-    bool instances_gone; /* by our own doing: the registration has to tell */
+    bool instances_gone; /* by our own doing: object 2 and the registration have to follow */
     uint16_t generation;
 
     proa__key *keys;        /* limits.peer_max */
@@ -222,7 +224,8 @@ uint32_t proa__c2c_left_s(const proa__peer *peer, uint64_t now_ms);
 /* An authenticated use: counts it, and lets the older accounts of the same peer go. */
 void proa__c2c_used(proa_c2c *c, proa__key *key, bool request);
 
-/* Take a peer away with everything that hangs on its Short Client ID. */
+/* Take a peer away with everything that hangs on its Short Client ID; a key with its secret.
+ * REVOKED means that a server deleted it; everything else is our own doing. */
 void proa__c2c_remove_peer(proa_c2c *c, proa__peer *peer, proa_outcome why);
 void proa__c2c_remove_key(proa_c2c *c, proa__key *key, proa_outcome why);
 
@@ -261,6 +264,9 @@ void proa__c2c_free_key(proa__key *key);
 
 /* Drop the entries of a Short Client ID from all lists; lists that become empty go. */
 void proa__c2c_drop_rights(proa_c2c *c, uint16_t short_id);
+
+/* Free the places of lists that went; from run. */
+void proa__c2c_reap_accesses(proa_c2c *c);
 
 /* ---- enforce.c ------------------------------------------------------------------------------ */
 

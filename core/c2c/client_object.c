@@ -291,14 +291,25 @@ static proa_err transact(void *ctx, const proa_actor *who, uint16_t instance, pr
 
 /* ---- create, delete --------------------------------------------------------------------- */
 
+/* Also the number of one that went and waits for run, which still knows it by that number. */
+static bool is_taken(const proa_c2c *c, uint16_t instance)
+{
+    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
+        if (c->peers[i].slot != PROA__SLOT_FREE && c->peers[i].instance == instance) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static proa_err create(void *ctx, const proa_actor *who, int32_t wanted, uint16_t *instance)
 {
     proa_c2c *c = ctx;
-    if (wanted >= 0 && find(c, (uint16_t)wanted) != NULL) {
+    if (wanted >= 0 && is_taken(c, (uint16_t)wanted)) {
         return PROA_E_EXISTS;
     }
     uint16_t id = (uint16_t)(wanted < 0 ? 0 : wanted);
-    while (wanted < 0 && find(c, id) != NULL) {
+    while (wanted < 0 && is_taken(c, id)) {
         id++;
     }
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {

@@ -80,8 +80,9 @@ struct proa_client {
     fake_session *opened; /* the latest, whoever opened it */
     unsigned rechecks;
     unsigned list_changes;
-    size_t taken;  /* bytes taken and not given back */
-    int fail_take; /* that many takes succeed; -1 = all */
+    unsigned instances_gone; /* entries of object 2 that C2C took away */
+    size_t taken;            /* bytes taken and not given back */
+    int fail_take;           /* that many takes succeed; -1 = all */
     uint64_t now_ms;
     proa_secure box;
     test_random rng;

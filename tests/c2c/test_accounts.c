@@ -146,12 +146,13 @@ static void g10_g23_nothing_is_left_of_an_account(void **state)
         bool in_use;
         proa_outcome why; /* 0 = the account stays */
         bool rights_go;
+        unsigned object_2; /* entries there that are ours to take away */
     } rows[] = {
-        {"key deleted", DELETE_KEY, true, PROA_OUTCOME_REVOKED, false},
-        {"peer deleted", DELETE_PEER, true, PROA_OUTCOME_REVOKED, true},
-        {"lifetime over", EXPIRE, true, PROA_OUTCOME_EXPIRED, true},
-        {"never used", UNUSED, false, PROA_OUTCOME_TIMEOUT, true},
-        {"disabled", DISABLE, true, (proa_outcome)0, false},
+        {"key deleted", DELETE_KEY, true, PROA_OUTCOME_REVOKED, false, 0},
+        {"peer deleted", DELETE_PEER, true, PROA_OUTCOME_REVOKED, true, 1},
+        {"lifetime over", EXPIRE, true, PROA_OUTCOME_EXPIRED, true, 3},
+        {"never used", UNUSED, false, PROA_OUTCOME_TIMEOUT, true, 3},
+        {"disabled", DISABLE, true, (proa_outcome)0, false, 0},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -185,6 +186,8 @@ static void g10_g23_nothing_is_left_of_an_account(void **state)
         if (rows[i].why != 0) {
             expect_event(&f, PROA_C2C_PEER_REMOVED, "alice", rows[i].why);
         }
+        assert_int_equal(f.client.instances_gone, rows[i].object_2);
+        assert_int_equal(f.client.list_changes > 0, rows[i].object_2 > 0);
         /* Nobody else is concerned, and no reboot brings it back. */
         assert_true(let_in(&f, bob.identity));
         if (rows[i].how != DISABLE) {

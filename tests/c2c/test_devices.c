@@ -328,6 +328,23 @@ static void g23_expiry_on_both_ends(void **state)
     world_close(&w);
 }
 
+/* Grants come and go by themselves: object 2 of the host does not fill up with what they were. */
+static void g23_expired_grants_leave_no_entry_in_object_2(void **state)
+{
+    size_t before = 0;
+    (void)state;
+    world_open(&w, 2);
+    for (int i = 0; i < 20; i++) {
+        world_grant(&w, 0, 1, R, 60);
+        world_run(&w, 65000); /* never used, not renewed */
+        assert_int_equal(world_server(&w, 1, PROA_COAP_GET, "/2", NULL), PROA_COAP_CONTENT);
+        before = i == 0 ? w.answer_len : before;
+        assert_int_equal(w.answer_len, before);
+        world_forget_events(&w);
+    }
+    world_close(&w);
+}
+
 /* ---- G25: reboots ----------------------------------------------------------------------- */
 
 static void g25_host_reboots(void **state)
@@ -454,6 +471,7 @@ int main(void)
         cmocka_unit_test(g13_observing),
         cmocka_unit_test(g10_g13_rights_taken_end_the_observation),
         cmocka_unit_test(g23_expiry_on_both_ends),
+        cmocka_unit_test(g23_expired_grants_leave_no_entry_in_object_2),
         cmocka_unit_test(g25_host_reboots),
         cmocka_unit_test(g25_requester_reboots),
         cmocka_unit_test(g25_host_forgot_everything),
