@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Starts an interoperability run by name: tests/interop/NAME.sh, with our programs built.
+# Starts an interoperability run by name: tests/interop/NAME.py, with our programs built.
 set -eu
 cd "$(dirname "$0")/.."
 
-if [ $# -eq 0 ] || [ ! -f "tests/interop/$1.sh" ]; then
+if [ $# -eq 0 ] || [ ! -f "tests/interop/$1.py" ]; then
     echo "usage: ./dev interop NAME [ARGUMENT...]" >&2
-    find tests/interop -maxdepth 1 -name '*.sh' 2>/dev/null | sed 's|.*/|  |; s|\.sh$||' | sort >&2
+    find tests/interop -maxdepth 1 -name '*.py' 2>/dev/null | sed 's|.*/|  |; s|\.py$||' | sort >&2
     exit 2
 fi
 name=$1
@@ -15,4 +15,4 @@ shift
 scripts/setup.sh build interop >&2
 [ -f build/release/build.ninja ] || cmake --preset release >&2
 cmake --build build/release >&2
-exec "tests/interop/$name.sh" "$@"
+exec python3 "tests/interop/$name.py" "$@"

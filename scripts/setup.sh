@@ -18,7 +18,7 @@ packages() {
     test) echo libcmocka-dev python3 ;;
     check) echo clang clang-format clang-tidy cppcheck shellcheck ;;
     fuzz) echo clang libclang-rt-dev llvm ;;
-    interop) echo default-jre-headless maven libcoap3-bin libcoap3-dev python3 python3-venv curl ;;
+    interop) echo default-jdk-headless maven libcoap3-bin libcoap3-dev python3 python3-venv curl ;;
     size) echo gcc-arm-none-eabi libnewlib-arm-none-eabi valgrind ;;
     *)
         echo "setup: unknown group: $1" >&2

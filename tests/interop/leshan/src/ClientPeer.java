@@ -14,9 +14,7 @@ import org.eclipse.leshan.client.object.Server;
 import org.eclipse.leshan.client.resource.BaseInstanceEnabler;
 import org.eclipse.leshan.client.resource.ObjectsInitializer;
 import org.eclipse.leshan.client.servers.LwM2mServer;
-import org.eclipse.leshan.core.model.ObjectLoader;
 import org.eclipse.leshan.core.model.ObjectModel;
-import org.eclipse.leshan.core.model.ResourceModel;
 import org.eclipse.leshan.core.model.StaticModel;
 import org.eclipse.leshan.core.node.LwM2mResource;
 import org.eclipse.leshan.core.request.argument.Arguments;
@@ -43,15 +41,15 @@ public class ClientPeer {
 
         @Override
         public ReadResponse read(LwM2mServer server, int resource) {
-            return resource == 5850 ? ReadResponse.success(resource, on)
-                    : resource == 5706 ? ReadResponse.success(resource, colour) : ReadResponse.notFound();
+            return resource == Lights.ON ? ReadResponse.success(resource, on)
+                    : resource == Lights.COLOUR ? ReadResponse.success(resource, colour) : ReadResponse.notFound();
         }
 
         @Override
         public WriteResponse write(LwM2mServer server, boolean replace, int resource, LwM2mResource value) {
-            if (resource == 5850) {
+            if (resource == Lights.ON) {
                 on = (Boolean) value.getValue();
-            } else if (resource == 5706) {
+            } else if (resource == Lights.COLOUR) {
                 colour = (String) value.getValue();
             } else {
                 return WriteResponse.notFound();
@@ -63,12 +61,12 @@ public class ClientPeer {
 
         @Override
         public List<Integer> getAvailableResourceIds(ObjectModel model) {
-            return List.of(5706, 5850);
+            return List.of(Lights.COLOUR, Lights.ON);
         }
 
         void toggle() {
             on = !on;
-            fireResourceChange(5850);
+            fireResourceChange(Lights.ON);
         }
     }
 
@@ -85,24 +83,14 @@ public class ClientPeer {
         }
     }
 
-    private static StaticModel model() {
-        List<ObjectModel> models = ObjectLoader.loadDefault();
-        ResourceModel on = new ResourceModel(5850, "On/Off", ResourceModel.Operations.RW, false, true,
-                ResourceModel.Type.BOOLEAN, "", "", "");
-        ResourceModel colour = new ResourceModel(5706, "Colour", ResourceModel.Operations.RW, false, false,
-                ResourceModel.Type.STRING, "", "", "");
-        models.add(new ObjectModel(3311, "Light Control", "", "1.0", true, false, on, colour));
-        return new StaticModel(models);
-    }
-
     public static void main(String[] args) throws Exception {
         Light light = new Light();
-        ObjectsInitializer objects = new ObjectsInitializer(model());
+        ObjectsInitializer objects = new ObjectsInitializer(new StaticModel(Lights.models()));
         objects.setInstancesForObject(0,
                 Security.psk(args[1], 1, args[2].getBytes("UTF-8"), HexFormat.of().parseHex(args[3])));
         objects.setInstancesForObject(1, new Server(1, 120));
         objects.setInstancesForObject(3, new QuietDevice());
-        objects.setInstancesForObject(3311, light);
+        objects.setInstancesForObject(Lights.OBJECT, light);
         CaliforniumClientEndpointsProvider.Builder endpoints = new CaliforniumClientEndpointsProvider.Builder(
                 new CoapsClientProtocolProvider());
         Configuration configuration = endpoints.createDefaultConfiguration();

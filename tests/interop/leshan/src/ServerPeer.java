@@ -29,6 +29,7 @@ import org.eclipse.leshan.core.response.ObserveResponse;
 import org.eclipse.leshan.core.response.ReadResponse;
 import org.eclipse.leshan.server.LeshanServer;
 import org.eclipse.leshan.server.LeshanServerBuilder;
+import org.eclipse.leshan.server.model.StaticModelProvider;
 import org.eclipse.leshan.server.observation.ObservationListener;
 import org.eclipse.leshan.server.registration.Registration;
 import org.eclipse.leshan.server.registration.RegistrationListener;
@@ -154,8 +155,9 @@ public class ServerPeer {
         configuration.set(DtlsConfig.DTLS_RECOMMENDED_CIPHER_SUITES_ONLY, false);
         endpoints.setConfiguration(configuration);
         endpoints.addEndpoint(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0), Protocol.COAPS);
-        LeshanServer server = new LeshanServerBuilder().setSecurityStore(keys).setEndpointsProviders(endpoints.build())
-                .build();
+        LeshanServer server = new LeshanServerBuilder().setSecurityStore(keys)
+                .setObjectModelProvider(new StaticModelProvider(Lights.models()))
+                .setEndpointsProviders(endpoints.build()).build();
         listen(server);
         server.start();
         say("listening " + server.getEndpoint(Protocol.COAPS).getURI().toString().replaceAll(".*:", ""));
