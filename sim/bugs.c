@@ -11,7 +11,9 @@
 #include "proa/coap_engine.h"
 #include "server/app/authority.h"
 
-typedef struct proa__device proa__device; /* server/app/state.h */
+typedef struct proa__device proa__device;     /* server/app/state.h */
+typedef struct proa__received proa__received; /* core/coap/engine_internal.h */
+typedef struct proa__peer proa__peer;
 
 /* Which one is switched on. The order is that of the table. */
 typedef enum bug {
@@ -27,7 +29,7 @@ typedef enum bug {
     REUSE_RECORDS,
     SAME_SHORT_ID,
     FORGET_GRANTS,
-    NO_RETRANSMISSION
+    FORGET_MESSAGES
 } bug;
 
 static const sim_bug bugs[] = {
@@ -42,7 +44,7 @@ static const sim_bug bugs[] = {
     {"reuse-records", "a session that wakes counts its records from an older number"},
     {"same-short-id", "the server gives every account of a device the same short id"},
     {"forget-grants", "a restarted server does not remember its grants"},
-    {"no-retransmission", "a lost confirmable message is not sent again"},
+    {"forget-messages", "a message that comes again is taken for a new one"},
 };
 
 static bug selected;
@@ -137,14 +139,12 @@ int __wrap_mbedtls_ssl_context_load(mbedtls_ssl_context *ssl, const unsigned cha
     return err;
 }
 
-uint64_t __real_proa_coap_next_ms(const proa_coap *c);
-uint64_t __wrap_proa_coap_next_ms(const proa_coap *c);
+proa__received *__real_proa__received_find(proa_coap *c, const proa__peer *peer, uint16_t mid);
+proa__received *__wrap_proa__received_find(proa_coap *c, const proa__peer *peer, uint16_t mid);
 
-/* Without its deadlines a message is sent again only when something else happens to wake the
- * engine. */
-uint64_t __wrap_proa_coap_next_ms(const proa_coap *c)
+proa__received *__wrap_proa__received_find(proa_coap *c, const proa__peer *peer, uint16_t mid)
 {
-    return selected == NO_RETRANSMISSION ? UINT64_MAX : __real_proa_coap_next_ms(c);
+    return selected == FORGET_MESSAGES ? NULL : __real_proa__received_find(c, peer, mid);
 }
 
 /* ---- on the server ---------------------------------------------------------------------- */
@@ -193,6 +193,16 @@ void __wrap_proa__sync_now(proa_authority *a, proa__device *device)
 {
     if (selected != SKIP_ROLLBACK) {
         __real_proa__sync_now(a, device);
+    }
+}
+
+void __real_proa__sync_want(proa_authority *a, proa__device *device);
+void __wrap_proa__sync_want(proa_authority *a, proa__device *device);
+
+void __wrap_proa__sync_want(proa_authority *a, proa__device *device)
+{
+    if (selected != SKIP_ROLLBACK) {
+        __real_proa__sync_want(a, device);
     }
 }
 

@@ -19,8 +19,10 @@
 
 const char *sim_rule_name(sim_rule rule)
 {
-    static const char *const names[] = {"none",       "completion",  "access",   "records", "refusal",
-                                        "both sides", "grant lost", "liveness", "spin"};
+    static const char *const names[] = {"none",       "completion", "access",
+                                        "records",    "refusal",    "both sides",
+                                        "grant lost", "liveness",   "repetition",
+                                        "spin"};
     return names[rule];
 }
 
@@ -113,6 +115,7 @@ bool sim_checker_ask(sim_checker *checker, unsigned requester, unsigned host, pr
     }
     checker->ask_count++;
     checker->counts.asks++;
+    checker->pairs[requester][host].execute_asks += op == PROA_OP_EXECUTE;
     checker->asks[place] = (sim_ask){.used = true,
                                      .requester = requester,
                                      .host = host,
@@ -253,11 +256,24 @@ void sim_checker_client(sim_checker *checker, sim_device *device, const proa_cli
     unsigned requester;
     checker->counts.written += event->kind == PROA_CLIENT_WRITTEN;
     checker->counts.executed += event->kind == PROA_CLIENT_EXECUTED;
+    if (event->kind == PROA_CLIENT_REGISTERED) {
+        tell(checker, "%s registered", device->name);
+    } else if (event->kind == PROA_CLIENT_REGISTER_FAILED) {
+        tell(checker, "%s is not registered (%s, code %u.%02u), tries again in %.1f s", device->name,
+             proa_err_name(event->err), event->code >> 5, event->code & 31,
+             event->retry_ms / 1000.0);
+    }
     if (!acted || event->who.kind != PROA_ACTOR_PEER) {
         return;
     }
     if (!endpoint_of_peer(device, event->who.short_id, &requester)) {
         return; /* the account went in the same turn */
+    }
+    sim_pair *pair = &checker->pairs[requester][device->node - 1];
+    pair->executions += event->kind == PROA_CLIENT_EXECUTED;
+    if (pair->executions > pair->execute_asks) {
+        sim_checker_break(checker, SIM_RULE_REPETITION, "%s executed more often for d%u than asked",
+                          device->name, requester);
     }
     judge_access(checker, requester, device->node - 1,
                  event->kind == PROA_CLIENT_EXECUTED ? PROA_RIGHT_EXECUTE : PROA_RIGHT_WRITE,
@@ -383,7 +399,8 @@ static void check_both_sides(sim_checker *checker, sim_world *world)
     }
 }
 
-static void check_active(sim_checker *checker, sim_world *world)
+/* An active grant whose account is missing somewhere, or NULL. */
+static const proa_grant *lost_grant(sim_world *world)
 {
     const sim_records *records = &world->server.records;
     for (size_t i = 0; i < SIM_GRANTS_MAX; i++) {
@@ -395,16 +412,46 @@ static void check_active(sim_checker *checker, sim_world *world)
         sim_device *host = sim_world_device(world, grant->host);
         if (requester == NULL || host == NULL || !has_account(requester, grant->host) ||
             !has_account(host, grant->requester)) {
-            sim_checker_break(checker, SIM_RULE_GRANT_LOST,
-                              "the server calls %s -> %s active, but a device lacks its account",
-                              grant->requester, grant->host);
+            return grant;
         }
     }
+    return NULL;
+}
+
+bool sim_checker_settled(sim_world *world)
+{
+    return lost_grant(world) == NULL;
+}
+
+static void check_active(sim_checker *checker, sim_world *world)
+{
+    const proa_grant *grant = lost_grant(world);
+    if (grant != NULL) {
+        sim_checker_break(checker, SIM_RULE_GRANT_LOST,
+                          "the server calls %s -> %s active, but a device lacks its account",
+                          grant->requester, grant->host);
+    }
+}
+
+static void tell_tables(const sim_checker *checker, const sim_device *device)
+{
+    proa_client_stats client = proa_client_stats_get(device->client);
+    proa_secure_stats secure = device->secure->class_->stats(device->secure);
+    proa_c2c_stats c2c = proa_c2c_stats_get(device->c2c);
+    tell(checker,
+         "%s: %u requests, %u exchanges, %u relations; %u sessions awake, %u asleep, %u handshakes; "
+         "%u peers, %u rights, %u questions",
+         device->name, client.coap.requests, client.coap.exchanges, client.coap.relations,
+         secure.live, secure.hibernated, secure.handshakes, c2c.peers, c2c.access_entries,
+         c2c.asks);
 }
 
 void sim_checker_finish(sim_checker *checker)
 {
     sim_world *world = checker->world;
+    for (unsigned i = 0; i < world->device_count; i++) {
+        tell_tables(checker, &world->devices[i]);
+    }
     for (uint32_t i = 0; i < checker->ask_count; i++) {
         const sim_ask *ask = &checker->asks[i];
         if (!ask->finished && ask->deadline_ms + ASK_SLACK_MS < world->now_ms) {

@@ -18,6 +18,7 @@
  *   both sides    when all is quiet, two devices hold the same key or none
  *   no grant lost what the server calls active is there on both devices
  *   liveness      when the faults stop, every allowed question gets its data
+ *   repetition    what is not idempotent is done at most as often as it was asked for
  *   spinning      no engine asks to be run again and again without time passing
  *
  * The first violation is kept, with the virtual time and a sentence. */
@@ -31,6 +32,7 @@ typedef enum sim_rule {
     SIM_RULE_BOTH_SIDES,
     SIM_RULE_GRANT_LOST,
     SIM_RULE_LIVENESS,
+    SIM_RULE_REPETITION,
     SIM_RULE_SPIN
 } sim_rule;
 
@@ -54,6 +56,8 @@ typedef struct sim_ask {
 typedef struct sim_pair {
     uint8_t policy_rights; /* on object 3311 */
     uint64_t alive_ms;     /* a grant was last seen alive then; 0 = never */
+    uint32_t execute_asks;
+    uint32_t executions;
     bool refused;          /* an operator revoked and has not allowed since */
     uint64_t refused_ms;
 } sim_pair;
@@ -101,6 +105,9 @@ void sim_checker_c2c(sim_checker *checker, sim_device *device, const proa_c2c_ev
 void sim_checker_audit(sim_checker *checker, sim_world *world, const proa_action *action);
 void sim_checker_rebooted(sim_checker *checker, const sim_device *device);
 void sim_checker_grants(sim_checker *checker, const sim_world *world);
+
+/* True if nothing is left to be put right: what the server calls active is on both devices. */
+bool sim_checker_settled(sim_world *world);
 
 /* At the end, when all is quiet. */
 void sim_checker_finish(sim_checker *checker);

@@ -219,6 +219,15 @@ static void liveness(run_state *run)
     }
 }
 
+/* What was lost is put back by and by, as late as liveness allows. */
+static void settle(run_state *run)
+{
+    uint64_t end_ms = run->world.now_ms + LIVENESS_MS;
+    do {
+        sim_world_run(&run->world, run->world.now_ms + SETTLE_MS);
+    } while (!sim_checker_settled(&run->world) && run->world.now_ms < end_ms);
+}
+
 static void run_c2c(uint64_t seed, const sim_options *options, sim_result *result)
 {
     run_state *run = calloc(1, sizeof *run);
@@ -232,7 +241,7 @@ static void run_c2c(uint64_t seed, const sim_options *options, sim_result *resul
     chaos(run);
     stop_faults(run);
     liveness(run);
-    sim_world_run(&run->world, run->world.now_ms + SETTLE_MS);
+    settle(run);
     sim_checker_finish(&run->checker);
 
     result->seed = seed;

@@ -42,6 +42,13 @@ static bool endpoint_of(void *ctx, uint64_t account, proa_span *endpoint)
     return true;
 }
 
+static bool needs_key(void *ctx, proa_span endpoint)
+{
+    (void)ctx;
+    (void)endpoint;
+    return true;
+}
+
 /* ---- records ---------------------------------------------------------------------------- */
 
 static void count_store(sim_server *server)
@@ -166,13 +173,14 @@ void sim__server_open(sim_server *server)
     proa_secure_config secure = proa_dtls_config_server(random, sim__memory());
     secure.find_psk = find_psk;
     secure.find_psk_ctx = world;
-    secure.live_max = 8; /* few, so that sessions hibernate and wake in every run */
+    secure.live_max = 2; /* few, so that sessions hibernate and wake in every run */
     secure.hibernated_max = 32;
     secure.handshake_max = 6;
     must(proa_dtls_open(&server->secure, &secure), "DTLS");
     proa_server_config config = proa_server_config_default(random, sim__memory());
     config.secure = server->secure;
     config.endpoint_of = endpoint_of;
+    config.needs_key = needs_key;
     config.ctx = world;
     must(proa_server_open(&server->server, &config), "server");
     proa_authority_config authority = proa_authority_config_default(random, sim__memory());

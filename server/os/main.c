@@ -136,6 +136,11 @@ static bool endpoint_of(void *ctx, uint64_t account, proa_span *endpoint)
     return true;
 }
 
+static bool needs_key(void *ctx, proa_span endpoint)
+{
+    return proa_config_by_endpoint(ctx, endpoint) != NULL;
+}
+
 static bool fail(const char *what, const char *detail)
 {
     fprintf(stderr, "proad: %s%s%s\n", what, detail[0] == '\0' ? "" : ": ", detail);
@@ -185,6 +190,7 @@ static bool open_engines(daemon_parts *d)
         proa_authority_config_default(proa_linux_random(), proa_linux_memory());
     server.secure = d->secure;
     server.endpoint_of = endpoint_of;
+    server.needs_key = needs_key;
     server.ctx = &d->config;
     server.allow_nosec = d->config.allow_nosec;
     server.registration_max = d->config.registration_max;
