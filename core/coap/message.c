@@ -19,6 +19,28 @@
 #define EXT8_BASE 13U
 #define EXT16_BASE 269U
 
+/* Most values are a few bytes: two moves that overlap in the middle instead of a call. */
+static inline void copy_value(uint8_t *to, const uint8_t *from, size_t len)
+{
+    if (len > 16) {
+        memcpy(to, from, len);
+    } else if (len >= 8) {
+        uint8_t tail[8];
+        memcpy(tail, from + len - 8, 8);
+        memcpy(to, from, 8);
+        memcpy(to + len - 8, tail, 8);
+    } else if (len >= 4) {
+        uint8_t tail[4];
+        memcpy(tail, from + len - 4, 4);
+        memcpy(to, from, 4);
+        memcpy(to + len - 4, tail, 4);
+    } else if (len > 0) {
+        to[0] = from[0];
+        to[len / 2] = from[len / 2];
+        to[len - 1] = from[len - 1];
+    }
+}
+
 bool proa_coap_token_equal(const proa_coap_token *a, const proa_coap_token *b)
 {
     return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
@@ -106,7 +128,7 @@ proa_err proa_coap_parse(proa_coap_msg *m, proa_span datagram)
     }
     m->token.len = (uint8_t)token_len;
     memset(m->token.bytes, 0, sizeof m->token.bytes);
-    memcpy(m->token.bytes, at + HEADER_LEN, token_len);
+    copy_value(m->token.bytes, at + HEADER_LEN, token_len);
     const uint8_t *options = at + HEADER_LEN + token_len;
     const uint8_t *stop = check_options(options, end);
     if (stop == NULL || stop + 1 == end) { /* a marker must have a payload behind it, §3 */
@@ -128,12 +150,9 @@ proa_coap_options proa_coap_options_of(const proa_coap_msg *m)
     return it;
 }
 
-bool proa_coap_option_next(proa_coap_options *it, proa_coap_option *option)
+void proa_coap_option_next_extended(proa_coap_options *it, proa_coap_option *option)
 {
     const uint8_t *at = it->at;
-    if (at == it->end) {
-        return false;
-    }
     uint32_t delta = *at >> 4;
     uint32_t len = *at & 15U;
     at++;
@@ -148,7 +167,6 @@ bool proa_coap_option_next(proa_coap_options *it, proa_coap_option *option)
     option->number = it->number;
     option->value.data = at;
     option->value.len = len;
-    return true;
 }
 
 bool proa_coap_option_find(const proa_coap_msg *m, uint16_t number, proa_span *value)
@@ -179,6 +197,13 @@ uint32_t proa_coap_option_uint(const proa_coap_msg *m, uint16_t number, uint32_t
 
 /* ---- building --------------------------------------------------------------------------- */
 
+/* Sticky: with no room left every later step fails by itself and need not look at err. */
+static void run_out(proa_coap_builder *b)
+{
+    b->w.err = PROA_E_NO_SPACE;
+    b->w.cap = b->w.len;
+}
+
 proa_coap_builder proa_coap_build(void *buf, size_t cap, proa_coap_type type, uint8_t code,
                                   uint16_t mid, const proa_coap_token *token)
 {
@@ -186,16 +211,19 @@ proa_coap_builder proa_coap_build(void *buf, size_t cap, proa_coap_type type, ui
     proa_coap_builder b = {proa_writer_make(buf, cap), 0};
     token = token == NULL ? &none : token;
     PROA_ASSERT(token->len <= PROA_COAP_TOKEN_MAX);
-    if (cap < HEADER_LEN + token->len) {
-        b.w.err = PROA_E_NO_SPACE;
+    uint8_t *at = buf;
+    if (cap >= HEADER_LEN + PROA_COAP_TOKEN_MAX) {
+        memcpy(at + HEADER_LEN, token->bytes, PROA_COAP_TOKEN_MAX); /* a fixed size is no call */
+    } else if (cap >= HEADER_LEN + token->len) {
+        memcpy(at + HEADER_LEN, token->bytes, token->len);
+    } else {
+        run_out(&b);
         return b;
     }
-    uint8_t *at = buf;
     at[0] = (uint8_t)(PROA_COAP_VERSION << 6 | (unsigned)type << 4 | token->len);
     at[1] = code;
     at[2] = (uint8_t)(mid >> 8);
     at[3] = (uint8_t)mid;
-    memcpy(at + HEADER_LEN, token->bytes, token->len);
     b.w.len = HEADER_LEN + token->len;
     return b;
 }
@@ -223,25 +251,40 @@ static size_t extended_len(uint32_t value)
     return (size_t)(value >= EXT8_BASE) + (size_t)(value >= EXT16_BASE);
 }
 
-void proa_coap_add(proa_coap_builder *b, uint16_t number, proa_span value)
+/* Delta or length beyond a nibble's own values. */
+static void add_extended(proa_coap_builder *b, uint32_t delta, proa_span value)
 {
-    PROA_ASSERT(number >= b->last_number && value.len <= UINT16_MAX);
-    uint32_t delta = (uint32_t)number - b->last_number;
     uint32_t len = (uint32_t)value.len;
     size_t head_len = 1 + extended_len(delta) + extended_len(len);
-    if (b->w.err != PROA_OK || head_len + len > b->w.cap - b->w.len) {
-        b->w.err = PROA_E_NO_SPACE;
+    if (head_len + len > b->w.cap - b->w.len) {
+        run_out(b);
         return;
     }
     uint8_t *head = b->w.data + b->w.len;
     uint8_t *at = head + 1;
     uint32_t nibble = write_extended(&at, delta) << 4;
     *head = (uint8_t)(nibble | write_extended(&at, len));
-    if (len > 0) {
-        memcpy(at, value.data, len);
-    }
+    copy_value(at, value.data, len);
     b->w.len += head_len + len;
+}
+
+void proa_coap_add(proa_coap_builder *b, uint16_t number, proa_span value)
+{
+    PROA_ASSERT(number >= b->last_number && value.len <= UINT16_MAX);
+    uint32_t delta = (uint32_t)number - b->last_number;
     b->last_number = number;
+    if (delta >= EXT8_BASE || value.len >= EXT8_BASE) {
+        add_extended(b, delta, value);
+        return;
+    }
+    if (value.len >= b->w.cap - b->w.len) {
+        run_out(b);
+        return;
+    }
+    uint8_t *at = b->w.data + b->w.len;
+    *at = (uint8_t)(delta << 4 | value.len);
+    copy_value(at + 1, value.data, value.len);
+    b->w.len += 1 + value.len;
 }
 
 void proa_coap_add_uint(proa_coap_builder *b, uint16_t number, uint32_t value)
@@ -257,8 +300,8 @@ void proa_coap_add_payload(proa_coap_builder *b, proa_span payload)
     if (payload.len == 0) {
         return;
     }
-    if (b->w.err != PROA_OK || payload.len >= b->w.cap - b->w.len) {
-        b->w.err = PROA_E_NO_SPACE;
+    if (payload.len >= b->w.cap - b->w.len) {
+        run_out(b);
         return;
     }
     b->w.data[b->w.len] = PAYLOAD_MARKER;

@@ -220,6 +220,26 @@ static void rfc7959_2_9_3_a_body_that_grows_too_large(void **state)
     station_close(&s);
 }
 
+/* The body of an event ends with the next datagram, also when nobody polled once more. */
+static void a_body_ends_with_its_event(void **state)
+{
+    (void)state;
+    station s;
+    station_config(&s); /* one body */
+    station_open(&s);
+    for (uint16_t round = 0; round < 3; round++) {
+        letter l = upload((uint16_t)(2 * round), 30, 0, 0, NULL);
+        tell(&s, &alice, &l);
+        is_reply(&s, PROA_COAP_CONTINUE, block(0, true, 0));
+        l = upload((uint16_t)(2 * round + 1), 30, 1, 0, NULL);
+        tell(&s, &alice, &l);
+        expect(&s, PROA_COAP_EVENT_REQUEST);
+        answer(&s, PROA_COAP_CHANGED, "");
+        is_reply(&s, PROA_COAP_CHANGED, block(1, false, 0));
+    }
+    station_close(&s);
+}
+
 static void full_bodies_answer_5_03_until_one_ends(void **state)
 {
     (void)state;
@@ -815,6 +835,7 @@ int main(void)
         cmocka_unit_test(rfc7959_2_5_other_options_are_another_body),
         cmocka_unit_test(bad_and_too_large_blocks_are_refused),
         cmocka_unit_test(rfc7959_2_9_3_a_body_that_grows_too_large),
+        cmocka_unit_test(a_body_ends_with_its_event),
         cmocka_unit_test(full_bodies_answer_5_03_until_one_ends),
         cmocka_unit_test(rfc7959_2_4_responses_of_every_edge_size),
         cmocka_unit_test(rfc7959_2_4_a_block_behind_the_end),

@@ -551,6 +551,38 @@ static void full_reply_store_remembers_the_code(void **state)
     station_close(&s);
 }
 
+/* Replies that were not taken by output yet are not sacrificed for newer requests. */
+static void full_deduplication_keeps_replies_not_sent_yet(void **state)
+{
+    (void)state;
+    station s;
+    station_config(&s);
+    s.config.dedup_bytes = 1024;
+    station_open(&s);
+    letter l = get_a;
+    uint16_t served = 0;
+    for (l.mid = 0; l.mid < 40; l.mid++) {
+        tell(&s, &alice, &l);
+        if (proa_coap_poll(s.c, s.now_ms, &s.event)) {
+            answer(&s, PROA_COAP_CONTENT, "x");
+            served++;
+        }
+    }
+    assert_in_range(served, 2, 39);
+    uint16_t heard_count = 0;
+    proa_coap_peer to;
+    proa_span bytes;
+    while (proa_coap_output(s.c, s.now_ms, &to, &bytes)) {
+        proa_coap_msg m;
+        assert_int_equal(proa_coap_parse(&m, bytes), PROA_OK);
+        if (m.code == PROA_COAP_CONTENT) {
+            assert_int_equal(m.mid, heard_count++);
+        }
+    }
+    assert_int_equal(heard_count, served);
+    station_close(&s);
+}
+
 static void peer_gone_forgets_what_it_sent(void **state)
 {
     (void)state;
@@ -669,6 +701,7 @@ int main(void)
         cmocka_unit_test(full_exchanges_answer_5_03),
         cmocka_unit_test(full_deduplication_forgets_safe_ones_first),
         cmocka_unit_test(full_reply_store_remembers_the_code),
+        cmocka_unit_test(full_deduplication_keeps_replies_not_sent_yet),
         cmocka_unit_test(peer_gone_forgets_what_it_sent),
         cmocka_unit_test(response_that_does_not_fit_becomes_5_00),
         cmocka_unit_test(rfc9175_2_echo),
