@@ -266,6 +266,22 @@ static void g23_lifetime_to_the_millisecond_and_renewed_by_a_write(void **state)
     fake_close(&f);
 }
 
+/* Time is over in the moment in which anybody tells it, before any run. */
+static void g23_expired_before_the_run_that_cleans_up(void **state)
+{
+    fake f;
+    (void)state;
+    fake_open(&f, NULL, "own", false);
+    uint16_t key = fake_install(&f, &alice);
+    (void)fake_allow(&f, 3311, 0, 2, PROA_RIGHT_READ);
+    proa_account account = fake_account_of(&f, key);
+    f.client.ext->used(f.client.ext->ctx, f.now_ms + 999999, account);
+    assert_true(let_in(&f, alice.identity) && may_read(&f, account));
+    f.client.ext->used(f.client.ext->ctx, f.now_ms + 1000000, 0);
+    assert_false(let_in(&f, alice.identity) || may_read(&f, account));
+    fake_close(&f);
+}
+
 static void c2c_7_unused_accounts_go_after_ten_minutes(void **state)
 {
     fake f;
@@ -289,7 +305,8 @@ static void g25_reboots_never_lengthen_a_lifetime(void **state)
 {
     static const uint64_t periods_ms[] = {1, 999, 7000, 49999, 50001, 130000, 600000};
     (void)state;
-    for (size_t i = 0; i < sizeof(periods_ms) / sizeof(periods_ms[0]); i++) {
+    for (size_t n = 0; n < 2 * sizeof(periods_ms) / sizeof(periods_ms[0]); n++) {
+        size_t i = n / 2; /* used and unused accounts */
         fake f;
         fake_store store;
         uint64_t up_ms = 0;
@@ -298,7 +315,9 @@ static void g25_reboots_never_lengthen_a_lifetime(void **state)
         store.fail_in = -1;
         fake_open(&f, &store, "own", false);
         uint16_t key = fake_install(&f, &alice);
-        fake_connected(&f, fake_incoming(&f, key), true);
+        if (n % 2 == 0) {
+            fake_connected(&f, fake_incoming(&f, key), true);
+        }
         fake_pass(&f, 0);
         while (let_in(&f, alice.identity)) {
             uint64_t step_ms = periods_ms[i] < 100 ? periods_ms[i] : periods_ms[i] / 100;
@@ -412,6 +431,31 @@ static void g25_damaged_blobs(void **state)
     }
 }
 
+/* A stored list names a peer whose own blob is lost: its rights do not wait for the next one. */
+static void g25_rights_without_their_peer(void **state)
+{
+    fake f;
+    fake_store store;
+    proa_path path = proa_path_make(2, 3311, 0, 0);
+    const fake_value list[] = {{2, 0, NUMBER(1)}, {2, 2, NUMBER(31)}};
+    (void)state;
+    memset(&store, 0, sizeof(store));
+    store.fail_in = -1;
+    fake_open(&f, &store, "own", false);
+    (void)fake_install(&f, &alice);
+    uint16_t access = fake_allow(&f, 3311, 0, 2, PROA_RIGHT_READ);
+    assert_int_equal(fake_write(&f, 11002, &fake_server_1, access, list, 2), PROA_OK);
+    fake_close(&f);
+    for (size_t i = 0; i < FAKE_BLOBS_MAX; i++) {
+        if (store.blobs[i].name[4] == 'p') {
+            memset(&store.blobs[i], 0, sizeof(store.blobs[i]));
+        }
+    }
+    fake_open(&f, &store, "own", false);
+    assert_int_equal(proa__c2c_rights(f.c2c, 2, &path), 1); /* the default entry's */
+    fake_close(&f);
+}
+
 /* ---- roll-over -------------------------------------------------------------------------- */
 
 /* A second key under the same short id stands beside the first until it is used. */
@@ -518,11 +562,13 @@ int main(void)
         cmocka_unit_test(c2c_2_disable_ends_after_its_timeout),
         cmocka_unit_test(g23_rights_do_not_wait_for_the_next_owner_of_a_number),
         cmocka_unit_test(g23_lifetime_to_the_millisecond_and_renewed_by_a_write),
+        cmocka_unit_test(g23_expired_before_the_run_that_cleans_up),
         cmocka_unit_test(c2c_7_unused_accounts_go_after_ten_minutes),
         cmocka_unit_test(g25_reboots_never_lengthen_a_lifetime),
         cmocka_unit_test(g25_a_reboot_keeps_the_account),
         cmocka_unit_test(g25_a_broken_store_never_lengthens_a_lifetime),
         cmocka_unit_test(g25_damaged_blobs),
+        cmocka_unit_test(g25_rights_without_their_peer),
         cmocka_unit_test(c2c_7_key_roll_over),
         cmocka_unit_test(c2c_7_newer_account_of_the_same_peer),
         cmocka_unit_test(c2c_7_generations_wrap),

@@ -582,6 +582,37 @@ static void c2c_8_how_requests_fail(void **state)
     }
 }
 
+/* The session goes under a request: again over a new one, if twice does no harm. */
+static void c2c_6_session_lost_under_a_request(void **state)
+{
+    static const struct {
+        proa_operation op;
+        bool repeated;
+    } rows[] = {{PROA_OP_READ, true},
+                {PROA_OP_OBSERVE, true},
+                {PROA_OP_WRITE_REPLACE, true},
+                {PROA_OP_EXECUTE, false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        fake f;
+        proa_c2c_ask ask = read_5706();
+        ask.op = rows[i].op;
+        uint32_t session = open_connected(&f);
+        (void)send(&f, &ask);
+        expect(&f, PROA_C2C_CONNECTED);
+        fake_session_of(&f, session)->closed = true;
+        fake_fail(&f, fake_last(&f), PROA_COAP_FAILED_PEER_GONE);
+        if (rows[i].repeated) {
+            expect_quiet(&f);
+            fake_connected(&f, opened(&f)->id, false);
+            assert_int_equal(f.client.sent_count, 2);
+        } else {
+            expect_outcome(&f, PROA_OUTCOME_TIMEOUT);
+        }
+        fake_close(&f);
+    }
+}
+
 /* Time is over in each state. */
 static void g15_every_state_has_an_end_in_time(void **state)
 {
@@ -1578,6 +1609,7 @@ int main(void)
         cmocka_unit_test(c2c_8_what_the_server_says),
         cmocka_unit_test(c2c_8_what_the_host_says),
         cmocka_unit_test(c2c_8_how_requests_fail),
+        cmocka_unit_test(c2c_6_session_lost_under_a_request),
         cmocka_unit_test(g15_every_state_has_an_end_in_time),
         cmocka_unit_test(c2c_8_no_such_server),
         cmocka_unit_test(c2c_5_waiting_for_a_decision),

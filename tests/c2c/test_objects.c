@@ -108,28 +108,30 @@ static void g05_secrets_are_written_only(void **state)
     fake_close(&f);
 }
 
-/* The memory of a key that went, or was never finished, holds nothing of it. */
+static void expect_nowhere(const void *memory, size_t len, const char *key)
+{
+    const uint8_t *bytes = memory;
+    for (size_t i = 0; i + 16 <= len; i++) {
+        assert_memory_not_equal(bytes + i, key, 16);
+    }
+}
+
+/* The memory of a key that went, or was never finished, holds nothing of it: in the same moment. */
 static void g02_secrets_are_wiped(void **state)
 {
     fake f;
     const fake_value bad[] = {{2, -1, NUMBER(0)}, {5, -1, BYTES(KEY)}, {10, -1, NUMBER(2)}};
+    const fake_value change[] = {{5, -1, BYTES("another key, 16B")}, {10, -1, NUMBER(0)}};
     (void)state;
     fake_open(&f, NULL, "own", false);
     assert_int_equal(fake_create(&f, 11000, &fake_server_1, -1, bad, 3, NULL), PROA_E_FORMAT);
     (void)fake_install(&f, &alice);
-    const fake_value change[] = {{5, -1, BYTES("another key, 16B")}, {10, -1, NUMBER(0)}};
     assert_int_equal(fake_write(&f, 11000, &fake_server_1, 0, change, 2), PROA_E_RANGE);
     assert_int_equal(fake_delete(&f, 11000, &fake_server_1, 0), PROA_OK);
-    fake_pass(&f, 0);
-    const uint8_t *bytes = (const uint8_t *)f.c2c;
-    for (size_t i = 0; i + 16 <= sizeof(*f.c2c); i++) {
-        assert_memory_not_equal(bytes + i, KEY, 16);
-    }
-    bytes = (const uint8_t *)f.c2c->keys;
-    for (size_t i = 0; i + 16 <= sizeof(proa__key) * f.c2c->limits.peer_max; i++) {
-        assert_memory_not_equal(bytes + i, KEY, 16);
-        assert_memory_not_equal(bytes + i, "another key, 16B", 16);
-    }
+    expect_nowhere(f.c2c, sizeof(*f.c2c), KEY);
+    expect_nowhere(f.c2c, sizeof(*f.c2c), "another key, 16B");
+    expect_nowhere(f.c2c->keys, sizeof(proa__key) * f.c2c->limits.peer_max, KEY);
+    expect_nowhere(f.c2c->keys, sizeof(proa__key) * f.c2c->limits.peer_max, "another key, 16B");
     fake_close(&f);
 }
 
@@ -372,6 +374,9 @@ static void g03_only_the_owner_changes_an_entry(void **state)
     path.ids[3] = 2;
     assert_int_equal(f.client.objects[2]->class_->read(f.c2c, &path, &value), PROA_OK);
     assert_int_equal(value.as.integer, 1);
+    const proa_value all = NUMBER(31); /* one element, without replacing the list */
+    assert_int_equal(f.client.objects[2]->class_->write(f.c2c, &fake_server_2, &path, &all),
+                     PROA_E_DENIED);
     /* Another server has an entry of its own for the same path. */
     assert_int_equal(try_access(&f, &fake_server_2, 3311, 0, 2, -1), PROA_OK);
     assert_int_equal(fake_write(&f, 11002, &fake_server_1, 0, more, 1), PROA_OK);
