@@ -246,6 +246,8 @@ static void audit_says_who_asked_and_who_decided(void **state)
     assert_int_equal(w.audits[1].rights, R);
     assert_int_equal(world_get(&w, guest, "lamp", 3, 0, R), PROA_COAP_FORBIDDEN);
     assert_string_equal(w.audits[3].rule, "no rule");
+    assert_int_equal(world_get(&w, guest, "lamp", 2, 0, R), PROA_COAP_FORBIDDEN);
+    assert_string_equal(w.audits[5].rule, "closed object");
     assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
     assert_int_equal(w.audits[w.audit_count - 1].kind, PROA_AUDIT_GRANTED);
     assert_string_equal(w.audits[w.audit_count - 1].rule, "buttons");

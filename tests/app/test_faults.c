@@ -182,6 +182,7 @@ static void g17_any_operation_fails_and_all_is_rolled_back(void **state)
         {WORLD_FAULT_GONE, 0},
         {WORLD_FAULT_NO_LOCATION, 0},
         {WORLD_FAULT_GARBLED, 0},
+        {WORLD_FAULT_RESET, 0},
         {WORLD_FAULT_CODE, PROA_COAP_BAD_REQUEST},
         {WORLD_FAULT_CODE, PROA_COAP_UNAUTHORIZED},
         {WORLD_FAULT_CODE, PROA_COAP_FORBIDDEN},

@@ -70,6 +70,86 @@ static void g17_a_grant_installs_both_sides_and_answers_once(void **state)
     assert_int_equal(world_audits(&w, PROA_AUDIT_GRANTED), 1);
 }
 
+static void design_4_6_each_state_is_stored_before_what_depends_on_it(void **state)
+{
+    proa_ac_body body = {{{3311, 0, R}}, 1};
+    (void)state;
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    assert_string_equal(w.trace, "iHHHhRRa!");
+    world_arm(&w);
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    assert_string_equal(w.trace, "aHRa!");
+    /* And nothing goes on before the store has answered. */
+    world_arm(&w);
+    w.hold_stores = true;
+    world_ask(&w, meter, "lamp", &body, true);
+    world_run(&w);
+    assert_string_equal(w.trace, "i");
+    world_release_stores(&w);
+    assert_int_equal(w.trace[w.trace_len - 1], '!');
+}
+
+static void design_4_6_an_interrupted_provisioning_is_rolled_back(void **state)
+{
+    proa_ac_body body = {{{3311, 0, R}}, 1};
+    (void)state;
+    w.hold = true;
+    world_ask(&w, button, "lamp", &body, true);
+    world_run(&w);
+    world_release(&w);
+    world_release(&w);
+    world_release(&w);
+    assert_string_equal(w.trace, "iHHHh");
+    w.hold = false;
+    world_restart(&w);
+    world_run(&w);
+    assert_int_equal(world_count(lamp) + world_count(button), 0);
+    assert_int_equal(w.grant_count, 0);
+}
+
+static void g17_a_record_stays_until_both_are_clean(void **state)
+{
+    (void)state;
+    w.fault_at = 5;
+    w.fault = WORLD_FAULT_LOST_AFTER;
+    proa_ac_body body = {{{3311, 0, R}}, 1};
+    w.hold = true;
+    uint64_t ticket = world_ask(&w, button, "lamp", &body, true);
+    world_run(&w);
+    for (int i = 0; i < 4; i++) {
+        world_release(&w);
+    }
+    w.hold = false;
+    proa_action held = w.held[0]; /* the last: its answer is lost, and then the device */
+    assert_int_equal(held.path.ids[0], 11000);
+    world_release(&w);
+    assert_int_equal(world_answer_to(&w, ticket)->code, PROA_COAP_GATEWAY_TIMEOUT);
+    assert_int_equal(world_count(lamp) + world_count(button), 0);
+    world_end(&w);
+    start(NULL);
+    w.fault_at = 5;
+    w.fault = WORLD_FAULT_CODE;
+    w.fault_code = PROA_COAP_FORBIDDEN;
+    w.hold = true;
+    world_ask(&w, button, "lamp", &body, true);
+    world_run(&w);
+    for (int i = 0; i < 4; i++) {
+        world_release(&w);
+    }
+    w.hold = false;
+    button->silent = true;
+    world_release(&w);
+    world_pass(&w, 20000);
+    assert_int_equal(world_count(lamp), 0);
+    assert_int_equal(world_count(button), 1);
+    assert_int_equal(w.grant_count, 1);
+    assert_int_equal(world_grant(&w, "button", "lamp")->state, PROA_GRANT_REVOKING);
+    button->silent = false;
+    world_pass(&w, 60000);
+    assert_int_equal(world_count(button), 0);
+    assert_int_equal(w.grant_count, 0);
+}
+
 static void g02_keys_are_fresh_for_each_pair(void **state)
 {
     (void)state;
@@ -419,6 +499,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(g17_a_grant_installs_both_sides_and_answers_once, start,
                                         end),
+        cmocka_unit_test_setup_teardown(design_4_6_each_state_is_stored_before_what_depends_on_it,
+                                        start, end),
+        cmocka_unit_test_setup_teardown(design_4_6_an_interrupted_provisioning_is_rolled_back,
+                                        start, end),
+        cmocka_unit_test_setup_teardown(g17_a_record_stays_until_both_are_clean, start, end),
         cmocka_unit_test_setup_teardown(g02_keys_are_fresh_for_each_pair, start, end),
         cmocka_unit_test_setup_teardown(g02_the_key_is_gone_after_it_was_taken, start, end),
         cmocka_unit_test_setup_teardown(g19_short_ids_do_not_collide, start, end),

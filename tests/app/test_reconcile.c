@@ -85,6 +85,41 @@ static void design_4_6_lost_accounts_come_back_with_fresh_keys(void **state)
     }
 }
 
+static void design_4_6_asking_again_brings_both_directions_back(void **state)
+{
+    (void)state;
+    world_wipe(lamp);
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    assert_int_equal(world_rights(lamp, "button", 3311, 0), R);
+    assert_int_equal(world_rights(button, "lamp", 3200, 0), R);
+    assert_int_equal(world_grant(&w, "lamp", "button")->generation, 2);
+    world_check(&w, "all of it");
+}
+
+static void design_4_6_more_orphans_than_one_pass_takes(void **state)
+{
+    (void)state;
+    for (uint16_t i = 4; i < WORLD_ROWS; i++) {
+        lamp->keys[i] = (world_key){.used = true,
+                                    .instance = i,
+                                    .identity = {(uint8_t)i, 0xff},
+                                    .identity_len = 16,
+                                    .secret_len = 16,
+                                    .short_id = (uint16_t)(100 + i)};
+        lamp->clients[i] = (world_client){
+            .used = true, .instance = i, .short_id = (uint16_t)(100 + i), .endpoint = "x"};
+        lamp->accesses[i] = (world_access){.used = true,
+                                           .instance = i,
+                                           .object = (uint16_t)(4000 + i),
+                                           .acl = {{(uint16_t)(100 + i), R}},
+                                           .acl_count = 1};
+    }
+    world_register(&w, lamp);
+    world_run(&w);
+    assert_int_equal(world_count(lamp), 5);
+    world_check(&w, "all removed");
+}
+
 static void design_4_6_half_an_account_is_replaced(void **state)
 {
     (void)state;
@@ -252,6 +287,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(design_4_6_lost_accounts_come_back_with_fresh_keys, start,
                                         end),
+        cmocka_unit_test_setup_teardown(design_4_6_asking_again_brings_both_directions_back, start,
+                                        end),
+        cmocka_unit_test_setup_teardown(design_4_6_more_orphans_than_one_pass_takes, start, end),
         cmocka_unit_test_setup_teardown(design_4_6_half_an_account_is_replaced, start, end),
         cmocka_unit_test_setup_teardown(design_4_6_rights_that_were_changed_are_put_right, start,
                                         end),

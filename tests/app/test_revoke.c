@@ -282,6 +282,45 @@ static void g23_revoked_while_it_is_being_given(void **state)
     }
 }
 
+static void g23_no_step_more_while_the_refusal_is_being_stored(void **state)
+{
+    proa_ac_body body = {{{3305, 0, R}}, 1};
+    (void)state;
+    w.hold = true;
+    uint64_t ticket = world_ask(&w, button, "lamp", &body, true);
+    world_run(&w);
+    w.hold = false;
+    w.hold_stores = true;
+    revoke("button", "lamp", everything);
+    world_release(&w); /* the operation under way ends; the store has not answered */
+    assert_int_equal(world_rights(lamp, "button", 3305, 0), 0);
+    assert_int_equal(world_answer_to(&w, ticket)->code, PROA_COAP_FORBIDDEN);
+    world_release_stores(&w);
+    assert_null(world_client_of(lamp, "button"));
+    world_check(&w, "revoked");
+}
+
+static void g23_what_a_sync_had_read_before_does_not_count(void **state)
+{
+    (void)state;
+    w.hold = true;
+    world_gone(&w, lamp, false);
+    lamp->accesses[0].instance = 9; /* not what the server remembers: it looks */
+    world_register(&w, lamp);
+    world_run(&w);
+    world_release(&w);
+    world_release(&w); /* keys and clients are read */
+    assert_int_equal(w.held[0].path.ids[0], 11002);
+    revoke("button", "lamp", everything);
+    world_run(&w);
+    w.hold = false;
+    world_release(&w);
+    assert_null(world_client_of(lamp, "button"));
+    assert_null(world_key_of(lamp, "button"));
+    assert_int_equal(world_count(button), 0);
+    world_check(&w, "revoked");
+}
+
 static void g23_revoked_while_it_is_being_renewed(void **state)
 {
     proa_ac_body body = {{{3305, 0, R}}, 1};
@@ -450,6 +489,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(g23_back_off_doubles_up_to_an_hour, start, end),
         cmocka_unit_test_setup_teardown(g23_expiry_confirms_for_who_cannot_be_reached, start, end),
         cmocka_unit_test_setup_teardown(g23_revoked_while_it_is_being_given, start, end),
+        cmocka_unit_test_setup_teardown(g23_no_step_more_while_the_refusal_is_being_stored, start,
+                                        end),
+        cmocka_unit_test_setup_teardown(g23_what_a_sync_had_read_before_does_not_count, start, end),
         cmocka_unit_test_setup_teardown(g23_revoked_while_it_is_being_renewed, start, end),
         cmocka_unit_test_setup_teardown(g23_grants_expire_on_their_own, start, end),
         cmocka_unit_test_setup_teardown(g23_the_clock_jumps, start, end),

@@ -391,6 +391,14 @@ static void done(world *w, const proa_action *action, proa_op_result result, uin
                         payload, created);
 }
 
+static void trace(world *w, char letter)
+{
+    if (w->trace_len + 1 < sizeof w->trace) {
+        w->trace[w->trace_len++] = letter;
+        w->trace[w->trace_len] = '\0';
+    }
+}
+
 static void operate(world *w, const proa_action *action)
 {
     static uint8_t buf[8192];
@@ -414,6 +422,12 @@ static void operate(world *w, const proa_action *action)
     if (fault == WORLD_FAULT_CODE) {
         done(w, action, PROA_OP_ANSWERED, w->fault_code, none, &created);
         return;
+    }
+    if (fault == WORLD_FAULT_RESET) {
+        world_wipe(d);
+    }
+    if (action->op != PROA_OP_READ) {
+        trace(w, strcmp(d->endpoint, "lamp") == 0 ? 'H' : 'R');
     }
     uint8_t code = action->op == PROA_OP_READ     ? read(d, action, &out)
                    : action->op == PROA_OP_CREATE ? create(d, action, &created)
@@ -475,13 +489,19 @@ static void drop_override(world *w, const proa_override *o)
 static void store(world *w, const proa_action *action)
 {
     bool ok = ++w->stores != w->store_fault_at;
+    trace(w, action->kind == PROA_ACTION_STORE ? " ihar"[action->grant->state] : 'o');
     if (ok && action->kind == PROA_ACTION_STORE) {
         put_grant(w, action->grant);
     } else if (ok) {
         drop_override(w, action->override);
         w->overrides[w->override_count++] = *action->override;
     }
-    proa_authority_stored(w->authority, w->now_ms, action->ticket, ok);
+    if (w->hold_stores) {
+        assert_true(w->held_store_count < WORLD_GRANTS);
+        w->held_stores[w->held_store_count++] = action->ticket;
+    } else {
+        proa_authority_stored(w->authority, w->now_ms, action->ticket, ok);
+    }
 }
 
 static void copy_text(char *to, size_t cap, proa_span from)
@@ -514,6 +534,7 @@ static void act(world *w, const proa_action *action)
         world_answer answer = {action->ticket, action->code, action->max_age_s, action->reason};
         assert_true(w->answer_count < WORLD_ANSWERS);
         w->answers[w->answer_count++] = answer;
+        trace(w, '!');
         break;
     }
     case PROA_ACTION_OPERATE:
@@ -534,6 +555,7 @@ static void act(world *w, const proa_action *action)
         store(w, action);
         break;
     case PROA_ACTION_FORGET:
+        trace(w, 'f');
         drop_grant(w, action->grant->id);
         break;
     case PROA_ACTION_FORGET_OVERRIDE:
@@ -574,6 +596,16 @@ void world_release(world *w)
         held[i].payload.data = payload[i];
         operate(w, &held[i]);
     }
+    world_run(w);
+}
+
+void world_release_stores(world *w)
+{
+    w->hold_stores = false;
+    for (size_t i = 0; i < w->held_store_count; i++) {
+        proa_authority_stored(w->authority, w->now_ms, w->held_stores[i], true);
+    }
+    w->held_store_count = 0;
     world_run(w);
 }
 
@@ -760,6 +792,8 @@ void world_arm(world *w)
     w->actions = 0;
     w->operations = 0;
     w->stores = 0;
+    w->trace_len = 0;
+    w->trace[0] = '\0';
 }
 
 void world_restart(world *w)
@@ -768,6 +802,7 @@ void world_restart(world *w)
     w->crashed = false;
     w->crash_at = 0;
     w->held_count = 0;
+    w->held_store_count = 0;
     open_authority(w);
     for (size_t i = 0; i < w->override_count; i++) {
         assert_int_equal(proa_authority_restore_override(w->authority, &w->overrides[i]), PROA_OK);

@@ -17,7 +17,7 @@
  * disk. Devices keep instance numbers as small as they can, so numbers are used again. */
 
 #define WORLD_DEVICES 8
-#define WORLD_ROWS 16
+#define WORLD_ROWS 24
 #define WORLD_ACL 16
 #define WORLD_GRANTS 32
 #define WORLD_ANSWERS 64
@@ -93,7 +93,8 @@ typedef enum world_fault {
     WORLD_FAULT_GONE,
     WORLD_FAULT_CODE,        /* answered with fault_code; not done */
     WORLD_FAULT_NO_LOCATION, /* done, but the 2.01 names no instance */
-    WORLD_FAULT_GARBLED      /* done, but the payload is cut */
+    WORLD_FAULT_GARBLED,     /* done, but the payload is cut */
+    WORLD_FAULT_RESET        /* the device forgets everything, and then does it */
 } world_fault;
 
 typedef struct world {
@@ -133,6 +134,14 @@ typedef struct world {
     proa_action held[WORLD_DEVICES];
     uint8_t held_payload[WORLD_DEVICES][640];
     size_t held_count;
+    /* stores are done, but the authority hears of it at world_release_stores only */
+    bool hold_stores;
+    uint64_t held_stores[WORLD_GRANTS];
+    size_t held_store_count;
+    /* what was done, one letter each: (i)ntended, (h)ost ready, (a)ctive, (r)evoking and (o)verride
+     * stored, (f)orgotten, H and R for a change on a host or requester, ! for an answer */
+    char trace[256];
+    size_t trace_len;
 } world;
 
 /* Start with an authority and a policy (borrowed). */
@@ -155,6 +164,7 @@ void world_wipe(world_device *d);
 /* Do what the authority wants until it wants nothing now. */
 void world_run(world *w);
 void world_release(world *w);
+void world_release_stores(world *w);
 
 /* Let time pass, running whenever something is due. */
 void world_pass(world *w, uint64_t ms);
