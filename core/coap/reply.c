@@ -147,6 +147,7 @@ void proa_coap_ignore(proa_coap *c, proa_coap_id exchange)
 {
     proa__exchange *x = open_exchange(c, exchange);
     if (x != NULL) {
+        x->received->harm = PROA__HARM_NONE;
         proa__exchange_free(c, x);
     }
 }
@@ -345,6 +346,13 @@ static bool is_unwanted(const proa__exchange *x, uint8_t code)
     return (x->no_response >> (class_ - 1) & 1U) != 0 || (x->multicast && class_ != 2);
 }
 
+/* Nothing was done, so that doing nothing again is no harm. Without this, strangers could fill the
+ * memory of deduplication, and the places of peers, with requests that nobody serves. */
+static bool is_refusal(uint8_t code)
+{
+    return code == PROA_COAP_UNAUTHORIZED || code == PROA_COAP_FORBIDDEN;
+}
+
 /* Whether the response carries Observe; a wish that was not granted ends what there was. */
 static void settle_relation(proa_coap *c, proa__exchange *x, uint8_t code, proa__shape *shape)
 {
@@ -433,6 +441,9 @@ proa_err proa_coap_respond(proa_coap *c, uint64_t now_ms, proa_coap_id exchange,
     if (response->echo) {
         proa__echo_make(c, &x->thing.peer->name, echo);
         shape.echo = proa_span_make(echo, sizeof echo);
+    }
+    if (is_refusal(response->code)) {
+        x->received->harm = PROA__HARM_NONE;
     }
     settle_relation(c, x, response->code, &shape);
     if (is_unwanted(x, response->code)) {

@@ -114,7 +114,8 @@ void proa_coap_input(proa_coap *c, uint64_t now_ms, const proa_coap_peer *from, 
  * notify and at each deadline. */
 bool proa_coap_output(proa_coap *c, uint64_t now_ms, proa_coap_peer *to, proa_span *datagram);
 
-/* When to come back at the latest, UINT64_MAX if never: then poll and output. */
+/* When to come back at the latest, UINT64_MAX if never: then poll and output. A time that is past if
+ * events or datagrams wait already. */
 uint64_t proa_coap_next_ms(const proa_coap *c);
 
 typedef enum proa_coap_event_kind {
@@ -174,7 +175,8 @@ typedef struct proa_coap_request {
     uint32_t timeout_ms; /* overall, from this call; 0 = what timing gives */
 } proa_coap_request;
 
-/* Send a request. Its Token is 8 bytes from the CSPRNG.
+/* Send a request. Its Token is 8 bytes from the CSPRNG. One with No-Response among its options ends
+ * like any other: with the response that came nevertheless, or with TIMEOUT; give it a timeout_ms.
  *
  * id  out; names the request until its last event, or its cancel.
  * Returns PROA_OK, PROA_E_FULL (request_max; no place for a long payload), PROA_E_TOO_LARGE
@@ -207,15 +209,18 @@ typedef struct proa_coap_response {
 } proa_coap_response;
 
 /* Answer a request.
- * Returns PROA_OK; PROA_E_NOT_FOUND (the exchange ended: the peer went away); PROA_E_TOO_LARGE
- * (options do not fit; 5.00 was sent instead). */
+ * Returns PROA_OK; PROA_E_NOT_FOUND (the exchange ended: the peer went away, or nobody answered for
+ * response_timeout_ms); PROA_E_TOO_LARGE (options do not fit, or there is no place to keep a long
+ * response to a request that must not be done twice; 5.00 was sent instead); PROA_E_FULL (no place
+ * for a NON or separate response: the exchange is still open, answer again later or ignore it). A
+ * piggybacked response always goes out. */
 PROA_CHECK proa_err proa_coap_respond(proa_coap *c, uint64_t now_ms, proa_coap_id exchange,
                                       const proa_coap_response *response);
 
 /* Say that the answer comes later: the empty ACK goes out now rather than at separate_after_ms. */
 void proa_coap_defer(proa_coap *c, uint64_t now_ms, proa_coap_id exchange);
 
-/* Drop a request without any answer: what is to be ignored silently. */
+/* Drop a request without any answer: what is to be ignored silently. Repetitions of it, too. */
 void proa_coap_ignore(proa_coap *c, proa_coap_id exchange);
 
 /* True if the request carries an Echo value made by this engine for this peer within max_age_ms:

@@ -583,6 +583,36 @@ static void full_deduplication_keeps_replies_not_sent_yet(void **state)
     station_close(&s);
 }
 
+/* Requests from ever new addresses, each refused, must not keep those out who are known. */
+static void strangers_leave_no_lasting_trace(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        station s;
+        station_config(&s);
+        station_open(&s);
+        letter l = get_a;
+        l.code = PROA_COAP_POST;
+        proa_coap_peer stranger = bob;
+        for (uint16_t i = 0; i < 200; i++) {
+            stranger.addr.port = (uint16_t)(20000 + i);
+            tell(&s, &stranger, &l);
+            expect(&s, PROA_COAP_EVENT_REQUEST);
+            if (kind == 0) {
+                proa_coap_ignore(s.c, s.event.exchange);
+            } else {
+                answer(&s, kind == 1 ? PROA_COAP_UNAUTHORIZED : PROA_COAP_FORBIDDEN, "");
+                hear(&s);
+            }
+            expect_nothing(&s);
+        }
+        tell(&s, &alice, &l);
+        expect(&s, PROA_COAP_EVENT_REQUEST);
+        ask(&s, &bob, PROA_COAP_GET, "");
+        station_close(&s);
+    }
+}
+
 static void peer_gone_forgets_what_it_sent(void **state)
 {
     (void)state;
@@ -702,6 +732,7 @@ int main(void)
         cmocka_unit_test(full_deduplication_forgets_safe_ones_first),
         cmocka_unit_test(full_reply_store_remembers_the_code),
         cmocka_unit_test(full_deduplication_keeps_replies_not_sent_yet),
+        cmocka_unit_test(strangers_leave_no_lasting_trace),
         cmocka_unit_test(peer_gone_forgets_what_it_sent),
         cmocka_unit_test(response_that_does_not_fit_becomes_5_00),
         cmocka_unit_test(rfc9175_2_echo),
