@@ -509,6 +509,10 @@ static void many_events_drop_the_oldest(void **state)
                               '3',  0x01,           '0', 0x04,       '5',  '6', '0', '5'};
         proa_client_input(b->client, b->now_ms, &b->parties[0].addr,
                           proa_span_make(datagram, sizeof datagram), false);
+        proa_addr to;
+        proa_span reply;
+        while (proa_client_output(b->client, b->now_ms, &to, &reply)) {
+        }
     }
     unsigned count = 0;
     while (proa_client_poll(b->client, b->now_ms, &event)) {
