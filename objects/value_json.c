@@ -101,12 +101,14 @@ static const char *opaque_from(proa_value *out, const json_t *json, uint8_t *scr
 
 static const char *link_from(proa_value *out, const json_t *json)
 {
-    unsigned object;
-    unsigned instance;
-    int end = 0;
-    const char *text = json_string_value(json);
-    if (text == NULL || sscanf(text, "%5u:%5u%n", &object, &instance, &end) != 2 ||
-        text[end] != '\0' || object > 65535 || instance > 65535) {
+    uint64_t object;
+    uint64_t instance;
+    const char *text = json_is_string(json) ? json_string_value(json) : "";
+    const char *colon = strchr(text, ':');
+    if (colon == NULL ||
+        proa_parse_decimal(proa_span_make(text, (size_t)(colon - text)), UINT16_MAX, &object) !=
+            PROA_OK ||
+        proa_parse_decimal(proa_span_of(colon + 1), UINT16_MAX, &instance) != PROA_OK) {
         return "must be an object link, as \"3:0\"";
     }
     *out = proa_value_link((uint16_t)object, (uint16_t)instance);

@@ -26,12 +26,12 @@
  * One thread; nothing here blocks but proa_device_wait (and the resolver during open). */
 
 typedef struct proa_device_server {
-    uint16_t short_id;    /* 0 = 1 */
     const char *uri;      /* coap://host:port or coaps://host:port; the host may be a name */
     const char *identity; /* PSK identity, text; NULL with coap:// */
     proa_span key;        /* PSK; copied */
     uint32_t lifetime_s;  /* 0 = 300 */
     uint32_t pmin_s, pmax_s;
+    uint16_t short_id; /* 0 = 1 */
 } proa_device_server;
 
 typedef struct proa_device_options {

@@ -68,17 +68,17 @@ static json_t *values_of(const proa_command_line *line, const proa_path *base, i
     for (int i = 0; i < count; i++) {
         char text[256];
         char key[8];
-        const char *equals = strchr(words[i], '=');
-        if (equals == NULL || (size_t)(equals - words[i]) > 200) {
+        size_t name_len = strcspn(words[i], "=");
+        if (words[i][name_len] == '\0' || name_len > 200) {
             proa_options_fail(line, "%s: must be RESOURCE=VALUE, as 5850=true", words[i]);
         }
-        snprintf(text, sizeof text, "/%u/0/%.*s", base->ids[0], (int)(equals - words[i]), words[i]);
+        snprintf(text, sizeof text, "/%u/0/%.*s", base->ids[0], (int)name_len, words[i]);
         proa_path path = path_of(line, text);
         if (path.depth != 3) {
             proa_options_fail(line, "%s: must be RESOURCE=VALUE, as 5850=true", words[i]);
         }
         snprintf(key, sizeof key, "%u", path.ids[2]);
-        json_object_set_new(values, key, value_of(line, &path, equals + 1));
+        json_object_set_new(values, key, value_of(line, &path, words[i] + name_len + 1));
     }
     return values;
 }
@@ -388,8 +388,12 @@ static const command commands[] = {
 };
 
 /* The command that the operands begin with; *words are how many of them name it. */
-static const command *find_command(int count, char **operands, int *words)
+static const command *find_command(const proa_command_line *line, int count, char **operands,
+                                   int *words)
 {
+    if (count == 0) {
+        proa_options_fail(line, "which command?");
+    }
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         char name[32];
         snprintf(name, sizeof name, "%s", commands[i].name);
@@ -403,7 +407,7 @@ static const command *find_command(int count, char **operands, int *words)
             return &commands[i];
         }
     }
-    return NULL;
+    proa_options_fail(line, "unknown command %s", operands[0]);
 }
 
 /* Lines that follow a streaming command, until it ends or a signal comes. */
@@ -485,13 +489,7 @@ int proa__tool_ctl(int argc, char **argv)
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    if (operands == 0) {
-        proa_options_fail(&line, "which command?");
-    }
-    const command *found = find_command(operands, argv + 1, &words);
-    if (found == NULL) {
-        proa_options_fail(&line, "unknown command %s", argv[1]);
-    }
+    const command *found = find_command(&line, operands, argv + 1, &words);
     int left = operands - words;
     if (left < found->operands_min || left > found->operands_max) {
         proa_options_fail(&line, "usage: proa ctl %s %s", found->name, found->operands);

@@ -374,75 +374,76 @@ proa_simulated *proa_simulated_new(uint16_t id)
     return s;
 }
 
-void proa_simulated_free(proa_simulated *s)
+void proa_simulated_free(proa_simulated *object)
 {
-    if (s != NULL) {
-        erase(&s->now, 0, s->now.count);
-        erase(&s->undo, 0, s->undo.count);
-        free(s->now.items);
-        free(s->undo.items);
-        free(s);
+    if (object != NULL) {
+        erase(&object->now, 0, object->now.count);
+        erase(&object->undo, 0, object->undo.count);
+        free(object->now.items);
+        free(object->undo.items);
+        free(object);
     }
 }
 
-proa_err proa_simulated_declare(proa_simulated *s, uint16_t id, proa_type type, uint8_t flags)
+proa_err proa_simulated_declare(proa_simulated *object, uint16_t id, proa_type type, uint8_t flags)
 {
-    return add_resource(s, id, type, flags, true);
+    return add_resource(object, id, type, flags, true);
 }
 
-const proa_resource *proa_simulated_resource(const proa_simulated *s, uint16_t id)
+const proa_resource *proa_simulated_resource(const proa_simulated *object, uint16_t id)
 {
-    for (uint8_t i = 0; i < s->resource_count; i++) {
-        if (s->resources[i].id == id) {
-            return &s->resources[i];
+    for (uint8_t i = 0; i < object->resource_count; i++) {
+        if (object->resources[i].id == id) {
+            return &object->resources[i];
         }
     }
     return NULL;
 }
 
-proa_err proa_simulated_add_instance(proa_simulated *s, uint16_t instance)
+proa_err proa_simulated_add_instance(proa_simulated *object, uint16_t instance)
 {
     size_t i = 0;
-    while (i < s->instance_count && s->instances[i] < instance) {
+    while (i < object->instance_count && object->instances[i] < instance) {
         i++;
     }
-    if (i < s->instance_count && s->instances[i] == instance) {
+    if (i < object->instance_count && object->instances[i] == instance) {
         return PROA_OK;
     }
-    if (s->instance_count == PROA_SIMULATED_INSTANCES_MAX) {
+    if (object->instance_count == PROA_SIMULATED_INSTANCES_MAX) {
         return PROA_E_FULL;
     }
-    memmove(&s->instances[i + 1], &s->instances[i], (s->instance_count - i) * sizeof *s->instances);
-    s->instances[i] = instance;
-    s->instance_count++;
+    memmove(&object->instances[i + 1], &object->instances[i],
+            (object->instance_count - i) * sizeof *object->instances);
+    object->instances[i] = instance;
+    object->instance_count++;
     proa_err err = PROA_OK;
-    for (uint8_t r = 0; r < s->resource_count && err == PROA_OK; r++) {
+    for (uint8_t r = 0; r < object->resource_count && err == PROA_OK; r++) {
         uint8_t wanted = PROA_RES_E | PROA_RES_MANDATORY;
-        if ((s->resources[r].flags & wanted) == wanted) {
-            err = proa_simulated_offer(s, instance, s->resources[r].id);
+        if ((object->resources[r].flags & wanted) == wanted) {
+            err = proa_simulated_offer(object, instance, object->resources[r].id);
         }
     }
     return err;
 }
 
-proa_err proa_simulated_offer(proa_simulated *s, uint16_t instance, uint16_t resource)
+proa_err proa_simulated_offer(proa_simulated *object, uint16_t instance, uint16_t resource)
 {
-    return put(&s->now, instance, resource, MARKER, NULL);
+    return put(&object->now, instance, resource, MARKER, NULL);
 }
 
-proa_err proa_simulated_put(proa_simulated *s, uint16_t instance, uint16_t resource, uint16_t index,
-                            const proa_value *value)
+proa_err proa_simulated_put(proa_simulated *object, uint16_t instance, uint16_t resource,
+                            uint16_t index, const proa_value *value)
 {
-    return put(&s->now, instance, resource, index, value);
+    return put(&object->now, instance, resource, index, value);
 }
 
-bool proa_simulated_value(const proa_simulated *s, const proa_path *within, size_t n,
+bool proa_simulated_value(const proa_simulated *object, const proa_path *within, size_t n,
                           proa_path *path, const proa_value **value)
 {
-    for (size_t i = 0; i < s->now.count; i++) {
-        const cell *c = &s->now.items[i];
-        const proa_resource *resource = proa_simulated_resource(s, c->resource);
-        *path = proa_path_make(3, s->table.id, c->instance, c->resource);
+    for (size_t i = 0; i < object->now.count; i++) {
+        const cell *c = &object->now.items[i];
+        const proa_resource *resource = proa_simulated_resource(object, c->resource);
+        *path = proa_path_make(3, object->table.id, c->instance, c->resource);
         if (resource != NULL && (resource->flags & PROA_RES_MULTIPLE) != 0) {
             path->ids[3] = c->index;
             path->depth = 4;
@@ -455,9 +456,9 @@ bool proa_simulated_value(const proa_simulated *s, const proa_path *within, size
     return false;
 }
 
-const proa_object *proa_simulated_object(const proa_simulated *s)
+const proa_object *proa_simulated_object(const proa_simulated *object)
 {
-    proa_simulated *own = s->table.ctx;
+    proa_simulated *own = object->table.ctx;
     own->table.resources = own->resources;
     own->table.resource_count = own->resource_count;
     return &own->table;
