@@ -23,7 +23,7 @@ typedef struct blob_name {
 
 static blob_name name_of(char kind, size_t place)
 {
-    blob_name name;
+    blob_name name = {{0}};
     proa_writer w = proa_writer_make(name.text, sizeof(name.text));
     proa_write_text(&w, "c2c.");
     proa_write_u8(&w, (uint8_t)kind);

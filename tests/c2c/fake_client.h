@@ -113,14 +113,14 @@ extern const proa_actor fake_server_1;
 extern const proa_actor fake_server_2;
 
 /* As the client does: create, BEGIN, writes, COMMIT; ROLLBACK and remove if something fails. */
-proa_err fake_create(fake *f, uint16_t object, const proa_actor *who, int32_t wanted,
+proa_err fake_create(fake *f, uint16_t id, const proa_actor *who, int32_t wanted,
                      const fake_value *values, size_t count, uint16_t *instance);
 
 /* BEGIN, (clear), writes, COMMIT or ROLLBACK. */
-proa_err fake_write(fake *f, uint16_t object, const proa_actor *who, uint16_t instance,
+proa_err fake_write(fake *f, uint16_t id, const proa_actor *who, uint16_t instance,
                     const fake_value *values, size_t count);
-proa_err fake_delete(fake *f, uint16_t object, const proa_actor *who, uint16_t instance);
-proa_err fake_read(fake *f, uint16_t object, uint16_t instance, uint16_t resource, proa_value *out);
+proa_err fake_delete(fake *f, uint16_t id, const proa_actor *who, uint16_t instance);
+proa_err fake_read(fake *f, uint16_t id, uint16_t instance, uint16_t resource, proa_value *out);
 
 /* What a server installs: 11001 and 11000. Returns the instance of 11000. */
 typedef struct fake_account {

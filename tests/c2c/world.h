@@ -86,7 +86,7 @@ void world_open(world *w, size_t count);
 void world_close(world *w);
 
 /* The device loses everything but its store. */
-void world_reboot(world *w, size_t device);
+void world_reboot(world *w, size_t i);
 
 /* Everything under way arrives; no time passes. And: time passes. */
 void world_settle(world *w);
