@@ -312,7 +312,7 @@ static void send_register(proa_client *c, uint64_t now_ms, proa__server *s)
     proa_write_span(&w, c->config.endpoint);
     add_option(&m, PROA_COAP_OPT_URI_QUERY, proa_writer_span(&w));
     add_lifetime(&m, s);
-    add_option(&m, PROA_COAP_OPT_URI_QUERY, proa_span_of("lwm2m=1.2"));
+    add_option(&m, PROA_COAP_OPT_URI_QUERY, proa_span_of(s->older ? "lwm2m=1.1" : "lwm2m=1.2"));
     add_option(&m, PROA_COAP_OPT_URI_QUERY, proa_span_of("b=U"));
     if (c->config.queue_mode) {
         add_option(&m, PROA_COAP_OPT_URI_QUERY, proa_span_of("Q"));
@@ -462,7 +462,9 @@ static void answered(proa_client *c, uint64_t now_ms, proa__server *s, const pro
     }
     s->list_changed = true; /* whatever the request carried has not arrived */
     s->lifetime_changed = true;
-    if (!registering && !busy) {
+    bool too_new = registering && m->code == PROA_COAP_PRECONDITION_FAILED && !s->older;
+    s->older = s->older || too_new; /* our version is not one of its own, §6.2.1 */
+    if (too_new || (!registering && !busy)) {
         send_register(c, now_ms, s); /* it does not know us (any more), §6.2.2 */
         return;
     }

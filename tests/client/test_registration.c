@@ -180,6 +180,23 @@ static void core_6_2_silence_is_retried(void **state)
     assert_int_equal(bench_events(&b, PROA_CLIENT_REGISTERED), 1);
 }
 
+/* A server of LwM2M 1.1 refuses our version (Core 1.2 §6.2.1); ours knows all that 1.1 asks for. */
+static void core_6_2_1_an_older_server_gets_its_version(void **state)
+{
+    (void)state;
+    bench_open(&b, false, NULL);
+    b.parties[0].register_code = PROA_COAP_PRECONDITION_FAILED;
+    bench_server(&b, 0, 300);
+    bench_settle(&b);
+    assert_int_equal(b.parties[0].registers, 2); /* at once, and once */
+    assert_string_equal(b.parties[0].query, "ep=node&lt=300&lwm2m=1.1&b=U");
+    uint32_t retry_ms = bench_event(&b, PROA_CLIENT_REGISTER_FAILED)->retry_ms;
+    b.parties[0].register_code = PROA_COAP_CREATED;
+    bench_run(&b, retry_ms);
+    assert_string_equal(b.parties[0].query, "ep=node&lt=300&lwm2m=1.1&b=U");
+    assert_int_equal(state_of(0), PROA_REG_REGISTERED);
+}
+
 static void rfc8516_busy_servers_say_when(void **state)
 {
     (void)state;
@@ -574,6 +591,7 @@ int main(void)
         TEST(core_6_2_1_a_location_too_long_is_a_failure),
         TEST(core_6_2_back_off_doubles_up_to_five_minutes),
         TEST(core_6_2_silence_is_retried),
+        TEST(core_6_2_1_an_older_server_gets_its_version),
         TEST(rfc8516_busy_servers_say_when),
         TEST(core_6_2_2_update_comes_before_the_lifetime_ends),
         TEST(core_6_2_2_update_tells_what_changed),
