@@ -291,7 +291,8 @@ void proa_coap_add_uint(proa_coap_builder *b, uint16_t number, uint32_t value)
 {
     uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
                         (uint8_t)value};
-    size_t width = proa_uint_width(value);
+    /* In numbers that the compiler sees, or it fears for what lies before bytes. */
+    size_t width = value > 0xffffffU ? 4 : value > 0xffffU ? 3 : value > 0xffU ? 2 : value > 0;
     proa_coap_add(b, number, proa_span_make(bytes + sizeof bytes - width, width));
 }
 
