@@ -249,7 +249,7 @@ static void enqueue(proa_authority *a, uint64_t now_ms, uint64_t ticket, proa__d
         proa__job_answer(a, job, PROA_COAP_SERVICE_UNAVAILABLE, ASLEEP_MAX_AGE_S,
                          PROA_AC_WHY_HOST_OFFLINE);
         proa__alarm_set(a, &job->alarm, PROA__ALARM_JOB, now_ms + INTENT_MS);
-        proa__job_sleep(a, job);
+        proa__job_sleep(job);
         return;
     }
     job->deadline_ms = now_ms + a->config.deadline_ms;

@@ -28,14 +28,31 @@
  *   REVOKING     to be taken away from whatever device is reachable, until confirmed by both
  *   ENDED        gone from both devices; record removed, short ids free again
  *
- * Order is rights before keys: host 11001, 11000, 11002, then requester 11001, 11000. Any failure
- * before ACTIVE rolls back in reverse order. Keys exist only while they are being handed out: the
- * store holds identities, never keys, so an interrupted provisioning is rolled back and asked for
- * again, and a lost account is replaced by one with a fresh key.
+ * Order is rights before keys: host 11001, 11000, 11002, then requester 11001, 11000. Keys exist
+ * only while they are being handed out: the store holds identities, never keys, so an interrupted
+ * provisioning is rolled back and asked for again, and a lost account is replaced by one with a
+ * fresh key.
+ *
+ * Taking away is one piece of code, the sync of a device: read 11000, 11001 and 11002, compare with
+ * the grants by content (identity, short id with endpoint, target; never by a remembered instance
+ * number), then correct rights, keys and clients, in this order. It runs after a failure, after a
+ * revoke, and at a registration that does not list what it should; on both devices of a grant at
+ * once, since one may be out of reach. What does not answer is tried again with a back-off, and at
+ * once when it is heard of.
+ *
+ * What is missing on a device after a registration is installed again; what is missing after an
+ * Update was ended by the device (never used, expired), and so is the grant.
+ *
+ * Both directions of a pair share one account, so they have one end: the shorter lifetime, renewed
+ * together (docs/C2C.md).
  *
  * Per device, one thing happens at a time; four requests wait per host; one /ac is under way per
  * requester. Decisions look at names first: unknown host, closed object and denied look the same
- * (4.03); only who is allowed learns whether the host is offline (5.03 / 5.04). */
+ * (4.03); only who is allowed learns whether the host is offline (5.03 / 5.04). What is wanted of a
+ * host that sleeps is kept for a quarter of an hour and done when it wakes.
+ *
+ * The tables of a device must fit one read (PROA_BODY_MAX): about 60 peers with short names, 180
+ * entries. A request that would need more is answered 5.03 busy. */
 
 typedef enum proa_grant_state {
     PROA_GRANT_INTENDED = 1,
@@ -114,8 +131,11 @@ void proa_authority_close(proa_authority *a);
 
 /* ---- told ------------------------------------------------------------------------------- */
 
-/* Before anything else: what the store holds, and the policy (borrowed; give a new one at any
- * time: grants it no longer allows are revoked). */
+/* Before anything else, but after proa_authority_clock: what the store holds, then every
+ * registration that was restored (proa_authority_registered), and the policy (borrowed; give a new
+ * one at any time: grants it no longer allows are revoked; NULL allows nothing).
+ * Returns PROA_OK, PROA_E_EXISTS (a second grant of one pair), PROA_E_RANGE (a host that is its own
+ * requester), PROA_E_FULL. */
 PROA_CHECK proa_err proa_authority_restore(proa_authority *a, const proa_grant *grant);
 PROA_CHECK proa_err proa_authority_restore_override(proa_authority *a, const proa_override *o);
 void proa_authority_policy(proa_authority *a, uint64_t now_ms, const proa_policy *policy);
@@ -152,9 +172,11 @@ void proa_authority_done(proa_authority *a, uint64_t now_ms, uint64_t ticket, pr
 /* The result of a STORE action: what waited for it goes on, or is given up. */
 void proa_authority_stored(proa_authority *a, uint64_t now_ms, uint64_t ticket, bool ok);
 
-/* An operator revokes what `requester` may do on `host` below `path` (depth 0: everything): a
- * standing refusal is stored first. Returns PROA_OK (also when there was no grant: the refusal
- * stands), PROA_E_FULL. *effective_by_unix_s: when the last right ends at the latest. */
+/* An operator revokes what `requester` may do on `host` below `path` (depth 0: everything; rights
+ * are about instances, so a resource stands for its instance): a standing refusal is stored first,
+ * and holds even if that fails. Returns PROA_OK (also when there was no grant: the refusal stands),
+ * PROA_E_FULL, PROA_E_RANGE (no endpoint name). *effective_by_unix_s: when the last right ends at
+ * the latest. */
 PROA_CHECK proa_err proa_authority_revoke(proa_authority *a, uint64_t now_ms, proa_span requester,
                                           proa_span host, const proa_path *path,
                                           int64_t *effective_by_unix_s);
@@ -203,7 +225,7 @@ typedef struct proa_action {
     proa_path path;
     uint16_t format;
     proa_span payload;
-    uint32_t timeout_ms;
+    uint32_t timeout_ms; /* what is left of the deadline */
     /* STORE, FORGET, AUDIT (NULL if it concerns no grant) */
     const proa_grant *grant;
     const proa_override *override;
@@ -216,7 +238,9 @@ typedef struct proa_action {
     proa_span rule; /* name of the deciding rule, or why not */
 } proa_action;
 
-/* One action; false when there is none. Runs what is due. */
+/* One action; false when there is none. Runs what is due. What `action` points to, the payload of
+ * an OPERATE above all, is gone with the next call of any function here: it may hold a key. Any
+ * function may be called between two polls, also with the result of the action just taken. */
 bool proa_authority_poll(proa_authority *a, uint64_t now_ms, proa_action *action);
 uint64_t proa_authority_next_ms(const proa_authority *a);
 

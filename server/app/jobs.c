@@ -150,13 +150,12 @@ static void leave(proa_authority *a, proa__job *job)
     }
 }
 
-void proa__job_sleep(proa_authority *a, proa__job *job)
+void proa__job_sleep(proa__job *job)
 {
     proa__job **at = &job->device[PROA__HOST]->dormant;
     while (*at != NULL) {
         at = &(*at)->ready_next;
     }
-    (void)a;
     job->ready_next = NULL;
     job->dormant = true;
     *at = job;
@@ -354,6 +353,11 @@ void proa__job_stored(proa_authority *a, uint64_t now_ms, proa__job *job, bool o
 bool proa__answer_ok(const proa__answer *answer)
 {
     return answer->result == PROA_OP_ANSWERED && PROA_COAP_CLASS(answer->code) == 2;
+}
+
+bool proa__answer_missing(const proa__answer *answer)
+{
+    return answer->result == PROA_OP_ANSWERED && answer->code == PROA_COAP_NOT_FOUND;
 }
 
 /* What an operation that did not succeed means for who asked. A device that says no is a refusal; a

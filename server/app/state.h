@@ -21,7 +21,8 @@
  *   grants.c     records of grants, and which accounts and rights follow from them
  *   jobs.c       one thing at a time per device; the runner of step tables
  *   ac.c         judging POST /ac
- *   provision.c  steps that make or change a grant on both devices
+ *   provision.c  making or changing a grant on both devices: kinds, terms, failures
+ *   provision_steps.c  the steps of that
  *   sync.c       steps that make one device hold exactly what the grants say
  *   rights.c     the plan that turns a device's 11002 into what it should be
  *   wire.c       TLV of 11000, 11001 and 11002
@@ -403,7 +404,7 @@ proa__job *proa__job_take(proa_authority *a, const proa__plan *plan, proa__devic
 void proa__job_enqueue(proa_authority *a, proa__job *job);
 
 /* Wait until the host is heard of; `wake` enqueues what waited for it. */
-void proa__job_sleep(proa_authority *a, proa__job *job);
+void proa__job_sleep(proa__job *job);
 void proa__job_wake(proa_authority *a, uint64_t now_ms, proa__device *host);
 
 /* Out of the queues and behind everything that waits now. */
@@ -424,6 +425,7 @@ void proa__job_stored(proa_authority *a, uint64_t now_ms, proa__job *job, bool o
 void proa__job_fail(proa_authority *a, proa__job *job, const proa__fail *fail);
 
 bool proa__answer_ok(const proa__answer *answer);
+bool proa__answer_missing(const proa__answer *answer); /* 4.04 */
 proa__verdict proa__step_failed(proa__job *job, const proa__answer *answer);
 
 /* ---- ac.c ------------------------------------------------------------------------------- */
@@ -457,8 +459,16 @@ void proa__job_answer(proa_authority *a, proa__job *job, uint8_t code, uint32_t 
 
 /* ---- provision.c, sync.c ---------------------------------------------------------------- */
 
+#define PROA__PROVISION_STEPS 16
+extern const proa__step proa__provision_steps[PROA__PROVISION_STEPS];
 extern const proa__plan proa__provision_plan;
 extern const proa__plan proa__sync_plan;
+
+/* True if the grant stands on an account that we made before this job. */
+bool proa__job_has_account(const proa__job *job);
+
+/* Draw identity and key. */
+void proa__job_new_key(proa_authority *a, proa__job *job);
 
 /* Install a lost grant again, if both are there. */
 void proa__reinstall(proa_authority *a, uint64_t now_ms, proa__record *grant);

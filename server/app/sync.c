@@ -163,8 +163,7 @@ static void ask_rights_read(proa_authority *a, uint64_t now_ms, proa__job *job,
 
 static bool is_readable(const proa__answer *answer)
 {
-    return proa__answer_ok(answer) ||
-           (answer->result == PROA_OP_ANSWERED && answer->code == PROA_COAP_NOT_FOUND);
+    return proa__answer_ok(answer) || proa__answer_missing(answer); /* no such instances */
 }
 
 static void delete_later(proa__job *job, uint8_t what, uint16_t instance)
@@ -417,20 +416,15 @@ static void ask_rights(proa_authority *a, uint64_t now_ms, proa__job *job, proa_
     proa__rights_ask(job, request);
 }
 
-static bool is_missing(const proa__answer *answer)
-{
-    return answer->result == PROA_OP_ANSWERED && answer->code == PROA_COAP_NOT_FOUND;
-}
-
 static proa__verdict take_rights(proa_authority *a, uint64_t now_ms, proa__job *job,
                                  const proa__answer *answer)
 {
     (void)a;
     (void)now_ms;
-    if (!proa__answer_ok(answer) && !is_missing(answer)) {
+    if (!proa__answer_ok(answer) && !proa__answer_missing(answer)) {
         return proa__step_failed(job, answer);
     }
-    job->fixes_more = job->fixes_more || is_missing(answer);
+    job->fixes_more = job->fixes_more || proa__answer_missing(answer);
     proa__rights_done(job, job->device[0], answer);
     if (job->fix_at == job->fix_count && job->fixes_more) {
         job->step = STEP_READ_RIGHTS;
@@ -473,7 +467,7 @@ static void ask_delete_client(proa_authority *a, uint64_t now_ms, proa__job *job
 
 static proa__verdict take_delete(proa__job *job, const proa__answer *answer, uint8_t what)
 {
-    if (!proa__answer_ok(answer) && !is_missing(answer)) {
+    if (!proa__answer_ok(answer) && !proa__answer_missing(answer)) {
         return proa__step_failed(job, answer);
     }
     job->delete_at[what]++;
@@ -530,7 +524,7 @@ static proa__verdict take_uri(proa_authority *a, uint64_t now_ms, proa__job *job
     proa__record *r = stale_uri(job->device[0]);
     (void)a;
     (void)now_ms;
-    if (!proa__answer_ok(answer) && !is_missing(answer)) {
+    if (!proa__answer_ok(answer) && !proa__answer_missing(answer)) {
         return proa__step_failed(job, answer);
     }
     if (r != NULL) {

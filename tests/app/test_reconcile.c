@@ -266,6 +266,49 @@ static void g25_many_devices_after_a_restart_one_after_the_other(void **state)
     assert_int_equal(open, 64);
 }
 
+/* As many grants of the lamp as are asked for, straight into the store. */
+static void crowd(int count, uint8_t entries)
+{
+    for (int i = 0; i < count; i++) {
+        proa_grant g = *world_grant(&w, "button", "lamp");
+        g.id += (uint64_t)i + 100;
+        snprintf(g.requester, sizeof g.requester, "peer-%05d", i);
+        g.requester_short_id = (uint16_t)(1000 + i);
+        g.identity[0] = (uint8_t)i;
+        for (g.entry_count = 0; g.entry_count < entries; g.entry_count++) {
+            proa_grant_entry entry = {(uint16_t)(3000 + i), g.entry_count, R, 0};
+            g.entries[g.entry_count] = entry;
+        }
+        assert_int_equal(proa_authority_restore(w.authority, &g), PROA_OK);
+    }
+}
+
+static void tables_that_would_not_fit_one_read_are_not_begun(void **state)
+{
+    static const struct {
+        int count;
+        uint8_t entries;
+        uint8_t code;
+    } rows[] = {
+        {50, 1, PROA_COAP_GATEWAY_TIMEOUT},     /* there is room; only, the lamp is silent */
+        {60, 1, PROA_COAP_SERVICE_UNAVAILABLE}, /* accounts */
+        {24, 8, PROA_COAP_SERVICE_UNAVAILABLE}, /* entries */
+    };
+    proa_ac_body body = {{{3311, 0, R}}, 1};
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        world_end(&w);
+        start(NULL);
+        world_device *late = world_add(&w, "late", "2001:db8::9");
+        world_register(&w, late);
+        crowd(rows[i].count, rows[i].entries);
+        lamp->silent = true;
+        uint64_t ticket = world_ask(&w, late, "lamp", &body, true);
+        world_run(&w);
+        assert_int_equal(world_answer_to(&w, ticket)->code, rows[i].code);
+    }
+}
+
 static void restored_records_are_checked(void **state)
 {
     proa_grant g = *world_grant(&w, "button", "lamp");
@@ -301,6 +344,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(g25_an_unlucky_device_is_looked_at_when_it_is_heard_of,
                                         start, end),
         cmocka_unit_test_setup_teardown(g25_many_devices_after_a_restart_one_after_the_other, start,
+                                        end),
+        cmocka_unit_test_setup_teardown(tables_that_would_not_fit_one_read_are_not_begun, start,
                                         end),
         cmocka_unit_test_setup_teardown(restored_records_are_checked, start, end),
     };

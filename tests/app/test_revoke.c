@@ -282,6 +282,23 @@ static void g23_revoked_while_it_is_being_given(void **state)
     }
 }
 
+static void g23_one_direction_goes_and_the_key_stays_for_the_other(void **state)
+{
+    (void)state;
+    assert_int_equal(world_get(&w, lamp, "button", 3200, 0, R), PROA_COAP_CREATED);
+    world_key before = *world_key_of(lamp, "button");
+    revoke("button", "lamp", everything);
+    world_run(&w);
+    assert_int_equal(world_rights(lamp, "button", 3311, 0), 0);
+    assert_int_equal(world_rights(button, "lamp", 3200, 0), R);
+    assert_memory_equal(&before, world_key_of(lamp, "button"), sizeof before);
+    world_check(&w, "one left");
+    revoke("lamp", "button", everything);
+    world_run(&w);
+    assert_int_equal(world_count(button), 0);
+    world_check(&w, "none left");
+}
+
 static void g23_no_step_more_while_the_refusal_is_being_stored(void **state)
 {
     proa_ac_body body = {{{3305, 0, R}}, 1};
@@ -489,6 +506,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(g23_back_off_doubles_up_to_an_hour, start, end),
         cmocka_unit_test_setup_teardown(g23_expiry_confirms_for_who_cannot_be_reached, start, end),
         cmocka_unit_test_setup_teardown(g23_revoked_while_it_is_being_given, start, end),
+        cmocka_unit_test_setup_teardown(g23_one_direction_goes_and_the_key_stays_for_the_other,
+                                        start, end),
         cmocka_unit_test_setup_teardown(g23_no_step_more_while_the_refusal_is_being_stored, start,
                                         end),
         cmocka_unit_test_setup_teardown(g23_what_a_sync_had_read_before_does_not_count, start, end),
