@@ -19,7 +19,7 @@ packages() {
     check) echo clang clang-format clang-tidy cppcheck shellcheck ;;
     fuzz) echo clang libclang-rt-dev llvm ;;
     interop) echo default-jdk-headless maven libcoap3-bin libcoap3-dev python3 python3-venv curl ;;
-    size) echo gcc-arm-none-eabi libnewlib-arm-none-eabi valgrind ;;
+    size) echo gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm valgrind ;;
     *)
         echo "setup: unknown group: $1" >&2
         exit 2

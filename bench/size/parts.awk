@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# What stands in flash, by part of the tree, from the map that the linker wrote.
+# Prints "BYTES PART"; the objects lie as their sources do, below the directory `objects`.
+function hex(text, i, value) {
+    value = 0
+    for (i = 3; i <= length(text); i++)
+        value = value * 16 + index("0123456789abcdef", substr(text, i, 1)) - 1
+    return value
+}
+
+# fill is what the linker puts in for alignment
+function add(at, len, section, file) {
+    if (hex(at) >= 536870912 || section !~ /^(\.text|\.rodata|\.vectors|\.data|\*fill\*)/) return
+    if (file ~ /\.a\(/ || file ~ /crt/) part = "C library"
+    else if (index(file, objects) != 1) part = "alignment"
+    else {
+        part = substr(file, length(objects) + 2)
+        sub(/\/[^\/]*$/, "", part)
+    }
+    bytes[part] += hex(len)
+}
+
+/^Linker script and memory map/ { body = 1 }
+!body { next }
+/^ [.*A-Z]/ && NF == 1 { section = $1; next }
+/^ [.*A-Z]/ && NF >= 3 { add($2, $3, $1, NF >= 4 ? $4 : ""); section = ""; next }
+/^ +0x/ && section != "" { if (NF >= 3) add($1, $2, section, $3); section = ""; next }
+{ section = "" }
+
+END { for (part in bytes) print bytes[part], part }
