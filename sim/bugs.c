@@ -65,6 +65,9 @@ bool sim_bug_select(const char *name)
     return name == NULL || selected != NONE;
 }
 
+/* The linker prescribes these names. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+
 /* ---- on the device ---------------------------------------------------------------------- */
 
 proa_access __real_proa__c2c_access(void *ctx, proa_account account, proa_operation op,
@@ -213,3 +216,5 @@ uint16_t __wrap_proa__device_short_id(const proa__device *device)
 {
     return selected == SAME_SHORT_ID ? 2 : __real_proa__device_short_id(device);
 }
+
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */

@@ -234,6 +234,12 @@ void sim_checker_c2c(sim_checker *checker, sim_device *device, const proa_c2c_ev
     }
 }
 
+/* "d3" is device 3. */
+static unsigned number_of(const char *name)
+{
+    return (unsigned)(name[1] - '0');
+}
+
 /* ---- the host's side -------------------------------------------------------------------- */
 
 static bool endpoint_of_peer(sim_device *device, uint16_t short_id, unsigned *index)
@@ -241,7 +247,7 @@ static bool endpoint_of_peer(sim_device *device, uint16_t short_id, unsigned *in
     proa_c2c_peer peer;
     for (size_t i = 0; proa_c2c_peer_at(device->c2c, device->world->now_ms, i, &peer); i++) {
         if (peer.short_id == short_id && peer.endpoint[0] == 'd') {
-            *index = (unsigned)atoi(peer.endpoint + 1);
+            *index = number_of(peer.endpoint);
             return *index < device->world->device_count;
         }
     }
@@ -338,8 +344,8 @@ void sim_checker_grants(sim_checker *checker, const sim_world *world)
         if (grant->state == PROA_GRANT_REVOKING && grant->host_cleared) {
             continue;
         }
-        unsigned r = (unsigned)atoi(grant->requester + 1);
-        unsigned h = (unsigned)atoi(grant->host + 1);
+        unsigned r = number_of(grant->requester);
+        unsigned h = number_of(grant->host);
         checker->pairs[r][h].alive_ms = world->now_ms;
     }
 }

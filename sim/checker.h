@@ -98,7 +98,7 @@ void sim_checker_revoked(sim_checker *checker, unsigned requester, unsigned host
 void sim_checker_allowed(sim_checker *checker, unsigned requester, unsigned host);
 
 /* Told by the world. */
-void sim_checker_datagram(void *checker, uint64_t now_ms, const proa_addr *from,
+void sim_checker_datagram(void *ctx, uint64_t now_ms, const proa_addr *from,
                           const proa_addr *to, proa_span bytes);
 void sim_checker_client(sim_checker *checker, sim_device *device, const proa_client_event *event);
 void sim_checker_c2c(sim_checker *checker, sim_device *device, const proa_c2c_event *event);

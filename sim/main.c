@@ -225,7 +225,7 @@ static void show_progress(const options *o, const totals *t)
     if (isatty(STDERR_FILENO) && now != last) {
         last = now;
         fprintf(stderr, "\r%llu of %llu seeds, %llu failed ", (unsigned long long)t->seeds,
-                (unsigned long long)(o->seed_last - o->seed_first + 1),
+                (unsigned long long)o->seed_last - o->seed_first + 1,
                 (unsigned long long)t->failed);
     }
 }
@@ -314,7 +314,7 @@ static void print_totals(const options *o, const totals *t)
            (unsigned long long)c->asks, (unsigned long long)c->ok, (unsigned long long)c->denied,
            (unsigned long long)c->offline, (unsigned long long)c->unreachable,
            (unsigned long long)c->busy, (unsigned long long)c->timeout,
-           (unsigned long long)(c->other + c->pending), (unsigned long long)c->notifications);
+           (unsigned long long)c->other + c->pending, (unsigned long long)c->notifications);
     printf("  granted %llu, renewed %llu, revoked %llu, ended %llu, expired %llu, rolled back "
            "%llu, reconciled %llu; reboots %llu, power failures %llu, address changes %llu\n",
            (unsigned long long)c->granted, (unsigned long long)c->renewed,

@@ -44,7 +44,7 @@ static void tell_policy(sim_checker *checker)
             char requester[] = {'d', (char)('0' + r), '\0'};
             char host[] = {'d', (char)('0' + h), '\0'};
             uint8_t rights = 0;
-            for (uint8_t bit = 1; bit <= PROA_RIGHT_CREATE; bit = (uint8_t)(bit << 1)) {
+            for (unsigned bit = 1; bit <= PROA_RIGHT_CREATE; bit <<= 1) {
                 for (size_t i = 0; i < policy.rule_count; i++) {
                     const proa_policy_rule *rule = &rules[i];
                     /* The checker reads the table by itself rather than by the engine's code. */
@@ -53,7 +53,7 @@ static void tell_policy(sim_checker *checker)
                                     strcmp(rule->host, "d*") == 0) &&
                                    (rule->rights & bit) != 0;
                     if (matches) {
-                        rights |= rule->effect == PROA_EFFECT_ALLOW ? bit : 0;
+                        rights |= (uint8_t)(rule->effect == PROA_EFFECT_ALLOW ? bit : 0);
                         break;
                     }
                 }

@@ -122,7 +122,7 @@ static void deliver(sim_world *world)
         unsigned node = node_at(world, &datagram->to);
         if (node == SIM_SERVER_NODE) {
             sim__server_input(&world->server, datagram);
-        } else if (node < SIM_NET_NODES_MAX) {
+        } else if (node <= world->device_count) {
             sim__device_input(&world->devices[node - 1], datagram);
         }
         free(datagram);

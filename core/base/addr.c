@@ -274,7 +274,7 @@ static bool is_host(proa_span text)
 {
     for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] <= ' ' || text.data[i] >= 0x7f ||
-            memchr("/?#@[]\\", text.data[i], 7) != NULL) {
+            strchr("/?#@[]\\", text.data[i]) != NULL) {
             return false;
         }
     }

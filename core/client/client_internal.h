@@ -199,7 +199,7 @@ typedef struct proa__observation {
 /* A notification is due for some observation; soonest, or PROA_NEVER. */
 uint64_t proa__report_next_ms(const proa_client *c);
 void proa__report_run(proa_client *c, uint64_t now_ms);
-void proa__report_ended(proa_client *c, proa_handle observation);
+void proa__report_ended(proa_client *c, proa_handle handle);
 
 /* Everything below a path is gone: its observers are told 4.04, attributes are forgotten. */
 void proa__report_deleted(proa_client *c, uint64_t now_ms, const proa_path *path);

@@ -51,7 +51,7 @@ uint8_t proa__serve_create(proa_client *c, proa__request *rq)
     }
     if (code != PROA_COAP_CREATED) {
         if (object->class_->remove != NULL) {
-            err = object->class_->remove(object->ctx, &rq->who, instance);
+            (void)object->class_->remove(object->ctx, &rq->who, instance);
         }
         return code;
     }

@@ -160,7 +160,7 @@ uint8_t proa__read_render(proa_client *c, const proa_actor *who, const proa_path
 uint8_t proa__serve_read(proa_client *c, proa__request *rq)
 {
     uint16_t format = proa__read_format(c, &rq->path, rq->accept);
-    proa_span payload;
+    proa_span payload = {NULL, 0};
     if (format == PROA_FORMAT_NONE) {
         return PROA_COAP_NOT_ACCEPTABLE;
     }

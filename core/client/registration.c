@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "core/client/client_internal.h"
+#include "proa/payload.h"
 
 #define BACK_OFF_FIRST_MS 2000U
 #define BACK_OFF_LAST_MS 200000U
@@ -203,11 +204,27 @@ void proa__registration_closed(proa_client *c, uint64_t now_ms, proa__server *s,
 
 /* ---- what is said ----------------------------------------------------------------------- */
 
+/* The formats we speak; plain text and opaque go without saying. */
+static void write_formats(proa_writer *w)
+{
+    uint16_t format;
+    const char *before = "";
+    for (size_t i = 0; (format = proa_format_at(i)) != PROA_FORMAT_NONE; i++) {
+        if (format != PROA_FORMAT_TEXT && format != PROA_FORMAT_OPAQUE) {
+            proa_write_text(w, before);
+            proa_write_decimal(w, format);
+            before = " ";
+        }
+    }
+}
+
 /* `</>;rt="oma.lwm2m";ct="..."` and every object but 0, with versions and instances (§6.2.1). */
 static proa_err render_list(proa_client *c, proa_span *out)
 {
     proa_writer w = proa_writer_make(c->scratch, c->scratch_cap);
-    proa_write_text(&w, "</>;rt=\"oma.lwm2m\";ct=\"60 112 11542\"");
+    proa_write_text(&w, "</>;rt=\"oma.lwm2m\";ct=\"");
+    write_formats(&w);
+    proa_write_text(&w, "\"");
     for (uint16_t n = 0; n < c->object_count; n++) {
         const proa_object *object = c->objects[n];
         proa_path path = proa_path_make(1, object->id, 0, 0);

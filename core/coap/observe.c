@@ -78,9 +78,9 @@ static proa__relation *living(const proa_coap *c, proa_coap_id id)
     return r == NULL || r->ended ? NULL : r;
 }
 
-void proa_coap_unobserve(proa_coap *c, proa_coap_id id)
+void proa_coap_unobserve(proa_coap *c, proa_coap_id relation)
 {
-    proa__relation *r = living(c, id);
+    proa__relation *r = living(c, relation);
     if (r != NULL) {
         proa__relation_free(c, r);
     }

@@ -66,7 +66,7 @@ static bool read_binding(proa_span value, params *p)
     for (size_t i = 0; i < value.len; i++) {
         if (value.data[i] == 'Q') {
             p->queue_mode = true;
-        } else if (memchr("UMHTSN", value.data[i], 6) == NULL) {
+        } else if (value.data[i] == 0 || strchr("UMHTSN", value.data[i]) == NULL) {
             return false;
         }
     }

@@ -372,7 +372,7 @@ bool proa_server_output(proa_server *s, uint64_t now_ms, proa_addr *to, proa_spa
         if (!proa_coap_output(s->coap, now_ms, &peer, datagram)) {
             return false;
         }
-        if (peer.session == 0) {
+        if (peer.session == 0 || secure == NULL) {
             *to = peer.addr;
             return true;
         }

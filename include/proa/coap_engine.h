@@ -254,7 +254,7 @@ void proa_coap_unobserve(proa_coap *c, proa_coap_id relation);
 
 /* The session of this peer ended: its requests fail (PEER_GONE), its exchanges end, its relations
  * end with an event, what it sent is forgotten. O(everything of that peer). */
-void proa_coap_peer_gone(proa_coap *c, uint64_t now_ms, const proa_coap_peer *peer);
+void proa_coap_peer_gone(proa_coap *c, uint64_t now_ms, const proa_coap_peer *name);
 
 /* The same peer, authenticated as the same account, now has another session: requests,
  * observations and relations move there; a message that waits for its ACK is sent again there

@@ -188,7 +188,7 @@ void proa__job_end(proa_authority *a, proa__job *job)
 {
     proa__device *device[2] = {job->device[0], job->device[1]};
     uint8_t count = job->device_count;
-    PROA_ASSERT(!job->asked && !job->waits_op);
+    PROA_ASSERT(!job->asked && !job->waits_op && count <= 2);
     leave(a, job);
     if (count == 2 && device[PROA__REQUESTER]->ask == job) {
         device[PROA__REQUESTER]->ask = NULL;

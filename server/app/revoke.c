@@ -307,10 +307,11 @@ static uint8_t still_allowed(const proa_authority *a, const proa_grant *g,
     if (proa__refused(a, requester, host, entry->object, entry->instance)) {
         return 0;
     }
-    for (uint8_t bit = 1; bit <= PROA_RIGHT_CREATE; bit = (uint8_t)(bit << 1)) {
+    for (unsigned bit = 1; bit <= PROA_RIGHT_CREATE; bit <<= 1) {
         if ((entry->rights & bit) != 0) {
             allowed |=
-                proa_policy_decide(a->policy, requester, host, entry->object, entry->instance, bit)
+                proa_policy_decide(a->policy, requester, host, entry->object, entry->instance,
+                                   (uint8_t)bit)
                     .granted;
         }
     }

@@ -128,7 +128,7 @@ static bool finish(proa_policy *out, proa_json_doc *doc, char *message, size_t c
         if (rules == NULL) {
             proa_json_fail(&list, "no memory");
         }
-        for (size_t i = 0; i < count && !doc->failed; i++) {
+        for (size_t i = 0; i < count && rules != NULL && !doc->failed; i++) {
             proa_json_at item = proa_json_item(&list, i);
             read_rule(&item, i, &rules[i]);
         }
