@@ -66,15 +66,25 @@ mkdir -p "$out"
 
 # ---- link -----------------------------------------------------------------------------------
 
+# An archive for each area, so that the linker takes what is asked for, as in a real program.
+areas="c2c client lwm2m coap codec base"
+for area in $areas; do
+    arm-none-eabi-ar rcs "$objects/core/$area.a" "$objects/core/$area"/*.o
+done
+arm-none-eabi-ar rcs "$objects/ports/mbedtls.a" "$objects"/ports/mbedtls/*.o
+arm-none-eabi-ar rcs "$objects/mbedtls.a" "$objects"/mbedtls/*.o
+
 # objects_of PROFILE BOX HARDWARE...
 objects_of() {
     profile=$1 box=$2
     shift 2
-    for name in startup device "profile_$profile" "box_$box" "$@"; do
+    for name in startup device formats "profile_$profile" "box_$box" "$@"; do
         echo "$objects/bench/size/$name.o"
     done
-    find "$objects/core" -name '*.o' | sort
-    [ "$box" = none ] || find "$objects/ports" "$objects/mbedtls" -name '*.o' | sort
+    [ "$box" = none ] || echo "$objects/ports/mbedtls.a $objects/mbedtls.a"
+    for area in $areas; do
+        echo "$objects/core/$area.a"
+    done
 }
 
 for profile in $profiles; do

@@ -13,7 +13,7 @@
 
 /* A small light on a Cortex-M3, made of exchangeable parts: this is how Proa varies, by linking.
  *
- *     device.c                 the program: objects 3 and 3311, one server, the loop
+ *     device.c, formats.c      the program: objects 3 and 3311, one server, the loop
  *     profile_*.c  one of      a client; which is also a host for peers; which also asks peers
  *     box_*.c      one of      no DTLS; DTLS
  *     hardware.c   or          registers of a board: what is measured

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What stands in flash, by part of the tree, from the map that the linker wrote.
-# Prints "BYTES PART"; the objects lie as their sources do, below the directory `objects`.
+# Prints "BYTES PART"; objects and the archive of each area lie as their sources do, below
+# the directory `objects`.
 function hex(text, i, value) {
     value = 0
     for (i = 3; i <= length(text); i++)
@@ -11,11 +12,11 @@ function hex(text, i, value) {
 # fill is what the linker puts in for alignment
 function add(at, len, section, file) {
     if (hex(at) >= 536870912 || section !~ /^(\.text|\.rodata|\.vectors|\.data|\*fill\*)/) return
-    if (file ~ /\.a\(/ || file ~ /crt/) part = "C library"
-    else if (index(file, objects) != 1) part = "alignment"
-    else {
+    if (index(file, objects) == 1) {
         part = substr(file, length(objects) + 2)
-        sub(/\/[^\/]*$/, "", part)
+        if (!sub(/\.a\(.*/, "", part)) sub(/\/[^\/]*$/, "", part)
+    } else {
+        part = file ~ /\.a\(/ ? "C library" : "alignment"
     }
     bytes[part] += hex(len)
 }

@@ -23,11 +23,26 @@ typedef struct proa_record {
     proa_value value; /* borrows the payload (reader) or the caller (writer) */
 } proa_record;
 
+/* ---- formats ---------------------------------------------------------------------------- */
+
+/* Which formats a program has is decided by linking. The library's proa_formats names all of them;
+ * a program that defines the array itself carries only what it names. What another device may send
+ * it is then refused as any unknown format is: 4.15 (RFC 7252 §5.9.2.10), 4.06 (§5.9.2.7). A small
+ * device has enough of text and TLV. */
+typedef struct proa_format proa_format;
+
+extern const proa_format proa_format_text, proa_format_opaque, proa_format_cbor,
+    proa_format_senml_cbor, proa_format_tlv;
+extern const proa_format *const proa_formats[]; /* ends with NULL */
+
+/* The number of the index-th format of this program; PROA_FORMAT_NONE if there are fewer. */
+uint16_t proa_format_at(size_t index);
+
 /* ---- writing ---------------------------------------------------------------------------- */
 
 typedef struct proa_payload_writer {
     proa_writer *w;
-    uint16_t format;
+    const proa_format *format;
     proa_path base; /* what was asked for */
     uint32_t count;
     bool instance_open; /* TLV: the object instance open_path.ids[1] waits for its length */
@@ -38,7 +53,7 @@ typedef struct proa_payload_writer {
     proa_senml_writer senml;
 } proa_payload_writer;
 
-/* True if `format` can be read and written at all by this code. */
+/* True if `format` can be read and written at all by this program. */
 bool proa_format_known(uint16_t format);
 
 /* True if `format` can hold an answer to a read of `path` (of a resource with several instances
@@ -76,7 +91,7 @@ PROA_CHECK proa_err proa_payload_end(proa_payload_writer *p);
 typedef proa_type (*proa_type_of)(void *ctx, const proa_path *path);
 
 typedef struct proa_payload_reader {
-    uint16_t format;
+    const proa_format *format;
     proa_path base;
     proa_type_of type_of;
     void *type_ctx;
