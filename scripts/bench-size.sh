@@ -38,6 +38,8 @@ profiles="client c2c c2c_auth"
 cpu="-mcpu=cortex-m3 -mthumb"
 common="$cpu -std=c11 -Os -ffunction-sections -fdata-sections -I. -I$mbedtls/include"
 common="$common -DMBEDTLS_CONFIG_FILE=\"ports/mbedtls/mbedtls_config.h\""
+# What a board that does not print and whose pools do not grow says (include/proa/limits.h).
+common="$common -DPROA_PANIC_TEXT=0 -DPROA_CHUNKS_MAX=3"
 own="$common -Iinclude -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes"
 own="$own -Wmissing-prototypes -Werror"
 link="arm-none-eabi-gcc $cpu -nostartfiles --specs=nano.specs -T bench/size/board.ld"

@@ -7,36 +7,9 @@
 
 #include "core/client/client_internal.h"
 
-/* Formats without types of their own give a value the type of the model already; a number written
- * in CBOR or SenML may be of another kind than the resource without being wrong. */
-static proa_err fit(proa_value *value, proa_type type)
-{
-    if (value->type == type) {
-        return PROA_OK;
-    }
-    bool whole = value->type == PROA_TYPE_INTEGER || value->type == PROA_TYPE_TIME;
-    if (value->type == PROA_TYPE_UNSIGNED && value->as.unsigned_integer <= INT64_MAX) {
-        value->as.integer = (int64_t)value->as.unsigned_integer;
-        whole = true;
-    }
-    bool text = value->type == PROA_TYPE_STRING || value->type == PROA_TYPE_CORELINK;
-    if (whole && (type == PROA_TYPE_INTEGER || type == PROA_TYPE_TIME)) {
-        value->type = type;
-    } else if (whole && type == PROA_TYPE_UNSIGNED && value->as.integer >= 0) {
-        *value = (proa_value){type, {.unsigned_integer = (uint64_t)value->as.integer}};
-    } else if (whole && type == PROA_TYPE_FLOAT) {
-        *value = proa_value_float((double)value->as.integer);
-    } else if (text && (type == PROA_TYPE_STRING || type == PROA_TYPE_CORELINK)) {
-        value->type = type;
-    } else {
-        return PROA_E_TYPE;
-    }
-    return PROA_OK;
-}
-
 /* ---- checking --------------------------------------------------------------------------- */
 
-static uint8_t check_record(const proa_object *object, proa_record *record, bool creating)
+static uint8_t check_record(const proa_object *object, const proa_record *record, bool creating)
 {
     const proa_resource *resource = proa__model_resource(object, record->path.ids[2]);
     if (resource == NULL) {
@@ -47,8 +20,7 @@ static uint8_t check_record(const proa_object *object, proa_record *record, bool
         return PROA_COAP_METHOD_NOT_ALLOWED;
     }
     bool multiple = (resource->flags & PROA_RES_MULTIPLE) != 0;
-    if (record->path.depth != (multiple ? 4 : 3) ||
-        fit(&record->value, resource->type) != PROA_OK) {
+    if (record->path.depth != (multiple ? 4 : 3) || record->value.type != resource->type) {
         return PROA_COAP_BAD_REQUEST;
     }
     return 0;
@@ -177,9 +149,6 @@ static proa_err write_records(proa_client *c, const proa__request *rq, const pro
             err = clear_once(object, rq, &resource, &cleared);
         }
         if (err == PROA_OK) {
-            err = fit(&record.value, proa__model_resource(object, resource.ids[2])->type);
-        }
-        if (err == PROA_OK) {
             err = object->class_->write(object->ctx, &rq->who, &record.path, &record.value);
         }
     }
@@ -251,7 +220,8 @@ proa_err proa_client_write_local(proa_client *c, uint64_t now_ms, const proa_pat
         return PROA_E_METHOD;
     }
     proa_value fitted = *value;
-    proa_err err = fit(&fitted, resource->type);
+    proa_err err = resource->type == PROA_TYPE_NONE ? PROA_E_TYPE
+                                                    : proa_value_convert(&fitted, resource->type);
     c->now_ms = now_ms;
     if (err == PROA_OK) {
         err = step(object, &device, path->ids[1], PROA_BEGIN);

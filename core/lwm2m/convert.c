@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between the types that a format has and those that the model wants. CBOR and SenML know a few
+/* Between the types that a value has and those that the model wants. CBOR and SenML know a few
  * kinds of values only: a Time comes as a number, a link as text, a whole float as an integer. */
 #include "core/lwm2m/format.h"
 #include "proa/codec/text.h"
@@ -11,8 +11,8 @@
 static proa_err to_integer(proa_value *value, proa_type wanted)
 {
     int64_t integer;
-    if (value->type == PROA_TYPE_UNSIGNED) {
-        return PROA_E_RANGE; /* the formats give this type only where a signed one is too small */
+    if (value->type == PROA_TYPE_UNSIGNED && value->as.unsigned_integer > INT64_MAX) {
+        return PROA_E_RANGE;
     }
     if (value->type == PROA_TYPE_FLOAT) {
         double real = value->as.real;
@@ -23,7 +23,9 @@ static proa_err to_integer(proa_value *value, proa_type wanted)
         if ((double)integer != real) {
             return PROA_E_TYPE;
         }
-    } else if (value->type == PROA_TYPE_INTEGER) {
+    } else if (value->type == PROA_TYPE_UNSIGNED) {
+        integer = (int64_t)value->as.unsigned_integer;
+    } else if (value->type == PROA_TYPE_INTEGER || value->type == PROA_TYPE_TIME) {
         integer = value->as.integer;
     } else {
         return PROA_E_TYPE;
@@ -36,7 +38,7 @@ static proa_err to_integer(proa_value *value, proa_type wanted)
 static proa_err to_unsigned(proa_value *value)
 {
     uint64_t number;
-    if (value->type == PROA_TYPE_INTEGER) {
+    if (value->type == PROA_TYPE_INTEGER || value->type == PROA_TYPE_TIME) {
         if (value->as.integer < 0) {
             return PROA_E_RANGE;
         }
@@ -84,8 +86,7 @@ static proa_err to_link(proa_value *value)
     return proa__type_error(err);
 }
 
-/* Turns a value into the type the model wants, if it can be that without loss. */
-proa_err proa__value_convert(proa_value *value, proa_type wanted)
+proa_err proa_value_convert(proa_value *value, proa_type wanted)
 {
     switch (wanted) {
     case PROA_TYPE_NONE:
@@ -99,12 +100,12 @@ proa_err proa__value_convert(proa_value *value, proa_type wanted)
         return to_float(value);
     case PROA_TYPE_OBJLINK:
         return to_link(value);
+    case PROA_TYPE_STRING:
     case PROA_TYPE_CORELINK:
-        if (value->type == PROA_TYPE_STRING) {
-            value->type = PROA_TYPE_CORELINK;
+        if (value->type == PROA_TYPE_STRING || value->type == PROA_TYPE_CORELINK) {
+            value->type = wanted;
         }
         break;
-    case PROA_TYPE_STRING:
     case PROA_TYPE_BOOLEAN:
     case PROA_TYPE_OPAQUE:
         break;

@@ -47,10 +47,6 @@ static inline proa_err proa__type_error(proa_err err)
 /* "65535:65535" */
 #define PROA__LINK_TEXT_MAX 11
 
-/* Turns a value into the type the model wants, if it can be that without loss.
- * PROA_E_TYPE, PROA_E_RANGE. */
-PROA_CHECK proa_err proa__value_convert(proa_value *value, proa_type wanted);
-
 /* The text of an Objlink (those formats have no type for it), in buf. */
 proa_span proa__link_text(proa_objlink link, uint8_t buf[PROA__LINK_TEXT_MAX]);
 

@@ -85,7 +85,7 @@ static bool next(proa_payload_reader *p, proa_record *record)
 {
     proa_err err = value_of(p, p->in.single, &record->value);
     if (err == PROA_OK) {
-        err = proa__value_convert(&record->value, proa__payload_type(p, &p->base));
+        err = proa_value_convert(&record->value, proa__payload_type(p, &p->base));
     }
     return err == PROA_OK ? true : proa__payload_fail(p, err);
 }

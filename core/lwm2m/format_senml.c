@@ -105,7 +105,7 @@ static proa_err value_of(const proa_senml_record *record, proa_value *out)
         break;
     case PROA_SENML_OBJLINK:
         *out = proa_value_string(record->as.bytes);
-        return proa__value_convert(out, PROA_TYPE_OBJLINK);
+        return proa_value_convert(out, PROA_TYPE_OBJLINK);
     }
     return PROA_OK;
 }
@@ -124,7 +124,7 @@ static bool next(proa_payload_reader *p, proa_record *record)
     if (err == PROA_OK && senml.kind != PROA_SENML_NONE) {
         err = record->path.depth < 3 ? PROA_E_FORMAT : value_of(&senml, &record->value);
         if (err == PROA_OK) {
-            err = proa__value_convert(&record->value, proa__payload_type(p, &record->path));
+            err = proa_value_convert(&record->value, proa__payload_type(p, &record->path));
         }
     }
     return err == PROA_OK ? true : proa__payload_fail(p, err);

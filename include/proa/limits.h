@@ -87,4 +87,10 @@
 #define PROA_CHUNKS_MAX 20
 #endif
 
+/* Text of a failed assertion. A board that has nowhere to print it says 0: the line and the return
+ * address, which a debugger or a crash dump shows, name the place as well. */
+#ifndef PROA_PANIC_TEXT
+#define PROA_PANIC_TEXT 1
+#endif
+
 #endif

@@ -146,6 +146,11 @@ bool proa_value_equal(const proa_value *a, const proa_value *b);
 /* The value as a number, for thresholds; false if it is none. */
 bool proa_value_number(const proa_value *value, double *out);
 
+/* Turn a value into the type that the model wants, if it can be that without loss: a whole float
+ * into an integer, a text into a link. NONE wants nothing.
+ * Returns PROA_OK, PROA_E_TYPE, PROA_E_RANGE. */
+PROA_CHECK proa_err proa_value_convert(proa_value *value, proa_type wanted);
+
 /* "string", "integer", ...; proa_type_parse is its inverse: NONE if it is no name of a type. */
 const char *proa_type_name(proa_type type);
 proa_type proa_type_parse(proa_span name);

@@ -43,6 +43,55 @@ static void core_c_values_are_equal_by_type_and_content(void **state)
     }
 }
 
+/* What one type becomes in another, or why it does not. */
+static void core_c_values_convert_without_loss(void **state)
+{
+    (void)state;
+    const proa_value whole = proa_value_float(21);
+    const proa_value time = {PROA_TYPE_TIME, {.integer = 21}};
+    const proa_value natural = {PROA_TYPE_UNSIGNED, {.unsigned_integer = 21}};
+    const proa_value huge = {PROA_TYPE_UNSIGNED, {.unsigned_integer = UINT64_MAX}};
+    const proa_value text = proa_value_string(proa_span_of("3:0"));
+    const struct {
+        proa_value from;
+        proa_type to;
+        proa_err err;
+        double number;
+    } rows[] = {
+        {proa_value_integer(21), PROA_TYPE_TIME, PROA_OK, 21},
+        {proa_value_integer(21), PROA_TYPE_FLOAT, PROA_OK, 21},
+        {proa_value_integer(21), PROA_TYPE_UNSIGNED, PROA_OK, 21},
+        {proa_value_integer(-1), PROA_TYPE_UNSIGNED, PROA_E_RANGE, 0},
+        {time, PROA_TYPE_INTEGER, PROA_OK, 21},
+        {time, PROA_TYPE_UNSIGNED, PROA_OK, 21},
+        {natural, PROA_TYPE_INTEGER, PROA_OK, 21},
+        {huge, PROA_TYPE_INTEGER, PROA_E_RANGE, 0},
+        {whole, PROA_TYPE_INTEGER, PROA_OK, 21},
+        {proa_value_float(21.5), PROA_TYPE_INTEGER, PROA_E_TYPE, 0},
+        {proa_value_float(1e19), PROA_TYPE_INTEGER, PROA_E_RANGE, 0},
+        {proa_value_boolean(true), PROA_TYPE_INTEGER, PROA_E_TYPE, 0},
+        {text, PROA_TYPE_INTEGER, PROA_E_TYPE, 0},
+        {text, PROA_TYPE_OPAQUE, PROA_E_TYPE, 0},
+        {proa_value_opaque(proa_span_of("3:0")), PROA_TYPE_STRING, PROA_E_TYPE, 0},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        proa_value value = rows[i].from;
+        double number = 0;
+        assert_int_equal(proa_value_convert(&value, rows[i].to), rows[i].err);
+        if (rows[i].err == PROA_OK) {
+            assert_int_equal(value.type, rows[i].to);
+            assert_true(proa_value_number(&value, &number) && number == rows[i].number);
+        }
+    }
+    proa_value value = text;
+    assert_int_equal(proa_value_convert(&value, PROA_TYPE_CORELINK), PROA_OK);
+    assert_int_equal(value.type, PROA_TYPE_CORELINK);
+    assert_int_equal(proa_value_convert(&value, PROA_TYPE_STRING), PROA_OK);
+    assert_int_equal(proa_value_convert(&value, PROA_TYPE_OBJLINK), PROA_OK);
+    assert_int_equal(value.type, PROA_TYPE_OBJLINK);
+    assert_int_equal(value.as.link.object, 3);
+}
+
 static void core_7_3_numbers_for_thresholds(void **state)
 {
     (void)state;
@@ -216,6 +265,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(core_c_values_are_equal_by_type_and_content),
+        cmocka_unit_test(core_c_values_convert_without_loss),
         cmocka_unit_test(core_7_3_numbers_for_thresholds),
         cmocka_unit_test(names_are_read_back),
         cmocka_unit_test(core_8_2_rights_of_operations),
