@@ -122,11 +122,24 @@ bool sim_checker_ask(sim_checker *checker, unsigned requester, unsigned host, pr
                                      .incarnation = device->incarnation,
                                      .asked_ms = checker->world->now_ms,
                                      .deadline_ms = checker->world->now_ms + ASK_TIMEOUT_MS,
-                                     .op = op};
+                                     .op = op,
+                                     .id = id};
     tell(checker, "#%u d%u asks d%u to %s 3311/0/%u", place, requester, host,
          proa_operation_name(op), resource);
     *index = place;
     return true;
+}
+
+void sim_checker_cancel_observations(sim_checker *checker)
+{
+    for (uint32_t i = 0; i < checker->ask_count; i++) {
+        sim_ask *ask = &checker->asks[i];
+        sim_device *device = &checker->world->devices[ask->requester];
+        if (ask->observing && device->up && ask->incarnation == device->incarnation) {
+            ask->observing = false;
+            proa_c2c_cancel(device->c2c, checker->world->now_ms, ask->id);
+        }
+    }
 }
 
 static void count_outcome(sim_counts *counts, proa_outcome outcome)

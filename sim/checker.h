@@ -49,6 +49,7 @@ typedef struct sim_ask {
     uint64_t asked_ms;
     uint64_t deadline_ms;
     proa_operation op;
+    proa_c2c_id id; /* the engine's name for it */
     proa_outcome outcome;
 } sim_ask;
 
@@ -92,6 +93,9 @@ void sim_checker_policy(sim_checker *checker, unsigned requester, unsigned host,
 /* Ask through here, so that the answer can be judged. False if the engine refused (full). */
 bool sim_checker_ask(sim_checker *checker, unsigned requester, unsigned host, proa_operation op,
                      uint16_t resource, uint32_t *index);
+
+/* Applications end the observations they hold. */
+void sim_checker_cancel_observations(sim_checker *checker);
 
 /* An operator's decisions, told by the scenario. */
 void sim_checker_revoked(sim_checker *checker, unsigned requester, unsigned host);

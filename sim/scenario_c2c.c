@@ -161,6 +161,7 @@ static void stop_faults(run_state *run)
 {
     sim_world *world = &run->world;
     proa_path all = {{0}, 0};
+    sim_checker_cancel_observations(&run->checker); /* or there is no place to ask anything */
     sim_net_heal(&world->net);
     world->net.link.loss_permille = 0;
     world->net.link.duplicate_permille = 0;

@@ -628,10 +628,14 @@ static const proa__requester requester = {
 
 proa_err proa_c2c_open(proa_c2c **out, proa_client *client, const proa_c2c_limits *limits)
 {
-    const proa_memory *memory = &proa__client_config(client)->memory;
+    const proa_client_config *config = proa__client_config(client);
+    const proa_memory *memory = &config->memory;
     size_t len = sizeof(proa__ask) * limits->ask_max;
     *out = NULL;
-    if (limits->ask_max == 0 || limits->ask_max > PROA_C2C_ASKS_MAX) {
+    /* Each question has at most one request under way, for as long as it observes. Those of the
+     * registrations come on top, or a device full of observations could never register again. */
+    if (limits->ask_max == 0 || limits->ask_max > PROA_C2C_ASKS_MAX ||
+        config->coap.request_max < (uint32_t)limits->ask_max + config->server_max) {
         return PROA_E_RANGE;
     }
     proa__asker *asker = memory->take(memory->ctx, sizeof(*asker));

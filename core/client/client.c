@@ -24,6 +24,7 @@ proa_client_config proa_client_config_device(proa_span endpoint, proa_random ran
     config.random = random;
     config.memory = memory;
     config.coap = proa_coap_config_device(random, memory);
+    config.coap.request_max = 8; /* two servers, four questions to peers, two that are ending */
     config.server_max = 2;
     config.object_max = 16;
     config.observation_max = 8;

@@ -62,7 +62,8 @@ typedef struct proa_c2c proa_c2c;
 
 /* Attach to a client, before its first input: adds objects 11000, 11001, 11002, loads what the
  * store holds of them. With the requester part.
- * Returns PROA_OK, PROA_E_NO_MEMORY, PROA_E_FULL (object table). */
+ * Returns PROA_OK, PROA_E_NO_MEMORY, PROA_E_FULL (object table), PROA_E_RANGE (a limit of 0 or over
+ * its maximum, or the client's coap.request_max is less than ask_max + server_max). */
 PROA_CHECK proa_err proa_c2c_open(proa_c2c **out, proa_client *client,
                                   const proa_c2c_limits *limits);
 

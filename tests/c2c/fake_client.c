@@ -421,6 +421,7 @@ proa_err fake_try(fake *f, fake_store *store, const char *endpoint, bool request
     c->config.random = test_random_start(&c->rng, 1);
     c->config.coap.body_max = 1024;
     c->config.server_max = 2;
+    c->config.coap.request_max = PROA_C2C_ASKS_MAX + 2;
     if (store != NULL) {
         c->config.store = (proa_store){store_read, store_write, store_remove, store};
     }

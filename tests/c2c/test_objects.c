@@ -470,6 +470,30 @@ static void g09_full_pools(void **state)
     fake_close(&f);
 }
 
+/* Held observations must leave the registrations their requests. */
+static void g09_questions_leave_requests_to_the_registrations(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t ask_max;
+        proa_err err;
+    } rows[] = {{0, PROA_E_RANGE},
+                {PROA_C2C_ASKS_MAX, PROA_OK},
+                {PROA_C2C_ASKS_MAX + 1, PROA_E_RANGE}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fake f;
+        proa_c2c_limits limits = proa_c2c_limits_device();
+        limits.ask_max = rows[i].ask_max;
+        assert_int_equal(fake_try(&f, NULL, "own", true, &limits, -1), rows[i].err);
+        if (rows[i].err == PROA_OK) {
+            f.client.config.coap.request_max = PROA_C2C_ASKS_MAX + 1;
+            proa_c2c_close(f.c2c);
+            assert_int_equal(proa_c2c_open(&f.c2c, &f.client, &limits),
+                             PROA_E_RANGE);
+        }
+    }
+}
+
 static void g09_open_fails_at_each_allocation_and_leaks_nothing(void **state)
 {
     (void)state;
@@ -557,6 +581,7 @@ int main(void)
         cmocka_unit_test(g18_one_entry_for_a_path_and_ids_that_exist),
         cmocka_unit_test(g03_a_failed_list_is_the_list_before),
         cmocka_unit_test(g09_full_pools),
+        cmocka_unit_test(g09_questions_leave_requests_to_the_registrations),
         cmocka_unit_test(g09_open_fails_at_each_allocation_and_leaks_nothing),
         cmocka_unit_test(g09_limits_that_make_no_sense),
         cmocka_unit_test(g25_store_fails_at_each_write),
