@@ -41,7 +41,10 @@ typedef struct sample {
     size_t wire_len;
 } sample;
 
-#define TEXT(number, text) {number, text, sizeof(text) - 1}
+#define TEXT(number, text)             \
+    {                                  \
+        number, text, sizeof(text) - 1 \
+    }
 
 static sample samples[] = {
     {.what = "read a resource",
@@ -77,8 +80,7 @@ static sample samples[] = {
      .code = PROA_COAP_PUT,
      .token = "\x21\x22\x23\x24",
      .token_len = 4,
-     .parts = {TEXT(11, "5"), TEXT(11, "0"), TEXT(11, "0"), TEXT(12, "\x2a"),
-               TEXT(27, "\x01\x2a")},
+     .parts = {TEXT(11, "5"), TEXT(11, "0"), TEXT(11, "0"), TEXT(12, "\x2a"), TEXT(27, "\x01\x2a")},
      .part_count = 5,
      .payload = NULL,
      .payload_len = 64},

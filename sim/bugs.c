@@ -127,10 +127,8 @@ bool __wrap_proa__c2c_post(proa_c2c *c, const proa_c2c_event *event)
 
 /* ---- sessions and messages -------------------------------------------------------------- */
 
-int __real_mbedtls_ssl_context_load(mbedtls_ssl_context *ssl, const unsigned char *buf,
-                                    size_t len);
-int __wrap_mbedtls_ssl_context_load(mbedtls_ssl_context *ssl, const unsigned char *buf,
-                                    size_t len);
+int __real_mbedtls_ssl_context_load(mbedtls_ssl_context *ssl, const unsigned char *buf, size_t len);
+int __wrap_mbedtls_ssl_context_load(mbedtls_ssl_context *ssl, const unsigned char *buf, size_t len);
 
 int __wrap_mbedtls_ssl_context_load(mbedtls_ssl_context *ssl, const unsigned char *buf, size_t len)
 {

@@ -19,10 +19,9 @@
 
 const char *sim_rule_name(sim_rule rule)
 {
-    static const char *const names[] = {"none",       "completion", "access",
-                                        "records",    "refusal",    "both sides",
-                                        "grant lost", "liveness",   "repetition",
-                                        "spin"};
+    static const char *const names[] = {"none",       "completion", "access",     "records",
+                                        "refusal",    "both sides", "grant lost", "liveness",
+                                        "repetition", "spin"};
     return names[rule];
 }
 
@@ -269,17 +268,16 @@ static bool endpoint_of_peer(sim_device *device, uint16_t short_id, unsigned *in
 
 void sim_checker_client(sim_checker *checker, sim_device *device, const proa_client_event *event)
 {
-    bool acted =
-        event->kind == PROA_CLIENT_WRITTEN || event->kind == PROA_CLIENT_EXECUTED ||
-        event->kind == PROA_CLIENT_CREATED || event->kind == PROA_CLIENT_DELETED;
+    bool acted = event->kind == PROA_CLIENT_WRITTEN || event->kind == PROA_CLIENT_EXECUTED ||
+                 event->kind == PROA_CLIENT_CREATED || event->kind == PROA_CLIENT_DELETED;
     unsigned requester;
     checker->counts.written += event->kind == PROA_CLIENT_WRITTEN;
     checker->counts.executed += event->kind == PROA_CLIENT_EXECUTED;
     if (event->kind == PROA_CLIENT_REGISTERED) {
         tell(checker, "%s registered", device->name);
     } else if (event->kind == PROA_CLIENT_REGISTER_FAILED) {
-        tell(checker, "%s is not registered (%s, code %u.%02u), tries again in %.1f s", device->name,
-             proa_err_name(event->err), event->code >> 5, event->code & 31,
+        tell(checker, "%s is not registered (%s, code %u.%02u), tries again in %.1f s",
+             device->name, proa_err_name(event->err), event->code >> 5, event->code & 31,
              event->retry_ms / 1000.0);
     }
     if (!acted || event->who.kind != PROA_ACTOR_PEER) {
@@ -411,8 +409,8 @@ static void check_both_sides(sim_checker *checker, sim_world *world)
             if (at_a != at_b &&
                 !is_being_revoked(world, world->devices[a].name, world->devices[b].name)) {
                 sim_checker_break(checker, SIM_RULE_BOTH_SIDES,
-                                  "d%u has an account for d%u, which has none for it",
-                                  at_a ? a : b, at_a ? b : a);
+                                  "d%u has an account for d%u, which has none for it", at_a ? a : b,
+                                  at_a ? b : a);
             }
         }
     }
@@ -457,12 +455,12 @@ static void tell_tables(const sim_checker *checker, const sim_device *device)
     proa_client_stats client = proa_client_stats_get(device->client);
     proa_secure_stats secure = device->secure->class_->stats(device->secure);
     proa_c2c_stats c2c = proa_c2c_stats_get(device->c2c);
-    tell(checker,
-         "%s: %u requests, %u exchanges, %u relations; %u sessions awake, %u asleep, %u handshakes; "
-         "%u peers, %u rights, %u questions",
-         device->name, client.coap.requests, client.coap.exchanges, client.coap.relations,
-         secure.live, secure.hibernated, secure.handshakes, c2c.peers, c2c.access_entries,
-         c2c.asks);
+    tell(
+        checker,
+        "%s: %u requests, %u exchanges, %u relations; %u sessions awake, %u asleep, %u handshakes; "
+        "%u peers, %u rights, %u questions",
+        device->name, client.coap.requests, client.coap.exchanges, client.coap.relations,
+        secure.live, secure.hibernated, secure.handshakes, c2c.peers, c2c.access_entries, c2c.asks);
 }
 
 void sim_checker_finish(sim_checker *checker)

@@ -59,7 +59,7 @@ typedef struct sim_pair {
     uint64_t alive_ms;     /* a grant was last seen alive then; 0 = never */
     uint32_t execute_asks;
     uint32_t executions;
-    bool refused;          /* an operator revoked and has not allowed since */
+    bool refused; /* an operator revoked and has not allowed since */
     uint64_t refused_ms;
 } sim_pair;
 
@@ -102,8 +102,8 @@ void sim_checker_revoked(sim_checker *checker, unsigned requester, unsigned host
 void sim_checker_allowed(sim_checker *checker, unsigned requester, unsigned host);
 
 /* Told by the world. */
-void sim_checker_datagram(void *ctx, uint64_t now_ms, const proa_addr *from,
-                          const proa_addr *to, proa_span bytes);
+void sim_checker_datagram(void *ctx, uint64_t now_ms, const proa_addr *from, const proa_addr *to,
+                          proa_span bytes);
 void sim_checker_client(sim_checker *checker, sim_device *device, const proa_client_event *event);
 void sim_checker_c2c(sim_checker *checker, sim_device *device, const proa_c2c_event *event);
 void sim_checker_audit(sim_checker *checker, sim_world *world, const proa_action *action);

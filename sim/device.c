@@ -60,8 +60,8 @@ static const proa_object_class light_class = {
 
 static proa_object light_of(sim_device *device)
 {
-    proa_object object = {
-        3311, 1, 0, resources, sizeof resources / sizeof *resources, &light_class, device};
+    proa_object object = {3311,         1,     0, resources, sizeof resources / sizeof *resources,
+                          &light_class, device};
     return object;
 }
 
@@ -169,8 +169,7 @@ void sim__device_run(sim_device *device)
     while (proa_c2c_poll(device->c2c, now_ms, &c2c_event)) {
         sim_checker_c2c(device->world->checker, device, &c2c_event);
     }
-    while (!device->store.power_failed &&
-           proa_client_output(device->client, now_ms, &to, &bytes)) {
+    while (!device->store.power_failed && proa_client_output(device->client, now_ms, &to, &bytes)) {
         sim__world_send(device->world, device->node, &device->addr, &to, bytes);
     }
     if (device->store.power_failed) {

@@ -290,10 +290,10 @@ static void print_replay(const options *o, uint64_t seed)
 /* What a scenario promises to do must really have happened, or green means nothing. */
 static bool enough_happened(const totals *t)
 {
-    return t->seeds < 20 || (t->counts.granted > 0 && t->counts.revoked > 0 && t->reboots > 0 &&
-                             t->moves > 0 && t->counts.ok > 0 && t->counts.denied > 0 &&
-                             t->counts.expired + t->counts.ended > 0 &&
-                             t->counts.notifications > 0 && t->power_failures > 0);
+    return t->seeds < 20 ||
+           (t->counts.granted > 0 && t->counts.revoked > 0 && t->reboots > 0 && t->moves > 0 &&
+            t->counts.ok > 0 && t->counts.denied > 0 && t->counts.expired + t->counts.ended > 0 &&
+            t->counts.notifications > 0 && t->power_failures > 0);
 }
 
 static bool passed(const totals *t)

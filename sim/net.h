@@ -17,8 +17,8 @@
  * checkers see the wire from outside. */
 
 typedef struct sim_link {
-    uint32_t delay_ms;       /* every datagram */
-    uint32_t jitter_ms;      /* plus 0..jitter, which also reorders */
+    uint32_t delay_ms;  /* every datagram */
+    uint32_t jitter_ms; /* plus 0..jitter, which also reorders */
     uint32_t loss_permille;
     uint32_t duplicate_permille;
     uint32_t reorder_permille; /* held back by another 3 delays */
@@ -38,7 +38,7 @@ typedef struct sim_datagram {
 typedef struct sim_net {
     sim_rng rng;
     sim_link link;
-    sim_datagram *first;  /* by time of arrival, then by order of sending */
+    sim_datagram *first;             /* by time of arrival, then by order of sending */
     uint32_t cut[SIM_NET_NODES_MAX]; /* bit n of cut[m]: m and n cannot reach each other */
     /* Sees every datagram when it is sent. May be NULL. */
     void (*observer)(void *ctx, uint64_t now_ms, const proa_addr *from, const proa_addr *to,

@@ -48,10 +48,10 @@ static void tell_policy(sim_checker *checker)
                 for (size_t i = 0; i < policy.rule_count; i++) {
                     const proa_policy_rule *rule = &rules[i];
                     /* The checker reads the table by itself rather than by the engine's code. */
-                    bool matches = strcmp(rule->requester, requester) == 0 &&
-                                   (strcmp(rule->host, host) == 0 ||
-                                    strcmp(rule->host, "d*") == 0) &&
-                                   (rule->rights & bit) != 0;
+                    bool matches =
+                        strcmp(rule->requester, requester) == 0 &&
+                        (strcmp(rule->host, host) == 0 || strcmp(rule->host, "d*") == 0) &&
+                        (rule->rights & bit) != 0;
                     if (matches) {
                         rights |= (uint8_t)(rule->effect == PROA_EFFECT_ALLOW ? bit : 0);
                         break;
@@ -199,8 +199,8 @@ static void liveness(run_state *run)
                 }
                 missing++;
                 if (!asked[r][h]) {
-                    asked[r][h] = sim_checker_ask(&run->checker, r, h, PROA_OP_READ, 5850,
-                                                  &waiting[r][h]);
+                    asked[r][h] =
+                        sim_checker_ask(&run->checker, r, h, PROA_OP_READ, 5850, &waiting[r][h]);
                 } else if (run->checker.asks[waiting[r][h]].finished) {
                     served[r][h] = run->checker.asks[waiting[r][h]].outcome == PROA_OUTCOME_OK;
                     asked[r][h] = false;
@@ -213,8 +213,8 @@ static void liveness(run_state *run)
         for (unsigned h = 0; h < DEVICES; h++) {
             if ((run->checker.pairs[r][h].policy_rights & PROA_RIGHT_READ) != 0 && !served[r][h]) {
                 sim_checker_break(&run->checker, SIM_RULE_LIVENESS,
-                                  "10 minutes after the faults stopped d%u still cannot read d%u", r,
-                                  h);
+                                  "10 minutes after the faults stopped d%u still cannot read d%u",
+                                  r, h);
             }
         }
     }

@@ -132,8 +132,8 @@ static void store_registration(sim_server *server, proa_reg reg, bool keep)
 
 static proa_device_news news_of(const proa_registration *r)
 {
-    proa_device_news news = {r->endpoint, r->reg,       r->account != 0, r->queue_mode,
-                             r->peer.addr, r->links};
+    proa_device_news news = {r->endpoint,   r->reg,       r->account != 0,
+                             r->queue_mode, r->peer.addr, r->links};
     return news;
 }
 
@@ -253,8 +253,8 @@ static void answer(sim_server *server, const proa_action *action)
         .options = options + first,
         .option_count = (action->max_age_s == 0 ? 1 : 2) - first,
         .payload = proa_span_make(reason, action->reason == 0 ? 0 : sizeof reason)};
-    (void)!proa_server_respond(server->server, server->world->now_ms,
-                               (proa_coap_id)action->ticket, &response);
+    (void)!proa_server_respond(server->server, server->world->now_ms, (proa_coap_id)action->ticket,
+                               &response);
 }
 
 static void operate(sim_server *server, const proa_action *action)
@@ -320,8 +320,7 @@ void sim__server_run(sim_server *server)
             on_event(server, &event);
             more = true;
         }
-        while (!server->power_failed &&
-               proa_authority_poll(server->authority, now_ms, &action)) {
+        while (!server->power_failed && proa_authority_poll(server->authority, now_ms, &action)) {
             on_action(server, &action);
             more = true;
         }

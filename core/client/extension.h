@@ -11,10 +11,7 @@
  * knows servers only. One extension at most; it is a table, so a program that links no C2C carries
  * no byte of it. */
 
-typedef enum proa_access {
-    PROA_ACCESS_DENIED = 0,
-    PROA_ACCESS_ALLOWED
-} proa_access;
+typedef enum proa_access { PROA_ACCESS_DENIED = 0, PROA_ACCESS_ALLOWED } proa_access;
 
 /* A request that is not served, for the extension to word the refusal. */
 typedef struct proa_refusal {
@@ -36,8 +33,8 @@ struct proa_client_extension {
 
     /* Word the refusal. True: send *out (its payload lives in `scratch` of `cap` bytes); false: stay
      * silent. Called for peers without the right and for strangers on unprotected CoAP. */
-    bool (*refuse)(void *ctx, uint64_t now_ms, const proa_refusal *refusal,
-                   proa_coap_response *out, uint8_t *scratch, size_t cap);
+    bool (*refuse)(void *ctx, uint64_t now_ms, const proa_refusal *refusal, proa_coap_response *out,
+                   uint8_t *scratch, size_t cap);
 
     /* A session with a peer account is there / is gone. After session_closed its handle is dead. */
     void (*session_open)(void *ctx, uint64_t now_ms, proa_account peer, uint32_t session,

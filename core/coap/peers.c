@@ -56,8 +56,7 @@ static void forget(proa_coap *c, proa__peer *peer)
 
 static proa__peer *longest_idle(const proa_coap *c)
 {
-    return proa__list_empty(&c->idle_peers) ? NULL
-                                            : PROA__OF(proa__peer, idle, c->idle_peers.next);
+    return proa__list_empty(&c->idle_peers) ? NULL : PROA__OF(proa__peer, idle, c->idle_peers.next);
 }
 
 /* The longest idle peer goes; when all are referred to, what was remembered of one does, which in

@@ -30,30 +30,30 @@
 
 /* What came of asking. Kept apart from the peer's CoAP code. */
 typedef enum proa_outcome {
-    PROA_OUTCOME_OK = 1,      /* the peer answered 2.xx */
-    PROA_OUTCOME_DENIED,      /* policy or the host's rights say no */
-    PROA_OUTCOME_PENDING,     /* the server has yet to decide (a person does), or waits for the
+    PROA_OUTCOME_OK = 1,       /* the peer answered 2.xx */
+    PROA_OUTCOME_DENIED,       /* policy or the host's rights say no */
+    PROA_OUTCOME_PENDING,      /* the server has yet to decide (a person does), or waits for the
                                  host to wake; asking again joins the same wish */
-    PROA_OUTCOME_BUSY,        /* server or host are over their limits; retry_ms says when */
+    PROA_OUTCOME_BUSY,         /* server or host are over their limits; retry_ms says when */
     PROA_OUTCOME_HOST_OFFLINE, /* the host is not registered, or did not answer the server */
-    PROA_OUTCOME_UNREACHABLE, /* no common network, or the host does not answer here */
-    PROA_OUTCOME_TIMEOUT,     /* the server or the host did not answer in time */
-    PROA_OUTCOME_REVOKED,     /* an operator took the grant away */
-    PROA_OUTCOME_EXPIRED,     /* the grant ended during the request and was not renewed */
+    PROA_OUTCOME_UNREACHABLE,  /* no common network, or the host does not answer here */
+    PROA_OUTCOME_TIMEOUT,      /* the server or the host did not answer in time */
+    PROA_OUTCOME_REVOKED,      /* an operator took the grant away */
+    PROA_OUTCOME_EXPIRED,      /* the grant ended during the request and was not renewed */
     PROA_OUTCOME_NO_SUCH_PATH, /* 4.04 from a host that let us in */
-    PROA_OUTCOME_REFUSED,     /* the host answered another 4.xx or 5.xx: see code */
-    PROA_OUTCOME_PROTOCOL,    /* somebody broke the protocol */
-    PROA_OUTCOME_LOCAL        /* our own limit or state: see err */
+    PROA_OUTCOME_REFUSED,      /* the host answered another 4.xx or 5.xx: see code */
+    PROA_OUTCOME_PROTOCOL,     /* somebody broke the protocol */
+    PROA_OUTCOME_LOCAL         /* our own limit or state: see err */
 } proa_outcome;
 
 const char *proa_outcome_name(proa_outcome outcome);
 
 typedef struct proa_c2c_limits {
-    uint16_t peer_max;    /* accounts: instances of 11000 and 11001 */
-    uint16_t access_max;  /* instances of 11002 */
-    uint16_t ask_max;     /* questions under way plus observations held on peers */
+    uint16_t peer_max;        /* accounts: instances of 11000 and 11001 */
+    uint16_t access_max;      /* instances of 11002 */
+    uint16_t ask_max;         /* questions under way plus observations held on peers */
     uint32_t hint_per_minute; /* hints to strangers, all together */
-    uint32_t unused_s;    /* an account that is not used so soon removes itself: 600 */
+    uint32_t unused_s;        /* an account that is not used so soon removes itself: 600 */
 } proa_c2c_limits;
 
 proa_c2c_limits proa_c2c_limits_device(void);
@@ -83,13 +83,13 @@ typedef struct proa_c2c_ask {
                           single resource on write */
     proa_span payload; /* Write, Create, Execute arguments; copied */
     const proa_attributes *attributes; /* Observe, Write-Attributes; may be NULL */
-    uint8_t rights;    /* to ask the server for, beside what op needs; 0 = just that */
-    uint16_t server;   /* Short Server ID to ask; 0 = the first registered one */
-    bool wait;         /* PENDING and HOST_OFFLINE: stay and ask again until timeout_ms */
-    bool probe;        /* ask the host unprotected first, to show (and learn from) its refusal */
+    uint8_t rights;      /* to ask the server for, beside what op needs; 0 = just that */
+    uint16_t server;     /* Short Server ID to ask; 0 = the first registered one */
+    bool wait;           /* PENDING and HOST_OFFLINE: stay and ask again until timeout_ms */
+    bool probe;          /* ask the host unprotected first, to show (and learn from) its refusal */
     proa_span probe_uri; /* probe: where; copied */
     uint32_t timeout_ms; /* overall; 0 = 120000 */
-    uint64_t user;     /* comes back in each event */
+    uint64_t user;       /* comes back in each event */
 } proa_c2c_ask;
 
 typedef uint32_t proa_c2c_id;
@@ -119,14 +119,14 @@ typedef struct proa_c2c_event {
     proa_c2c_id id; /* of the question; 0 for PEER_ADDED and PEER_REMOVED */
     uint64_t user;
     proa_outcome outcome;
-    uint8_t code;       /* the peer's (or, with via_server, the server's) CoAP code, 0 if none */
+    uint8_t code; /* the peer's (or, with via_server, the server's) CoAP code, 0 if none */
     bool via_server;
-    bool observing;     /* OUTCOME of an Observe: notifications will follow */
-    proa_err err;       /* LOCAL */
-    uint32_t retry_ms;  /* BUSY, PENDING: from Max-Age */
+    bool observing;      /* OUTCOME of an Observe: notifications will follow */
+    proa_err err;        /* LOCAL */
+    uint32_t retry_ms;   /* BUSY, PENDING: from Max-Age */
     uint32_t elapsed_ms; /* AUTHORIZED and OUTCOME: since /ac was first sent; 0 if it was not */
     uint16_t short_id;
-    uint16_t format;    /* of payload */
+    uint16_t format; /* of payload */
     proa_path path;
     proa_span endpoint; /* of the peer */
     proa_span payload;  /* until the next call */
@@ -145,9 +145,9 @@ typedef struct proa_c2c_peer {
     char uri[PROA_URI_MAX]; /* empty if unknown: the peer calls us */
     proa_security_mode mode;
     bool connected;
-    bool used;        /* at least one authenticated use */
-    uint32_t left_s;  /* of its lifetime; UINT32_MAX = unlimited */
-    uint32_t uses;    /* requests served for it */
+    bool used;       /* at least one authenticated use */
+    uint32_t left_s; /* of its lifetime; UINT32_MAX = unlimited */
+    uint32_t uses;   /* requests served for it */
 } proa_c2c_peer;
 
 /* The n-th peer account; false if there are fewer. No keys. */

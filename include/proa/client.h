@@ -69,9 +69,9 @@ typedef enum proa_security_mode {
 
 /* One server account: an instance of object 0 and one of object 1. */
 typedef struct proa_server_account {
-    uint16_t short_id; /* Short Server ID, 1..65534 */
-    proa_span uri;     /* coap(s)://host:port; copied */
-    proa_addr addr;    /* what the port resolved it to */
+    uint16_t short_id;       /* Short Server ID, 1..65534 */
+    proa_span uri;           /* coap(s)://host:port; copied */
+    proa_addr addr;          /* what the port resolved it to */
     proa_security_mode mode; /* PSK or NoSec */
     proa_span identity;      /* PSK; copied */
     proa_span key;           /* PSK; copied, wiped on close */
@@ -137,17 +137,17 @@ bool proa_client_output(proa_client *c, uint64_t now_ms, proa_addr *to, proa_spa
 uint64_t proa_client_next_ms(const proa_client *c);
 
 typedef enum proa_client_event_kind {
-    PROA_CLIENT_REGISTERED = 1,   /* short_id */
-    PROA_CLIENT_UPDATED,          /* short_id */
-    PROA_CLIENT_DEREGISTERED,     /* short_id; on request */
-    PROA_CLIENT_REGISTER_FAILED,  /* short_id, code or err, retry_ms */
-    PROA_CLIENT_WRITTEN,          /* who wrote below path */
-    PROA_CLIENT_EXECUTED,         /* who executed path */
-    PROA_CLIENT_CREATED,          /* who created path */
-    PROA_CLIENT_DELETED,          /* who deleted path */
-    PROA_CLIENT_OBSERVED,         /* who observes path from now on */
-    PROA_CLIENT_UNOBSERVED,       /* who does no longer */
-    PROA_CLIENT_REFUSED           /* a request of who to path was denied: code */
+    PROA_CLIENT_REGISTERED = 1,  /* short_id */
+    PROA_CLIENT_UPDATED,         /* short_id */
+    PROA_CLIENT_DEREGISTERED,    /* short_id; on request */
+    PROA_CLIENT_REGISTER_FAILED, /* short_id, code or err, retry_ms */
+    PROA_CLIENT_WRITTEN,         /* who wrote below path */
+    PROA_CLIENT_EXECUTED,        /* who executed path */
+    PROA_CLIENT_CREATED,         /* who created path */
+    PROA_CLIENT_DELETED,         /* who deleted path */
+    PROA_CLIENT_OBSERVED,        /* who observes path from now on */
+    PROA_CLIENT_UNOBSERVED,      /* who does no longer */
+    PROA_CLIENT_REFUSED          /* a request of who to path was denied: code */
 } proa_client_event_kind;
 
 typedef struct proa_client_event {

@@ -63,14 +63,14 @@ typedef struct proa_secure_config {
                                 idlest live one ends when live_max is passed */
     uint32_t handshake_max;  /* handshakes under way, beside the live ones, so that strangers never
                                 push out a session; one more is refused */
-    uint32_t handshake_timeout_ms;   /* 60000: then it is given up (CLOSED, TIMEOUT) */
-    uint32_t retransmit_min_ms;      /* 1000, RFC 6347 §4.2.4.1 */
-    uint32_t retransmit_max_ms;      /* 16000 */
-    uint32_t idle_hibernate_ms;      /* 0: only when live_max asks for it */
-    uint32_t output_len;     /* bytes of the queue of datagrams to send; 0: four of mtu */
-    uint16_t mtu;            /* bytes of a datagram, 1280 */
-    uint8_t cid_len;         /* bytes of the connection ids we hand out: 1..8, 0 = do not use CID */
-    bool debug_keylog;       /* honoured by debug builds only */
+    uint32_t handshake_timeout_ms; /* 60000: then it is given up (CLOSED, TIMEOUT) */
+    uint32_t retransmit_min_ms;    /* 1000, RFC 6347 §4.2.4.1 */
+    uint32_t retransmit_max_ms;    /* 16000 */
+    uint32_t idle_hibernate_ms;    /* 0: only when live_max asks for it */
+    uint32_t output_len;           /* bytes of the queue of datagrams to send; 0: four of mtu */
+    uint16_t mtu;                  /* bytes of a datagram, 1280 */
+    uint8_t cid_len;   /* bytes of the connection ids we hand out: 1..8, 0 = do not use CID */
+    bool debug_keylog; /* honoured by debug builds only */
     /* Debug builds: one line of the NSS key log format per session. May be NULL. */
     void (*keylog)(void *ctx, const char *line);
     void *keylog_ctx;
@@ -86,7 +86,7 @@ typedef enum proa_secure_event_kind {
 
 typedef enum proa_secure_reason {
     PROA_SECURE_REASON_TIMEOUT = 1, /* the handshake got no answer, or a client no first record */
-    PROA_SECURE_REASON_HANDSHAKE,   /* the handshake failed: wrong key, unknown identity, no suite */
+    PROA_SECURE_REASON_HANDSHAKE, /* the handshake failed: wrong key, unknown identity, no suite */
     PROA_SECURE_REASON_PEER_CLOSED, /* authenticated close_notify or fatal alert */
     PROA_SECURE_REASON_EVICTED,     /* hibernated_max, live_max, or a newer one in its place */
     PROA_SECURE_REASON_RESOURCES    /* the arena or a table was full during the handshake */

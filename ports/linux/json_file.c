@@ -50,8 +50,8 @@ static bool parse_own_text(proa_json_doc *doc)
     doc->root = json_loadb(doc->text, doc->len, JSON_REJECT_DUPLICATES, &error);
     if (doc->root == NULL) {
         doc->failed = true;
-        snprintf(doc->message, sizeof doc->message, "%s:%d:%d: not JSON: %s", doc->path,
-                 error.line, error.column, error.text);
+        snprintf(doc->message, sizeof doc->message, "%s:%d:%d: not JSON: %s", doc->path, error.line,
+                 error.column, error.text);
     }
     return !doc->failed;
 }

@@ -38,7 +38,7 @@ typedef struct proa_json_doc {
 /* A place in the document: a value, or where one is missing. */
 typedef struct proa_json_at {
     proa_json_doc *doc;
-    json_t *value; /* NULL = not there */
+    json_t *value;                       /* NULL = not there */
     char pointer[PROA_JSON_POINTER_MAX]; /* as RFC 6901, without escapes */
 } proa_json_at;
 

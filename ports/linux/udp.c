@@ -125,9 +125,8 @@ bool proa_udp_send(int fd, const proa_addr *to, proa_span datagram)
 proa_err proa_udp_resolve(proa_span host, uint16_t port, proa_addr *out)
 {
     char name[256];
-    struct addrinfo hints = {.ai_family = AF_INET6,
-                             .ai_socktype = SOCK_DGRAM,
-                             .ai_flags = AI_V4MAPPED | AI_ADDRCONFIG};
+    struct addrinfo hints = {
+        .ai_family = AF_INET6, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_V4MAPPED | AI_ADDRCONFIG};
     struct addrinfo *found = NULL;
     proa_addr result = {{0}, port, 0};
     if (proa_addr_parse_ip(host, &result) == PROA_OK) {

@@ -309,10 +309,9 @@ static uint8_t still_allowed(const proa_authority *a, const proa_grant *g,
     }
     for (unsigned bit = 1; bit <= PROA_RIGHT_CREATE; bit <<= 1) {
         if ((entry->rights & bit) != 0) {
-            allowed |=
-                proa_policy_decide(a->policy, requester, host, entry->object, entry->instance,
-                                   (uint8_t)bit)
-                    .granted;
+            allowed |= proa_policy_decide(a->policy, requester, host, entry->object,
+                                          entry->instance, (uint8_t)bit)
+                           .granted;
         }
     }
     return allowed;

@@ -32,8 +32,7 @@ static void answer(const command *c, json_t *fields)
     proa__control_send(c->control, c->client, message);
 }
 
-static void fail(const command *c, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+static void fail(const command *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void fail(const command *c, const char *format, ...)
 {
@@ -107,8 +106,9 @@ static void start(const command *c, proa_server_op *op)
     if (err != PROA_OK) {
         json_decref(pending->id);
         pending->used = false;
-        fail(c, err == PROA_E_RANGE ? "this operation makes no sense on path %s"
-                                    : "the operation on %s could not be started, try again later",
+        fail(c,
+             err == PROA_E_RANGE ? "this operation makes no sense on path %s"
+                                 : "the operation on %s could not be started, try again later",
              text_of(c, "path"));
     }
 }
@@ -275,8 +275,7 @@ static json_t *done_message(const proa_control_pending *pending, const proa_serv
     bool ok = event->result == PROA_OP_ANSWERED && PROA_COAP_CLASS(event->code) == 2;
     json_t *message = json_pack("{s:O, s:b}", "id", pending->id, "ok", ok);
     if (event->result == PROA_OP_ANSWERED) {
-        json_object_set_new(message, "code",
-                            json_string(proa_coap_code_text(event->code, code)));
+        json_object_set_new(message, "code", json_string(proa_coap_code_text(event->code, code)));
     }
     if (!ok) {
         json_object_set_new(message, "error", json_string(result_text(event)));
@@ -321,13 +320,13 @@ static void run_devices(const command *c)
         proa_addr_write(&w, &r.peer.addr);
         uint64_t left_ms = r.expires_ms > c->now_ms ? r.expires_ms - c->now_ms : 0;
         json_array_append_new(
-            list, json_pack("{s:o, s:o, s:b, s:I, s:I, s:I, s:s, s:b, s:o}", "endpoint",
-                            json_span(r.endpoint), "address", json_stringn(address, w.len),
-                            "secure", r.account != 0, "lifetime_s", (json_int_t)r.lifetime_s,
-                            "expires_in_s", (json_int_t)(left_ms / 1000), "registered_s_ago",
-                            (json_int_t)((c->now_ms - r.registered_ms) / 1000), "version",
-                            r.lwm2m_version, "queue_mode", r.queue_mode, "links",
-                            json_span(r.links)));
+            list,
+            json_pack("{s:o, s:o, s:b, s:I, s:I, s:I, s:s, s:b, s:o}", "endpoint",
+                      json_span(r.endpoint), "address", json_stringn(address, w.len), "secure",
+                      r.account != 0, "lifetime_s", (json_int_t)r.lifetime_s, "expires_in_s",
+                      (json_int_t)(left_ms / 1000), "registered_s_ago",
+                      (json_int_t)((c->now_ms - r.registered_ms) / 1000), "version",
+                      r.lwm2m_version, "queue_mode", r.queue_mode, "links", json_span(r.links)));
     }
     answer(c, json_pack("{s:o}", "devices", list));
 }
@@ -355,13 +354,12 @@ static json_t *grant_json(const proa_grant *grant)
         json_array_append_new(entries, json_pack("{s:o, s:o}", "path", path_json(&path), "rights",
                                                  rights_json(entry->rights)));
     }
-    return json_pack(
-        "{s:I, s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:I}", "id", (json_int_t)grant->id,
-        "requester", grant->requester, "host", grant->host, "state",
-        proa_grant_state_name(grant->state), "entries", entries, "rule", grant->rule, "granted_at",
-        (json_int_t)grant->granted_unix_s, "expires_in_s",
-        (json_int_t)(grant->expires_unix_s - proa_linux_unix_s()), "uses", (json_int_t)grant->uses,
-        "last_use_at", (json_int_t)grant->last_use_unix_s);
+    return json_pack("{s:I, s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:I}", "id",
+                     (json_int_t)grant->id, "requester", grant->requester, "host", grant->host,
+                     "state", proa_grant_state_name(grant->state), "entries", entries, "rule",
+                     grant->rule, "granted_at", (json_int_t)grant->granted_unix_s, "expires_in_s",
+                     (json_int_t)(grant->expires_unix_s - proa_linux_unix_s()), "uses",
+                     (json_int_t)grant->uses, "last_use_at", (json_int_t)grant->last_use_unix_s);
 }
 
 static void run_grants(const command *c)
@@ -376,10 +374,9 @@ static void run_grants(const command *c)
     }
     cursor = 0;
     while ((o = proa_authority_override(c->parts->authority, &cursor)) != NULL) {
-        json_array_append_new(refusals,
-                              json_pack("{s:s, s:s, s:o, s:I}", "requester", o->requester, "host",
-                                        o->host, "path", path_json(&o->path), "since",
-                                        (json_int_t)o->since_unix_s));
+        json_array_append_new(refusals, json_pack("{s:s, s:s, s:o, s:I}", "requester", o->requester,
+                                                  "host", o->host, "path", path_json(&o->path),
+                                                  "since", (json_int_t)o->since_unix_s));
     }
     answer(c, json_pack("{s:o, s:o}", "grants", grants, "refusals", refusals));
 }
@@ -390,11 +387,11 @@ static bool add_audit(void *ctx, const proa_audit_row *row)
     time_t when = (time_t)row->unix_s;
     struct tm utc;
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&when, &utc));
-    json_array_append_new(
-        ctx, json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:I}", "id", (json_int_t)row->id,
-                       "time", stamp, "kind", row->kind, "requester", row->requester, "host",
-                       row->host, "path", row->path, "rights", rights_json(row->rights), "rule",
-                       row->rule, "grant", (json_int_t)row->grant_id));
+    json_array_append_new(ctx, json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:I}", "id",
+                                         (json_int_t)row->id, "time", stamp, "kind", row->kind,
+                                         "requester", row->requester, "host", row->host, "path",
+                                         row->path, "rights", rights_json(row->rights), "rule",
+                                         row->rule, "grant", (json_int_t)row->grant_id));
     return true;
 }
 
@@ -424,8 +421,8 @@ static void run_stats(const command *c)
         (json_int_t)server.updates, "expired", (json_int_t)server.expired, "refused",
         (json_int_t)server.refused, "observations", (json_int_t)server.observations,
         "notifications", (json_int_t)server.notifications, "coap_received",
-        (json_int_t)server.coap.received, "coap_sent", (json_int_t)server.coap.sent, "coap_malformed",
-        (json_int_t)server.coap.malformed, "coap_retransmitted",
+        (json_int_t)server.coap.received, "coap_sent", (json_int_t)server.coap.sent,
+        "coap_malformed", (json_int_t)server.coap.malformed, "coap_retransmitted",
         (json_int_t)server.coap.retransmitted);
     json_object_set_new(
         stats, "authority",
@@ -529,13 +526,13 @@ static const struct {
     {"events", run_events},
 };
 
-void proa__control_command(proa_control *control, uint8_t client, uint64_t now_ms,
-                           const char *line, size_t len)
+void proa__control_command(proa_control *control, uint8_t client, uint64_t now_ms, const char *line,
+                           size_t len)
 {
     json_t *request = json_loadb(line, len, 0, NULL);
     json_t *id = json_object_get(request, "id");
-    command c = {control, proa_hub_parts_of(control->hub), client, now_ms, request,
-                 id == NULL ? json_null() : id};
+    command c = {control, proa_hub_parts_of(control->hub), client, now_ms,
+                 request, id == NULL ? json_null() : id};
     bool found = false;
     if (!json_is_object(request)) {
         fail(&c, "a request is a JSON object on one line, as {\"id\":1,\"cmd\":\"devices\"}");

@@ -13,8 +13,9 @@ static void file_name(const proa_json_at *at, const char *fallback, char *out, s
 {
     const char *name = proa_json_string(at, fallback);
     const char *slash = strrchr(at->doc->path, '/');
-    size_t directory_len =
-        name[0] == '\0' || name[0] == '/' || slash == NULL ? 0 : (size_t)(slash + 1 - at->doc->path);
+    size_t directory_len = name[0] == '\0' || name[0] == '/' || slash == NULL
+                               ? 0
+                               : (size_t)(slash + 1 - at->doc->path);
     if (directory_len + strlen(name) >= cap) {
         proa_json_fail(at, "name too long");
         return;

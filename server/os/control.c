@@ -20,8 +20,7 @@
 static bool someone_listens(const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool alive =
-        fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) == 0;
+    bool alive = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) == 0;
     if (fd >= 0) {
         close(fd);
     }
@@ -44,8 +43,8 @@ static int listen_at(const char *path, char *message, size_t cap)
     (void)unlink(path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     mode_t mask = umask(0177);
-    bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-              listen(fd, 8) == 0;
+    bool ok =
+        fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 8) == 0;
     umask(mask);
     if (!ok) {
         snprintf(message, cap, "control socket %s: %s", path, strerror(errno));
@@ -57,8 +56,7 @@ static int listen_at(const char *path, char *message, size_t cap)
     return fd;
 }
 
-proa_control *proa_control_open(const char *path, proa_hub *hub, char *message,
-                                size_t message_cap)
+proa_control *proa_control_open(const char *path, proa_hub *hub, char *message, size_t message_cap)
 {
     proa_control *control = calloc(1, sizeof *control);
     if (control == NULL) {

@@ -61,8 +61,7 @@ typedef struct proa_hub proa_hub;
 
 /* Listen at `path`. A socket file left by a dead process is replaced; a living one is an error.
  * NULL on failure, with the reason in `message`. Borrows the hub. */
-proa_control *proa_control_open(const char *path, proa_hub *hub, char *message,
-                                size_t message_cap);
+proa_control *proa_control_open(const char *path, proa_hub *hub, char *message, size_t message_cap);
 void proa_control_close(proa_control *control);
 
 /* Fill in what poll(2) should wait for; returns how many (at most PROA_CONTROL_CLIENTS_MAX + 1). */

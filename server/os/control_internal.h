@@ -13,7 +13,7 @@
 #define PROA_CONTROL_PENDING_MAX 256
 
 typedef struct proa_control_client {
-    int fd; /* -1 = free */
+    int fd;      /* -1 = free */
     bool broken; /* to be dropped at the end of the step */
     char *in;    /* PROA_CONTROL_LINE_MAX bytes */
     size_t in_len;
@@ -51,8 +51,8 @@ proa_control_pending *proa__control_expect(proa_control *control, uint8_t client
                                            uint64_t *user);
 
 /* commands.c: run one line. */
-void proa__control_command(proa_control *control, uint8_t client, uint64_t now_ms,
-                           const char *line, size_t len);
+void proa__control_command(proa_control *control, uint8_t client, uint64_t now_ms, const char *line,
+                           size_t len);
 
 /* commands.c: tell the client about its operation. */
 void proa__control_report(proa_control *control, const proa_control_pending *pending,

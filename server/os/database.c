@@ -387,8 +387,8 @@ bool proa_database_each_grant(proa_database *db, bool (*each)(void *ctx, const p
     return step == SQLITE_DONE || !more;
 }
 
-bool proa_database_each_override(proa_database *db,
-                                 bool (*each)(void *ctx, const proa_override *o), void *ctx)
+bool proa_database_each_override(proa_database *db, bool (*each)(void *ctx, const proa_override *o),
+                                 void *ctx)
 {
     sqlite3_stmt *s = NULL;
     bool more = true;

@@ -55,8 +55,8 @@ bool proa_database_each_registration(proa_database *db,
                                      void *ctx);
 bool proa_database_each_grant(proa_database *db, bool (*each)(void *ctx, const proa_grant *grant),
                               void *ctx);
-bool proa_database_each_override(proa_database *db,
-                                 bool (*each)(void *ctx, const proa_override *o), void *ctx);
+bool proa_database_each_override(proa_database *db, bool (*each)(void *ctx, const proa_override *o),
+                                 void *ctx);
 
 /* The newest `limit` rows, oldest of them first. */
 bool proa_database_each_audit(proa_database *db, uint32_t limit,

@@ -11,7 +11,7 @@ bool proa__hub_restore(const proa_hub_parts *parts, uint64_t now_ms);
 
 /* relay.c: observe one device, write each value to another. */
 typedef struct proa_relay {
-    const proa_hub_parts *parts; /* borrowed */
+    const proa_hub_parts *parts;                  /* borrowed */
     proa_op_id observation[PROA_RELAY_RULES_MAX]; /* 0 = none */
     uint64_t relayed;
     uint64_t failed; /* writes that were not possible or not confirmed */

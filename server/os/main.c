@@ -161,8 +161,8 @@ static bool open_network(daemon_parts *d, const options *o)
         return fail(o->pcap, strerror(errno));
     }
     if (o->keylog != NULL && (d->keylog = proa_keylog_open(o->keylog)) == NULL) {
-        return fail(o->keylog, errno == ENOTSUP ? "only debug builds write session secrets"
-                                                : strerror(errno));
+        return fail(o->keylog,
+                    errno == ENOTSUP ? "only debug builds write session secrets" : strerror(errno));
     }
     proa_secure_config secure = proa_dtls_config_server(proa_linux_random(), proa_linux_memory());
     secure.find_psk = find_psk;
@@ -370,8 +370,8 @@ int main(int argc, char **argv)
                    json_pack("{s:s, s:i, s:i, s:s, s:s}", "address", address, "port",
                              (int)d.local.port, "devices", (int)d.config.device_count, "control",
                              d.config.control, "version", PROA_BUILD_VERSION),
-                   "on %s for %zu known devices, control socket %s", address,
-                   d.config.device_count, d.config.control);
+                   "on %s for %zu known devices, control socket %s", address, d.config.device_count,
+                   d.config.control);
     run(&d);
     proa_log_event(&d.log, "stopped", json_object(), "registrations and grants are kept in %s",
                    d.config.database);

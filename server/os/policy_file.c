@@ -14,10 +14,9 @@ static const struct {
     const char *word;
     uint8_t rights;
 } words[] = {
-    {"read", PROA_RIGHT_READ},       {"observe", PROA_RIGHT_READ},
-    {"discover", PROA_RIGHT_READ},   {"write", PROA_RIGHT_WRITE},
-    {"execute", PROA_RIGHT_EXECUTE}, {"create", PROA_RIGHT_CREATE},
-    {"delete", PROA_RIGHT_DELETE},   {"all", PROA_RIGHTS_ALL},
+    {"read", PROA_RIGHT_READ},     {"observe", PROA_RIGHT_READ},    {"discover", PROA_RIGHT_READ},
+    {"write", PROA_RIGHT_WRITE},   {"execute", PROA_RIGHT_EXECUTE}, {"create", PROA_RIGHT_CREATE},
+    {"delete", PROA_RIGHT_DELETE}, {"all", PROA_RIGHTS_ALL},
 };
 
 static uint8_t read_rights(const proa_json_at *list)
@@ -34,8 +33,9 @@ static uint8_t read_rights(const proa_json_at *list)
             }
         }
         if (found == 0) {
-            proa_json_fail(&item, "unknown operation \"%s\"; known: read observe discover write "
-                                  "execute create delete all",
+            proa_json_fail(&item,
+                           "unknown operation \"%s\"; known: read observe discover write "
+                           "execute create delete all",
                            word);
         }
         rights |= found;
@@ -66,8 +66,7 @@ static void read_path(const proa_json_at *at, proa_policy_rule *rule)
     if (strcmp(text, "*") == 0) {
         return;
     }
-    if (proa_path_parse(proa_span_of(text), &path) != PROA_OK || path.depth < 1 ||
-        path.depth > 2) {
+    if (proa_path_parse(proa_span_of(text), &path) != PROA_OK || path.depth < 1 || path.depth > 2) {
         proa_json_fail(at, "must be \"*\", \"/object\" or \"/object/instance\"");
         return;
     }
@@ -102,8 +101,8 @@ static void read_rule(const proa_json_at *at, size_t index, proa_policy_rule *ru
     read_name(&host, "*", rule->host, sizeof rule->host);
     read_path(&path, rule);
     /* A minute at least, so that a renewal at half time is not a storm; ten years at most. */
-    rule->lifetime_s = (uint32_t)proa_json_number(&lifetime, 60, 315360000,
-                                                  PROA_GRANT_LIFETIME_DEFAULT_S);
+    rule->lifetime_s =
+        (uint32_t)proa_json_number(&lifetime, 60, 315360000, PROA_GRANT_LIFETIME_DEFAULT_S);
     rule->partial = proa_json_bool(&partial, false);
     rule->revoke_on_deregister = proa_json_bool(&revoke, false);
     if (rule->effect == PROA_EFFECT_DENY &&

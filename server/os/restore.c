@@ -11,8 +11,8 @@ typedef struct restoring {
     bool ok;
 } restoring;
 
-static bool restore_registration(void *ctx, const proa_registration *stored,
-                                 int64_t updated_unix_s, int64_t expires_unix_s)
+static bool restore_registration(void *ctx, const proa_registration *stored, int64_t updated_unix_s,
+                                 int64_t expires_unix_s)
 {
     restoring *r = ctx;
     proa_registration registration = *stored;
@@ -35,9 +35,9 @@ static bool restore_registration(void *ctx, const proa_registration *stored,
     }
     r->ok = proa_server_restore(r->parts->server, r->now_ms, &registration, &reg) == PROA_OK;
     if (r->ok) {
-        proa_device_news news = {registration.endpoint,   reg, registration.account != 0,
-                                 registration.queue_mode, registration.peer.addr,
-                                 registration.links};
+        proa_device_news news = {registration.endpoint,     reg,
+                                 registration.account != 0, registration.queue_mode,
+                                 registration.peer.addr,    registration.links};
         proa_authority_registered(r->parts->authority, r->now_ms, &news);
     }
     return r->ok;

@@ -34,7 +34,10 @@ typedef struct key_row {
     proa_err err;
 } key_row;
 
-#define NONE {PROA_ID_ALL, PROA_ID_ALL}
+#define NONE                     \
+    {                            \
+        PROA_ID_ALL, PROA_ID_ALL \
+    }
 
 static const key_row key_rows[] = {
     {"as our server writes", 0, "id", KEY, 2, NULL, NONE, PROA_OK},
@@ -477,9 +480,8 @@ static void g09_questions_leave_requests_to_the_registrations(void **state)
     static const struct {
         uint16_t ask_max;
         proa_err err;
-    } rows[] = {{0, PROA_E_RANGE},
-                {PROA_C2C_ASKS_MAX, PROA_OK},
-                {PROA_C2C_ASKS_MAX + 1, PROA_E_RANGE}};
+    } rows[] = {
+        {0, PROA_E_RANGE}, {PROA_C2C_ASKS_MAX, PROA_OK}, {PROA_C2C_ASKS_MAX + 1, PROA_E_RANGE}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         fake f;
         proa_c2c_limits limits = proa_c2c_limits_device();
@@ -488,8 +490,7 @@ static void g09_questions_leave_requests_to_the_registrations(void **state)
         if (rows[i].err == PROA_OK) {
             f.client.config.coap.request_max = PROA_C2C_ASKS_MAX + 1;
             proa_c2c_close(f.c2c);
-            assert_int_equal(proa_c2c_open(&f.c2c, &f.client, &limits),
-                             PROA_E_RANGE);
+            assert_int_equal(proa_c2c_open(&f.c2c, &f.client, &limits), PROA_E_RANGE);
         }
     }
 }

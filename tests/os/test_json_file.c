@@ -71,8 +71,9 @@ static void mistakes_are_told_with_their_place(void **state)
         {"{\"name\": \"x\", \"key\": \"abc\"}",
          "f:1:22: /key: must be an even number of hex digits, at most 8"},
         {"{\"name\": \"x\", \"key\": \"zz\"}", "f:1:22: /key: must be hex digits only"},
-        {"{\"name\": \"x\", \"key\": 5}", "f:1:22: /key: must be hex digits, or {\"file\": \"name of a "
-                                         "file with hex digits\"}"},
+        {"{\"name\": \"x\", \"key\": 5}",
+         "f:1:22: /key: must be hex digits, or {\"file\": \"name of a "
+         "file with hex digits\"}"},
         {"{\"name\": \"x\", \"name\": \"y\"}", "not JSON: duplicate object key"},
         {"{\"name\": ", "not JSON: "},
     };

@@ -121,8 +121,7 @@ json_t *demo_child_wait(demo_child *child, const char *event, int timeout_ms)
     uint64_t until_ms = proa_linux_now_ms() + (uint64_t)timeout_ms;
     for (;;) {
         uint64_t now_ms = proa_linux_now_ms();
-        json_t *line =
-            now_ms >= until_ms ? NULL : demo_child_next(child, (int)(until_ms - now_ms));
+        json_t *line = now_ms >= until_ms ? NULL : demo_child_next(child, (int)(until_ms - now_ms));
         if (line == NULL || strcmp(demo_text(line, "event"), event) == 0) {
             return line;
         }

@@ -63,10 +63,11 @@ static bool write_server_files(const demo_house *house, const char *lamp_key,
                       "    {\"endpoint\": \"switch\", \"key\": \"%s\"} ],\n"
                       "  \"relay\": [\"lamp/3311/0/5750 -> switch/3311/0/5750\"] }\n",
                       lamp_key, switch_key) &&
-           write_file(house, "policy.json",
-                      "{ \"rules\": [ { \"name\": \"switches may use lamps\",\n"
-                      "  \"allow\": [\"read\", \"observe\", \"write\"], \"requester\": \"switch\",\n"
-                      "  \"host\": \"lamp\", \"path\": \"/3311\", \"lifetime\": 3600 } ] }\n");
+           write_file(
+               house, "policy.json",
+               "{ \"rules\": [ { \"name\": \"switches may use lamps\",\n"
+               "  \"allow\": [\"read\", \"observe\", \"write\"], \"requester\": \"switch\",\n"
+               "  \"host\": \"lamp\", \"path\": \"/3311\", \"lifetime\": 3600 } ] }\n");
 }
 
 static bool write_device(const demo_house *house, const char *name, const char *port,
@@ -74,13 +75,14 @@ static bool write_device(const demo_house *house, const char *name, const char *
 {
     char file[32];
     snprintf(file, sizeof file, "%s.json", name);
-    return write_file(house, file,
-                      "{ \"endpoint\": \"%s\", \"listen\": \"[::1]:0\", \"state\": \"%s.state\",\n"
-                      "  \"servers\": [ {\"id\": 1, \"uri\": \"coaps://[::1]:%s\", \"key\": \"%s\",\n"
-                      "    \"identity\": \"%s\", \"lifetime\": 300, \"authority\": true} ],\n"
-                      "  \"objects\": { \"3311\": { \"0\": { \"5850\": false, \"5706\": \"00000\",\n"
-                      "    \"5750\": \"00000\" } } } }\n",
-                      name, name, port, key, name);
+    return write_file(
+        house, file,
+        "{ \"endpoint\": \"%s\", \"listen\": \"[::1]:0\", \"state\": \"%s.state\",\n"
+        "  \"servers\": [ {\"id\": 1, \"uri\": \"coaps://[::1]:%s\", \"key\": \"%s\",\n"
+        "    \"identity\": \"%s\", \"lifetime\": 300, \"authority\": true} ],\n"
+        "  \"objects\": { \"3311\": { \"0\": { \"5850\": false, \"5706\": \"00000\",\n"
+        "    \"5750\": \"00000\" } } } }\n",
+        name, name, port, key, name);
 }
 
 /* "[::1]:41000" -> "41000" */
@@ -117,7 +119,7 @@ static bool start_device(demo_house *house, demo_child *child, const char *name)
     snprintf(program, sizeof program, "%s/proa", house->programs);
     snprintf(config, sizeof config, "%s/%s.json", house->directory, name);
     snprintf(capture, sizeof capture, "%s-%s.pcap", house->pcap == NULL ? "" : house->pcap, name);
-    char *argv[] = {program,  "client", config, "--json", house->pcap == NULL ? NULL : "--pcap",
+    char *argv[] = {program, "client", config, "--json", house->pcap == NULL ? NULL : "--pcap",
                     capture, NULL};
     if (!demo_child_start(child, name, argv)) {
         return fail("cannot start proa client");
@@ -133,8 +135,8 @@ static bool connect_control(demo_house *house)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "%s/proad.sock", house->directory);
     house->control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return (house->control_fd >= 0 && connect(house->control_fd, (struct sockaddr *)&address,
-                                              sizeof address) == 0) ||
+    return (house->control_fd >= 0 &&
+            connect(house->control_fd, (struct sockaddr *)&address, sizeof address) == 0) ||
            fail("proad's control socket does not answer");
 }
 
@@ -207,7 +209,8 @@ bool demo_house_open(demo_house *house, const char *argv0, const char *pcap)
     fresh_key(lamp_key);
     fresh_key(switch_key);
     bool ok = write_server_files(house, lamp_key, switch_key) &&
-              start_server(house, port, sizeof port) && write_device(house, "lamp", port, lamp_key) &&
+              start_server(house, port, sizeof port) &&
+              write_device(house, "lamp", port, lamp_key) &&
               write_device(house, "switch", port, switch_key) &&
               start_device(house, &house->lamp, "lamp") &&
               start_device(house, &house->light_switch, "switch") && connect_control(house) &&

@@ -13,8 +13,8 @@ typedef struct demo_house {
     char programs[512]; /* folder of proad and proa */
     const char *pcap;   /* prefix of capture files, NULL = none */
     demo_child server, lamp, light_switch;
-    int control_fd;          /* proad's control socket */
-    char lamp_address[80];   /* where the lamp registered from */
+    int control_fd;        /* proad's control socket */
+    char lamp_address[80]; /* where the lamp registered from */
 } demo_house;
 
 /* Make the folder and start everything; ends with both devices registered. False with the reason on

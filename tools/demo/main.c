@@ -95,12 +95,15 @@ static bool first_exchange(story *s)
             step(s, 3, "The switch asks the server both trust");
             tell(s, "   switch -> server: POST /ac?ep=lamp  \"may I read /3311/0?\"\n");
         } else if (strcmp(event, "authorized") == 0) {
-            tell(s, "   The server looks at its policy, gives the lamp an account and rights for the\n"
-                    "   switch, then gives the switch the key.\n"
-                    "   server -> switch: 2.01 Created\n");
+            tell(s,
+                 "   The server looks at its policy, gives the lamp an account and rights for the\n"
+                 "   switch, then gives the switch the key.\n"
+                 "   server -> switch: 2.01 Created\n");
         } else if (strcmp(event, "connected") == 0) {
             step(s, 4, "The switch talks to the lamp directly");
-            tell(s, "   A DTLS session between the two, with the key the server made for this pair.\n");
+            tell(
+                s,
+                "   A DTLS session between the two, with the key the server made for this pair.\n");
         } else if (strcmp(event, "outcome") == 0) {
             break;
         }
@@ -159,8 +162,7 @@ static int64_t seen_by_switch(story *s, const char *event, const char *value)
     json_t *line;
     while ((line = demo_child_wait(&s->house.light_switch, event, LOST_MS)) != NULL) {
         const json_t *first = json_array_get(json_object_get(line, "values"), 0);
-        const char *seen =
-            first != NULL ? demo_text(first, "value") : demo_text(line, "value");
+        const char *seen = first != NULL ? demo_text(first, "value") : demo_text(line, "value");
         int64_t t_ns = strcmp(seen, value) == 0 ? demo_number(line, "t_ns") : 0;
         json_decref(line);
         if (t_ns != 0) {
@@ -215,8 +217,9 @@ static void show_arm(const story *s, const arm *a, double longest_ms)
 static bool measure(story *s)
 {
     step(s, 6, "The same notification, directly and through the server");
-    tell(s, "   From the change on the lamp until the switch's application sees it, %d times each,\n"
-            "   in turns. The server passes on what it observes at once, without any timer.\n\n",
+    tell(s,
+         "   From the change on the lamp until the switch's application sees it, %d times each,\n"
+         "   in turns. The server passes on what it observes at once, without any timer.\n\n",
          NOTIFICATIONS);
     s->direct.name = "direct";
     s->via_server.name = "via server";
@@ -233,7 +236,9 @@ static bool measure(story *s)
     tell(s, "   %-12s %-9s %11s %11s  # to p50, - to p99\n", "", "arrived", "p50", "p99");
     show_arm(s, &s->direct, longest_ms);
     show_arm(s, &s->via_server, longest_ms);
-    tell(s, "\n   Loopback has no distance: what is saved here is one leg and the server's own work.\n");
+    tell(
+        s,
+        "\n   Loopback has no distance: what is saved here is one leg and the server's own work.\n");
     if (s->direct.received != s->direct.sent || s->via_server.received != s->via_server.sent ||
         s->direct.sent < NOTIFICATIONS) {
         return fail(s, "a notification got lost");
@@ -286,7 +291,9 @@ static void turn(story *s, const char *value)
                        ? demo_child_wait(&s->house.lamp, "written", LOST_MS)
                        : NULL;
     tell(s, "   %s%s%s\n", demo_text(line, "outcome"), seen == NULL ? "" : ": the lamp says it is ",
-         seen == NULL ? "" : json_is_true(json_object_get(seen, "value")) ? "on" : "off");
+         seen == NULL                                   ? ""
+         : json_is_true(json_object_get(seen, "value")) ? "on"
+                                                        : "off");
     json_decref(line);
     json_decref(seen);
 }
@@ -322,10 +329,9 @@ static void stay(story *s)
 
 static json_t *arm_json(const arm *a)
 {
-    return a->received == 0 ? json_pack("{s:n, s:n, s:s}", "p50", "p99", "reason",
-                                        "nothing arrived")
-                            : json_pack("{s:f, s:f}", "p50", percentile(a, 50), "p99",
-                                        percentile(a, 99));
+    return a->received == 0
+               ? json_pack("{s:n, s:n, s:s}", "p50", "p99", "reason", "nothing arrived")
+               : json_pack("{s:f, s:f}", "p50", percentile(a, 50), "p99", percentile(a, 99));
 }
 
 static json_t *count_json(const arm *a)
@@ -335,14 +341,14 @@ static json_t *count_json(const arm *a)
 
 static void print_json(const story *s, bool ok)
 {
-    json_t *result = json_pack(
-        "{s:s, s:s, s:s, s:b, s:s, s:b, s:o, s:o, s:o, s:{s:o, s:o}, s:b}", "schema", "proa-demo-1",
-        "version", PROA_BUILD_VERSION, "commit", PROA_BUILD_COMMIT, "ok", ok, "security", "dtls",
-        "refused_first", s->refused_first, "authorize_ms",
-        s->authorize_ms < 0 ? json_null() : json_integer(s->authorize_ms), "direct_ms",
-        arm_json(&s->direct), "via_server_ms", arm_json(&s->via_server), "notifications", "direct",
-        count_json(&s->direct), "via_server", count_json(&s->via_server), "revoked_access_denied",
-        s->revoked_access_denied);
+    json_t *result =
+        json_pack("{s:s, s:s, s:s, s:b, s:s, s:b, s:o, s:o, s:o, s:{s:o, s:o}, s:b}", "schema",
+                  "proa-demo-1", "version", PROA_BUILD_VERSION, "commit", PROA_BUILD_COMMIT, "ok",
+                  ok, "security", "dtls", "refused_first", s->refused_first, "authorize_ms",
+                  s->authorize_ms < 0 ? json_null() : json_integer(s->authorize_ms), "direct_ms",
+                  arm_json(&s->direct), "via_server_ms", arm_json(&s->via_server), "notifications",
+                  "direct", count_json(&s->direct), "via_server", count_json(&s->via_server),
+                  "revoked_access_denied", s->revoked_access_denied);
     if (s->failure != NULL) {
         json_object_set_new(result, "reason", json_string(s->failure));
     }
@@ -393,7 +399,8 @@ int main(int argc, char **argv)
     s.colour = isatty(STDOUT_FILENO) != 0;
     s.authorize_ms = -1;
     step(&s, 1, "A server, a lamp and a switch");
-    tell(&s, "   Three programs with a key each. Both devices register with the server over DTLS.\n");
+    tell(&s,
+         "   Three programs with a key each. Both devices register with the server over DTLS.\n");
     bool ok = (demo_house_open(&s.house, argv[0], pcap) ||
                fail(&s, "the programs could not be started")) &&
               first_exchange(&s) && observe(&s) && measure(&s);
