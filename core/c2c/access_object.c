@@ -6,8 +6,8 @@
  * than it holds itself in object 2; objects that concern servers only are never opened.
  *
  * What the entries mean for a request is the business of enforce.c. */
-#include "core/c2c/c2c_internal.h"
 #include "core/c2c/instance_gone.h"
+#include "core/c2c/rows.h"
 
 #include <string.h>
 
@@ -20,16 +20,14 @@ static const proa_resource resources[] = {
     {3, PROA_TYPE_INTEGER, PROA_RES_R},
 };
 
-static proa__access *find(proa_c2c *c, uint16_t instance)
+static proa__rows rows_of(const proa_c2c *c)
 {
-    for (uint16_t i = 0; i < c->limits.access_max; i++) {
-        proa__access *access = &c->accesses[i];
-        if ((access->slot == PROA__SLOT_LIVE || access->slot == PROA__SLOT_MAKING) &&
-            access->instance == instance) {
-            return access;
-        }
-    }
-    return NULL;
+    return (proa__rows){c->accesses, sizeof(proa__access), c->limits.access_max};
+}
+
+static proa__access *find(const proa_c2c *c, uint16_t instance)
+{
+    return proa__row_find(rows_of(c), instance);
 }
 
 static proa__acl *find_entry(const proa__access *access, uint16_t short_id)
@@ -57,16 +55,7 @@ static bool is_owner(const proa__access *access, const proa_actor *who)
 
 static int32_t next_instance(void *ctx, int32_t after)
 {
-    proa_c2c *c = ctx;
-    int32_t next = -1;
-    for (uint16_t i = 0; i < c->limits.access_max; i++) {
-        const proa__access *access = &c->accesses[i];
-        if ((access->slot == PROA__SLOT_LIVE || access->slot == PROA__SLOT_MAKING) &&
-            access->instance > after && (next < 0 || access->instance < next)) {
-            next = access->instance;
-        }
-    }
-    return next;
+    return proa__row_next(rows_of(ctx), after);
 }
 
 static int32_t next_resource_instance(void *ctx, uint16_t instance, uint16_t resource,
@@ -276,38 +265,19 @@ static proa_err transact(void *ctx, const proa_actor *who, uint16_t instance, pr
 
 /* ---- create, delete --------------------------------------------------------------------- */
 
-/* Also the number of one that went and waits for run, which still knows it by that number. */
-static bool is_taken(const proa_c2c *c, uint16_t instance)
-{
-    for (uint16_t i = 0; i < c->limits.access_max; i++) {
-        if (c->accesses[i].slot != PROA__SLOT_FREE && c->accesses[i].instance == instance) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static proa_err create(void *ctx, const proa_actor *who, int32_t wanted, uint16_t *instance)
 {
     proa_c2c *c = ctx;
-    if (wanted >= 0 && is_taken(c, (uint16_t)wanted)) {
-        return PROA_E_EXISTS;
+    void *row;
+    proa_err err = proa__row_take(rows_of(c), wanted, &row, instance);
+    if (err != PROA_OK) {
+        return err;
     }
-    uint16_t id = (uint16_t)(wanted < 0 ? 0 : wanted);
-    while (wanted < 0 && is_taken(c, id)) {
-        id++;
-    }
-    for (uint16_t i = 0; i < c->limits.access_max; i++) {
-        proa__access *access = &c->accesses[i];
-        if (access->slot == PROA__SLOT_FREE) {
-            access->slot = PROA__SLOT_MAKING;
-            access->instance = id;
-            access->owner = who->kind == PROA_ACTOR_SERVER ? who->short_id : 0;
-            *instance = id;
-            return PROA_OK;
-        }
-    }
-    return PROA_E_FULL;
+    proa__access *access = row;
+    access->slot = PROA__SLOT_MAKING;
+    access->instance = *instance;
+    access->owner = who->kind == PROA_ACTOR_SERVER ? who->short_id : 0;
+    return PROA_OK;
 }
 
 static void remove_access(proa_c2c *c, proa__access *access)

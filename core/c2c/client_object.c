@@ -8,7 +8,7 @@
  * The use counters are this project's own resources, from the range that OMA leaves to vendors
  * (26241..32768): a server reads them at renewal and revocation, because it is not on the path of
  * what is counted. */
-#include "core/c2c/c2c_internal.h"
+#include "core/c2c/rows.h"
 
 #include <string.h>
 
@@ -45,30 +45,19 @@ static const proa_resource resources[] = {
 /* As in object 1 (Core 1.2 §E.2, resource 5). */
 #define DISABLE_DEFAULT_S 86400U
 
-static proa__peer *find(proa_c2c *c, uint16_t instance)
+static proa__rows rows_of(const proa_c2c *c)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__peer *peer = &c->peers[i];
-        if ((peer->slot == PROA__SLOT_LIVE || peer->slot == PROA__SLOT_MAKING) &&
-            peer->instance == instance) {
-            return peer;
-        }
-    }
-    return NULL;
+    return (proa__rows){c->peers, sizeof(proa__peer), c->limits.peer_max};
+}
+
+static proa__peer *find(const proa_c2c *c, uint16_t instance)
+{
+    return proa__row_find(rows_of(c), instance);
 }
 
 static int32_t next_instance(void *ctx, int32_t after)
 {
-    proa_c2c *c = ctx;
-    int32_t next = -1;
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__peer *peer = &c->peers[i];
-        if ((peer->slot == PROA__SLOT_LIVE || peer->slot == PROA__SLOT_MAKING) &&
-            peer->instance > after && (next < 0 || peer->instance < next)) {
-            next = peer->instance;
-        }
-    }
-    return next;
+    return proa__row_next(rows_of(ctx), after);
 }
 
 static bool has(void *ctx, uint16_t instance, uint16_t resource)
@@ -291,43 +280,24 @@ static proa_err transact(void *ctx, const proa_actor *who, uint16_t instance, pr
 
 /* ---- create, delete --------------------------------------------------------------------- */
 
-/* Also the number of one that went and waits for run, which still knows it by that number. */
-static bool is_taken(const proa_c2c *c, uint16_t instance)
-{
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->peers[i].slot != PROA__SLOT_FREE && c->peers[i].instance == instance) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static proa_err create(void *ctx, const proa_actor *who, int32_t wanted, uint16_t *instance)
 {
     proa_c2c *c = ctx;
-    if (wanted >= 0 && is_taken(c, (uint16_t)wanted)) {
-        return PROA_E_EXISTS;
+    void *row;
+    proa_err err = proa__row_take(rows_of(c), wanted, &row, instance);
+    if (err != PROA_OK) {
+        return err;
     }
-    uint16_t id = (uint16_t)(wanted < 0 ? 0 : wanted);
-    while (wanted < 0 && is_taken(c, id)) {
-        id++;
-    }
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__peer *peer = &c->peers[i];
-        if (peer->slot == PROA__SLOT_FREE) {
-            memset(peer, 0, sizeof(*peer));
-            peer->slot = PROA__SLOT_MAKING;
-            peer->instance = id;
-            peer->owner = who->kind == PROA_ACTOR_SERVER ? who->short_id : 0;
-            peer->lifetime_new = true;
-            peer->disable_s = DISABLE_DEFAULT_S;
-            peer->binding[0] = 'U';
-            peer->binding_len = 1;
-            *instance = id;
-            return PROA_OK;
-        }
-    }
-    return PROA_E_FULL;
+    proa__peer *peer = row;
+    memset(peer, 0, sizeof(*peer));
+    peer->slot = PROA__SLOT_MAKING;
+    peer->instance = *instance;
+    peer->owner = who->kind == PROA_ACTOR_SERVER ? who->short_id : 0;
+    peer->lifetime_new = true;
+    peer->disable_s = DISABLE_DEFAULT_S;
+    peer->binding[0] = 'U';
+    peer->binding_len = 1;
+    return PROA_OK;
 }
 
 static proa_err remove_instance(void *ctx, const proa_actor *who, uint16_t instance)

@@ -11,7 +11,7 @@
  *
  * Two instances may have the same Short Client ID: that is a key on its way in, and the older one
  * goes when the newer one is used (accounts.c). */
-#include "core/c2c/c2c_internal.h"
+#include "core/c2c/rows.h"
 
 #include <string.h>
 
@@ -29,30 +29,19 @@ static const proa_resource resources[] = {
     {17, PROA_TYPE_OBJLINK, PROA_RES_RW},
 };
 
-static proa__key *find(proa_c2c *c, uint16_t instance)
+static proa__rows rows_of(const proa_c2c *c)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__key *key = &c->keys[i];
-        if ((key->slot == PROA__SLOT_LIVE || key->slot == PROA__SLOT_MAKING) &&
-            key->instance == instance) {
-            return key;
-        }
-    }
-    return NULL;
+    return (proa__rows){c->keys, sizeof(proa__key), c->limits.peer_max};
+}
+
+static proa__key *find(const proa_c2c *c, uint16_t instance)
+{
+    return proa__row_find(rows_of(c), instance);
 }
 
 static int32_t next_instance(void *ctx, int32_t after)
 {
-    proa_c2c *c = ctx;
-    int32_t next = -1;
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__key *key = &c->keys[i];
-        if ((key->slot == PROA__SLOT_LIVE || key->slot == PROA__SLOT_MAKING) &&
-            key->instance > after && (next < 0 || key->instance < next)) {
-            next = key->instance;
-        }
-    }
-    return next;
+    return proa__row_next(rows_of(ctx), after);
 }
 
 static bool has(void *ctx, uint16_t instance, uint16_t resource)
@@ -261,40 +250,21 @@ static proa_err transact(void *ctx, const proa_actor *who, uint16_t instance, pr
 
 /* ---- create, delete --------------------------------------------------------------------- */
 
-/* Also the number of one that went and waits for run, which still knows it by that number. */
-static bool is_taken(const proa_c2c *c, uint16_t instance)
-{
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].slot != PROA__SLOT_FREE && c->keys[i].instance == instance) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static proa_err create(void *ctx, const proa_actor *who, int32_t wanted, uint16_t *instance)
 {
     proa_c2c *c = ctx;
-    if (wanted >= 0 && is_taken(c, (uint16_t)wanted)) {
-        return PROA_E_EXISTS;
+    void *row;
+    proa_err err = proa__row_take(rows_of(c), wanted, &row, instance);
+    if (err != PROA_OK) {
+        return err;
     }
-    uint16_t id = (uint16_t)(wanted < 0 ? 0 : wanted);
-    while (wanted < 0 && is_taken(c, id)) {
-        id++;
-    }
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__key *key = &c->keys[i];
-        if (key->slot == PROA__SLOT_FREE) {
-            memset(key, 0, sizeof(*key));
-            key->slot = PROA__SLOT_MAKING;
-            key->instance = id;
-            key->owner = who->kind == PROA_ACTOR_SERVER ? who->short_id : 0;
-            key->oscore = (proa_objlink){PROA_ID_ALL, PROA_ID_ALL};
-            *instance = id;
-            return PROA_OK;
-        }
-    }
-    return PROA_E_FULL;
+    proa__key *key = row;
+    memset(key, 0, sizeof(*key));
+    key->slot = PROA__SLOT_MAKING;
+    key->instance = *instance;
+    key->owner = who->kind == PROA_ACTOR_SERVER ? who->short_id : 0;
+    key->oscore = (proa_objlink){PROA_ID_ALL, PROA_ID_ALL};
+    return PROA_OK;
 }
 
 static proa_err remove_instance(void *ctx, const proa_actor *who, uint16_t instance)
