@@ -6,8 +6,13 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <poll.h>
+#include <pty.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/tools/workshop.h"
 
@@ -175,6 +180,57 @@ static void the_device_tells_what_is_done_to_it(void **state)
     json_decref(line);
 }
 
+/* Read from a terminal until `text` came; what came is kept in `seen`. */
+static bool read_until(int fd, const char *text, char *seen, size_t cap)
+{
+    size_t len = strlen(seen);
+    struct pollfd pfd = {.fd = fd, .events = POLLIN};
+    while (strstr(seen, text) == NULL && poll(&pfd, 1, WORKSHOP_PATIENCE_MS) > 0) {
+        ssize_t got = read(fd, seen + len, cap - 1 - len);
+        if (got <= 0) {
+            break;
+        }
+        len += (size_t)got;
+        seen[len] = '\0';
+    }
+    return strstr(seen, text) != NULL;
+}
+
+static void a_prompt_survives_what_happens(void **state)
+{
+    (void)state;
+    char seen[16384] = "";
+    char program[600];
+    int terminal;
+    int status = 0;
+    demo_child_stop(&lamp); /* now it runs on a terminal */
+    workshop_program("proa", program, sizeof program);
+    pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
+    if (pid == 0) {
+        setenv("TERM", "xterm", 1);
+        execl(program, program, "client", "lamp.json", (char *)NULL);
+        _exit(127);
+    }
+    assert_true(pid > 0);
+    assert_true(read_until(terminal, "registered with server 1\r\nproa> ", seen, sizeof seen));
+    seen[0] = '\0';
+    assert_int_equal(write(terminal, "read /3311/0", 12), 12);
+    assert_true(read_until(terminal, "read /3311/0", seen, sizeof seen));
+    seen[0] = '\0';
+    assert_int_equal(workshop_run("ctl write lamp /3311/0/5706 green"), 0);
+    /* The event takes the line, and what was being typed comes back below it. */
+    assert_true(read_until(terminal, "green\r\nproa> read /3311/0", seen, sizeof seen));
+    assert_ptr_equal(strstr(seen, "\r\033[Kwritten by server 1"), seen);
+    seen[0] = '\0';
+    assert_int_equal(write(terminal, "/5851\n", 6), 6);
+    assert_true(read_until(terminal, "Dimmer = 40 %\r\nproa> ", seen, sizeof seen));
+    assert_int_equal(write(terminal, "\004", 1), 1); /* Ctrl-D */
+    assert_true(read_until(terminal, "deregistered with server 1", seen, sizeof seen));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 0);
+    close(terminal);
+}
+
 static void ask(const char *question, const char *outcome, const char *code)
 {
     assert_true(demo_child_send(&light_switch, "%s", question));
@@ -250,10 +306,15 @@ int main(void)
 {
 #define IN_HOUSE(test) cmocka_unit_test_setup_teardown(test, open_house, close_house)
     const struct CMUnitTest tests[] = {
-        IN_HOUSE(operations_for_people),       IN_HOUSE(operations_for_programs),
-        IN_HOUSE(following_a_value),           IN_HOUSE(the_device_tells_what_is_done_to_it),
-        IN_HOUSE(questions_to_another_device), IN_HOUSE(observing_another_device),
-        IN_HOUSE(taking_rights_away),          IN_HOUSE(nobody_tells_keys),
+        IN_HOUSE(operations_for_people),
+        IN_HOUSE(operations_for_programs),
+        IN_HOUSE(following_a_value),
+        IN_HOUSE(the_device_tells_what_is_done_to_it),
+        IN_HOUSE(a_prompt_survives_what_happens),
+        IN_HOUSE(questions_to_another_device),
+        IN_HOUSE(observing_another_device),
+        IN_HOUSE(taking_rights_away),
+        IN_HOUSE(nobody_tells_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

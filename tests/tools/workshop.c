@@ -77,12 +77,17 @@ json_t *workshop_last_line(const char *schema, bool ok)
     return json;
 }
 
+void workshop_program(const char *name, char *out, size_t cap)
+{
+    snprintf(out, cap, "%s/%s", programs, name);
+}
+
 void workshop_start(demo_child *child, const char *program, const char *const arguments[])
 {
     char path[600];
     char copies[ARGUMENTS_MAX][128];
     char *argv[ARGUMENTS_MAX + 2] = {path};
-    snprintf(path, sizeof path, "%s/%s", programs, program);
+    workshop_program(program, path, sizeof path);
     for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i] != NULL; i++) {
         snprintf(copies[i], sizeof copies[i], "%s", arguments[i]);
         argv[i + 1] = copies[i];

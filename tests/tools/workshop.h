@@ -28,6 +28,9 @@ int workshop_run(const char *arguments);
 /* The last line of workshop_output as JSON, after looking at what every such line has. */
 json_t *workshop_last_line(const char *schema, bool ok);
 
+/* The path of a program. */
+void workshop_program(const char *name, char *out, size_t cap);
+
 /* Start a program with these arguments, the last one NULL. */
 void workshop_start(demo_child *child, const char *program, const char *const arguments[]);
 

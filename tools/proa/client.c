@@ -252,6 +252,7 @@ int proa__tool_client(int argc, char **argv)
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     t.out.json = o.json;
     proa_err err = PROA_E_FORMAT;

@@ -2,6 +2,7 @@
 /* Lines from standard input, with or without a person at the other end. */
 #include "tools/proa/console.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@ static struct {
     bool terminal;
     bool ended;    /* no more will come */
     bool skipping; /* the rest of a line that was too long */
-    bool showing;  /* the prompt is on the screen */
+    bool showing;  /* the prompt is on the screen, and libedit has the terminal */
+    const char *prompt;
     char history[512];
     char buf[4 * PROA_CONSOLE_LINE_MAX];
     size_t len;   /* bytes in buf */
@@ -23,9 +25,9 @@ static struct {
 /* Lines of a terminal go the same way as all others: into buf. */
 static void on_line(char *line)
 {
+    console.showing = false;
     if (line == NULL) {
         console.ended = true;
-        console.showing = false;
         putchar('\n');
         return;
     }
@@ -41,6 +43,13 @@ static void on_line(char *line)
     free(line);
 }
 
+/* libedit gives the terminal back after each line, and takes it again with a fresh one here. */
+static void show_prompt(void)
+{
+    rl_callback_handler_install(console.prompt, on_line);
+    console.showing = true;
+}
+
 void proa_console_open(const char *prompt, const char *history, bool json)
 {
     memset(&console, 0, sizeof console);
@@ -53,8 +62,8 @@ void proa_console_open(const char *prompt, const char *history, bool json)
         snprintf(console.history, sizeof console.history, "%s", history);
         read_history(console.history);
     }
-    rl_callback_handler_install(prompt, on_line);
-    console.showing = true;
+    console.prompt = prompt;
+    show_prompt();
 }
 
 void proa_console_close(void)
@@ -72,7 +81,9 @@ void proa_console_close(void)
 static void hide(void *ctx)
 {
     (void)ctx;
-    fputs("\r\033[K", stdout);
+    if (console.showing) {
+        fputs("\r\033[K", stdout);
+    }
 }
 
 static void show(void *ctx)
@@ -110,7 +121,14 @@ void proa_console_input(void)
 {
     compact();
     if (console.terminal) {
-        rl_callback_read_char();
+        struct pollfd pfd = {.fd = STDIN_FILENO, .events = POLLIN};
+        (void)poll(&pfd, 1, 0);
+        if ((pfd.revents & (POLLHUP | POLLERR)) != 0) {
+            console.ended = true; /* the terminal is gone */
+            console.showing = false;
+        } else {
+            rl_callback_read_char();
+        }
         return;
     }
     ssize_t got =
@@ -135,6 +153,9 @@ bool proa_console_line(char **line)
         if (too_long) {
             console.taken = console.len;
             console.skipping = true;
+        }
+        if (console.terminal && !console.showing && !console.ended) {
+            show_prompt(); /* all lines were dealt with */
         }
         return false;
     }
