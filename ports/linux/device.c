@@ -225,7 +225,7 @@ proa_err proa_device_open(proa_device **out, const proa_device_options *options,
     }
     if (err != PROA_OK) {
         proa_device_close(d);
-        return err;
+        return err; /* NOLINT(clang-analyzer-unix.Malloc): it was freed by closing */
     }
     *out = d;
     return PROA_OK;

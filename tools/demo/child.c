@@ -66,6 +66,7 @@ bool demo_child_send(demo_child *child, const char *format, ...)
     char line[512];
     va_list arguments;
     va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was, one line above */
     int len = vsnprintf(line, sizeof line - 1, format, arguments);
     va_end(arguments);
     if (len < 0 || (size_t)len >= sizeof line - 1) {
