@@ -189,9 +189,9 @@ double proa_cbor_read_float(proa_cbor_reader *c)
     if (!take(c, PROA_CBOR_FLOAT, &h)) {
         return 0;
     }
-    return proa__real_widen(h.number, h.info == INFO_8_BYTES ? PROA__REAL64
-                                      : h.info == 26         ? PROA__REAL32
-                                                             : PROA__REAL16);
+    return h.info == INFO_8_BYTES ? proa__real_of_bits(h.number)
+           : h.info == 26         ? proa__real_of_float((uint32_t)h.number)
+                                  : proa__real_of_half((uint16_t)h.number);
 }
 
 bool proa_cbor_read_bool(proa_cbor_reader *c)
@@ -466,13 +466,14 @@ void proa_cbor_write_float(proa_writer *w, double value)
 {
     uint8_t bytes[9];
     proa_writer item = proa_writer_make(bytes, sizeof bytes);
-    uint64_t bits = 0;
-    if (proa__real_narrow(value, PROA__REAL16, &bits)) {
+    uint16_t half;
+    uint32_t bits;
+    if (proa__real_as_half(value, &half)) {
         proa_write_u8(&item, MAJOR_SIMPLE << 5 | 25);
-        proa_write_uint(&item, bits, 2);
-    } else if (proa__real_narrow(value, PROA__REAL32, &bits)) {
+        proa_write_u16(&item, half);
+    } else if (proa__real_as_float(value, &bits)) {
         proa_write_u8(&item, MAJOR_SIMPLE << 5 | 26);
-        proa_write_uint(&item, bits, 4);
+        proa_write_u32(&item, bits);
     } else {
         proa_write_u8(&item, MAJOR_SIMPLE << 5 | INFO_8_BYTES);
         proa_write_uint(&item, proa__real_bits(value), 8);

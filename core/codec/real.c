@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Floating point numbers from one width to another, bit by bit. IEEE 754-2019 §3.4. */
+/* Floating point numbers from one width to another. IEEE 754-2019 §3.4. What the compiler's own
+ * conversions do exactly is left to them; out of range they are undefined (C11 §6.3.1.5), and half
+ * floats they need not know. */
 #include "core/codec/real.h"
 
 #include <string.h>
@@ -8,7 +10,18 @@
 #define HIDDEN_BIT (UINT64_C(1) << FRACTION_BITS)
 #define FRACTION_MASK (HIDDEN_BIT - 1)
 #define EXPONENT_MAX 0x7ff
-#define BIAS 1023
+#define SIGN_BIT (UINT64_C(1) << 63)
+#define INFINITY_BITS ((uint64_t)EXPONENT_MAX << FRACTION_BITS)
+
+#define FLOAT_LARGEST 0x1.fffffep127
+#define FLOAT_NAN 0x7fc00000U
+
+#define HALF_FRACTION_BITS 10
+#define HALF_EXPONENT_MAX 0x1f
+#define HALF_REBIAS (1023 - 15)
+#define HALF_SMALLEST 0x1p-24
+#define HALF_INFINITY 0x7c00U
+#define HALF_NAN 0x7e00U
 
 uint64_t proa__real_bits(double value)
 {
@@ -24,48 +37,57 @@ double proa__real_of_bits(uint64_t bits)
     return value;
 }
 
-static int bias_of(proa__real_format format)
+/* ---- 32 bits ---------------------------------------------------------------------------- */
+
+double proa__real_of_float(uint32_t bits)
 {
-    return (1 << (format.exponent_bits - 1)) - 1;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return (double)value;
 }
 
-double proa__real_widen(uint64_t bits, proa__real_format format)
+bool proa__real_as_float(double value, uint32_t *bits)
 {
-    unsigned width = (unsigned)format.exponent_bits + format.fraction_bits;
-    int exponent_max = (1 << format.exponent_bits) - 1;
-    uint64_t sign = bits >> width & 1;
-    int exponent = (int)(bits >> format.fraction_bits) & exponent_max;
-    uint64_t hidden = UINT64_C(1) << format.fraction_bits;
-    uint64_t fraction = bits & (hidden - 1);
-    if (exponent == exponent_max) {
-        exponent = EXPONENT_MAX;
-    } else if (exponent > 0) {
-        exponent += BIAS - bias_of(format);
-    } else if (fraction > 0 && format.exponent_bits < 11) {
-        /* Subnormal there, normal here: the leading one becomes the hidden bit. */
-        exponent = 1 + BIAS - bias_of(format);
-        while ((fraction & hidden) == 0) {
-            fraction <<= 1;
-            exponent--;
-        }
-        fraction &= hidden - 1;
+    uint64_t magnitude = proa__real_bits(value) & ~SIGN_BIT;
+    if (magnitude > INFINITY_BITS) {
+        *bits = FLOAT_NAN;
+        return true;
     }
-    return proa__real_of_bits(sign << 63 | (uint64_t)exponent << FRACTION_BITS |
-                              fraction << (FRACTION_BITS - format.fraction_bits));
+    if (magnitude < INFINITY_BITS && magnitude > proa__real_bits(FLOAT_LARGEST)) {
+        return false;
+    }
+    float near = (float)value;
+    memcpy(bits, &near, sizeof near);
+    return (double)near == value;
+}
+
+/* ---- 16 bits ---------------------------------------------------------------------------- */
+
+double proa__real_of_half(uint16_t bits)
+{
+    uint64_t exponent = bits >> HALF_FRACTION_BITS & HALF_EXPONENT_MAX;
+    uint64_t fraction = bits & ((1U << HALF_FRACTION_BITS) - 1);
+    double magnitude = (double)(int32_t)fraction * HALF_SMALLEST; /* subnormal there, normal here */
+    if (exponent > 0) {
+        exponent = exponent == HALF_EXPONENT_MAX ? EXPONENT_MAX : exponent + HALF_REBIAS;
+        magnitude = proa__real_of_bits(exponent << FRACTION_BITS |
+                                       fraction << (FRACTION_BITS - HALF_FRACTION_BITS));
+    }
+    return bits >> 15 != 0 ? -magnitude : magnitude;
 }
 
 /* Exponent and fraction of a finite value other than zero. False if bits would be lost. */
-static bool narrow_finite(int exponent, uint64_t fraction, proa__real_format format, uint64_t *out)
+static bool halve(int exponent, uint64_t fraction, uint16_t *out)
 {
-    int drop = FRACTION_BITS - format.fraction_bits;
-    int narrow_exponent = exponent - BIAS + bias_of(format);
-    if (narrow_exponent >= (1 << format.exponent_bits) - 1) {
+    int drop = FRACTION_BITS - HALF_FRACTION_BITS;
+    exponent -= HALF_REBIAS;
+    if (exponent >= HALF_EXPONENT_MAX) {
         return false;
     }
-    if (narrow_exponent < 1) {
+    if (exponent < 1) {
         fraction |= HIDDEN_BIT; /* a double's own subnormals end below, at too many bits to drop */
-        drop += 1 - narrow_exponent;
-        narrow_exponent = 0;
+        drop += 1 - exponent;
+        exponent = 0;
         if (drop > FRACTION_BITS) {
             return false;
         }
@@ -73,31 +95,25 @@ static bool narrow_finite(int exponent, uint64_t fraction, proa__real_format for
     if ((fraction & ((UINT64_C(1) << drop) - 1)) != 0) {
         return false;
     }
-    *out = (uint64_t)narrow_exponent << format.fraction_bits | fraction >> drop;
+    *out = (uint16_t)((unsigned)exponent << HALF_FRACTION_BITS | fraction >> drop);
     return true;
 }
 
-bool proa__real_narrow(double value, proa__real_format format, uint64_t *bits)
+bool proa__real_as_half(double value, uint16_t *bits)
 {
     uint64_t wide = proa__real_bits(value);
-    unsigned width = (unsigned)format.exponent_bits + format.fraction_bits;
-    int exponent = (int)(wide >> FRACTION_BITS) & EXPONENT_MAX;
-    uint64_t fraction = wide & FRACTION_MASK;
-    uint64_t sign = wide >> 63 << width;
-    uint64_t infinity = ((UINT64_C(1) << format.exponent_bits) - 1) << format.fraction_bits;
-    uint64_t magnitude = 0;
-    if (exponent == EXPONENT_MAX) {
-        magnitude = infinity;
-        if (fraction != 0) {
-            magnitude |= UINT64_C(1) << (format.fraction_bits - 1);
-            sign = 0;
-        }
-    } else if (format.exponent_bits == 11) {
-        magnitude = wide & ~(UINT64_C(1) << 63);
-    } else if ((exponent != 0 || fraction != 0) &&
-               !narrow_finite(exponent, fraction, format, &magnitude)) {
+    uint64_t magnitude = wide & ~SIGN_BIT;
+    uint16_t half = 0;
+    if (magnitude > INFINITY_BITS) {
+        *bits = HALF_NAN;
+        return true;
+    }
+    if (magnitude == INFINITY_BITS) {
+        half = HALF_INFINITY;
+    } else if (magnitude != 0 &&
+               !halve((int)(magnitude >> FRACTION_BITS), magnitude & FRACTION_MASK, &half)) {
         return false;
     }
-    *bits = sign | magnitude;
+    *bits = (uint16_t)(half | wide >> 63 << 15);
     return true;
 }

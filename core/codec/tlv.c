@@ -60,8 +60,8 @@ proa_err proa_tlv_float(proa_span value, double *out)
         return PROA_E_TYPE;
     }
     proa_reader r = proa_reader_make(value);
-    *out = proa__real_widen(proa_read_uint(&r, value.len),
-                            value.len == 4 ? PROA__REAL32 : PROA__REAL64);
+    *out = value.len == 4 ? proa__real_of_float(proa_read_u32(&r))
+                          : proa__real_of_bits(proa_read_uint(&r, 8));
     return PROA_OK;
 }
 
@@ -150,8 +150,8 @@ void proa_tlv_write_unsigned(proa_writer *w, proa_tlv_kind kind, uint16_t id, ui
 
 void proa_tlv_write_float(proa_writer *w, proa_tlv_kind kind, uint16_t id, double value)
 {
-    uint64_t bits;
-    if (proa__real_narrow(value, PROA__REAL32, &bits)) {
+    uint32_t bits;
+    if (proa__real_as_float(value, &bits)) {
         write_bits(w, kind, id, bits, 4);
     } else {
         write_bits(w, kind, id, proa__real_bits(value), 8);
