@@ -290,6 +290,25 @@ static void taking_rights_away(void **state)
     ask("ask lamp read /3311/0/5850", "OK", "2.05");
 }
 
+/* Accounts are in the state folder: a requester that was started anew need not ask the server
+ * again. */
+static void g25_accounts_survive_a_restart(void **state)
+{
+    (void)state;
+    static const row rows[] = {{"ctl grants", 0, "active"}};
+    const char *const arguments[] = {"client", "switch.json", "--json", NULL};
+    ask("ask lamp read /3311/0/5850", "OK", "2.05");
+    demo_child_stop(&light_switch);
+    workshop_start(&light_switch, "proa", arguments);
+    json_decref(workshop_wait(&light_switch, "registered"));
+    assert_true(demo_child_send(&light_switch, "ask lamp read /3311/0/5850"));
+    json_t *line = workshop_wait(&light_switch, "outcome");
+    assert_string_equal(demo_text(line, "outcome"), "OK");
+    assert_true(json_is_null(json_object_get(line, "authorize_ms"))); /* it was not asked */
+    json_decref(line);
+    run_rows(rows, 1);
+}
+
 static void nobody_tells_keys(void **state)
 {
     (void)state;
@@ -314,6 +333,7 @@ int main(void)
         IN_HOUSE(questions_to_another_device),
         IN_HOUSE(observing_another_device),
         IN_HOUSE(taking_rights_away),
+        IN_HOUSE(g25_accounts_survive_a_restart),
         IN_HOUSE(nobody_tells_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
