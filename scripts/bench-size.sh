@@ -6,6 +6,7 @@
 #   ./dev bench size [--json]
 #
 # flash   everything the image puts there, C library included, dead code left out by the linker.
+#         Beside it the same program optimised as a whole (-flto).
 # ram     what is fixed, and what the device took from its arenas in a rehearsal in an emulator: one
 #         server session, a read, a write, an observation. The stack is told beside it.
 #
@@ -36,13 +37,15 @@ out=build/size
 objects=$out/objects
 profiles="client c2c c2c_auth"
 cpu="-mcpu=cortex-m3 -mthumb"
-common="$cpu -std=c11 -Os -ffunction-sections -fdata-sections -I. -I$mbedtls/include"
+# Objects for both ways to link, part by part and as a whole.
+common="$cpu -std=c11 -Os -flto -ffat-lto-objects -ffunction-sections -fdata-sections"
+common="$common -I. -I$mbedtls/include"
 common="$common -DMBEDTLS_CONFIG_FILE=\"ports/mbedtls/mbedtls_config.h\""
 # What a board that does not print and whose pools do not grow says (include/proa/limits.h).
 common="$common -DPROA_PANIC_TEXT=0 -DPROA_CHUNKS_MAX=3"
 own="$common -Iinclude -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes"
 own="$own -Wmissing-prototypes -Werror"
-link="arm-none-eabi-gcc $cpu -nostartfiles --specs=nano.specs -T bench/size/board.ld"
+link="arm-none-eabi-gcc $cpu -Os -nostartfiles --specs=nano.specs -T bench/size/board.ld"
 link="$link -Wl,--gc-sections -Wl,--no-warn-rwx-segments"
 
 # ---- compile --------------------------------------------------------------------------------
@@ -93,13 +96,16 @@ for profile in $profiles; do
     for box in none dtls; do
         image=$out/"$profile-$box"
         # shellcheck disable=SC2046,SC2086 # lists
-        $link $(objects_of $profile $box hardware) -Wl,-Map="$image.map" -o "$image.elf" >&2
+        $link -fno-lto $(objects_of $profile $box hardware) -Wl,-Map="$image.map" \
+            -o "$image.elf" >&2
+        # shellcheck disable=SC2046,SC2086
+        $link -flto=auto $(objects_of $profile $box hardware) -o "$image-lto.elf" >&2
         awk -v objects="$objects" -f bench/size/parts.awk "$image.map" >"$image.parts"
         wrap=
         [ $box = none ] || wrap=-Wl,--wrap=mbedtls_platform_set_calloc_free
         # shellcheck disable=SC2046,SC2086
-        $link -Wl,--defsym=rehearsal=1 $wrap $(objects_of $profile $box rehearsal rehearsal_$box) \
-            -o "$image-rehearsal.elf" >&2
+        $link -fno-lto -Wl,--defsym=rehearsal=1 $wrap \
+            $(objects_of $profile $box rehearsal rehearsal_$box) -o "$image-rehearsal.elf" >&2
     done
 done
 
@@ -145,6 +151,7 @@ for profile in $profiles; do
     for box in none dtls; do
         name=${profile}_$box
         eval "flash_$name=$(flash_of "$profile-$box")"
+        eval "whole_$name=$(flash_of "$profile-$box-lto")"
         eval "ram_$name=null stack_$name=null"
         if rehearse "$profile-$box"; then
             eval "ram_$name=$(ram_of "$profile-$box") stack_$name=$(stack_of "$profile-$box")"
@@ -196,8 +203,9 @@ table() {
         done
         echo
     done
-    for what in flash ram stack; do
-        printf '%-22s' "$what"
+    for what in flash whole ram stack; do
+        case $what in whole) label='flash with -flto' ;; *) label=$what ;; esac
+        printf '%-22s' "$label"
         for box in none dtls; do
             for profile in $profiles; do
                 eval "printf ' %8s' \"\$${what}_${profile}_$box\""
@@ -217,8 +225,8 @@ table() {
 json_profiles() {
     separator=
     for profile in $profiles; do
-        eval "printf '%s\"%s\":{\"flash\":%s,\"ram\":%s,\"stack\":%s}' \"\$separator\" $profile \
-            \"\$flash_${profile}_$1\" \"\$ram_${profile}_$1\" \"\$stack_${profile}_$1\""
+        eval "printf '%s\"%s\":{\"flash\":%s,\"flash_lto\":%s,\"ram\":%s,\"stack\":%s}' \"\$separator\" $profile \
+            \"\$flash_${profile}_$1\" \"\$whole_${profile}_$1\" \"\$ram_${profile}_$1\" \"\$stack_${profile}_$1\""
         separator=,
     done
 }
