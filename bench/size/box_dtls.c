@@ -29,5 +29,6 @@ board_box box_open(proa_random random, proa_memory memory, board_find_psk find)
 
 size_t box_peak(void)
 {
-    return proa_dtls_arena_read().peak;
+    proa_dtls_arena_stats stats = proa_dtls_arena_read();
+    return sizeof dtls_arena_bytes - stats.len + stats.peak; /* with the allocator's own part */
 }
