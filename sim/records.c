@@ -2,11 +2,10 @@
 /* DTLS record numbers seen on the wire (RFC 6347 §4.1, RFC 9146 §3).
  *
  * A record is named by sender, receiver, connection id, epoch and sequence number; its bytes are
- * remembered as a hash. The keys behind it are not visible from outside, so a new handshake between
- * two addresses (a ChangeCipherSpec in epoch 0) begins a new name space: the count of such is part
- * of the name for records that carry no connection id. Connection ids are random per session, so
- * records that carry one keep their name across handshakes; a device's ids are short and may come
- * again, which is why the count is part of theirs, too, when the id has fewer than 4 bytes. */
+ * remembered as a hash. The keys behind it are not visible from outside. A new handshake between
+ * two addresses (a ChangeCipherSpec in epoch 0) has new keys and begins a new name space, so the
+ * count of such is part of the name: also where a connection id is there, for a client that begins
+ * anew may take the late ServerHello, with its id, of the handshake that it gave up. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,9 +115,8 @@ bool sim__records_see(sim_record_log *log, const proa_addr *from, const proa_add
         if (epoch == 0) {
             way->handshakes += at[0] == TYPE_CHANGE_CIPHER_SPEC;
         } else {
-            uint32_t handshakes = id_len >= 4 ? 0 : way->handshakes;
             uint64_t name = hash(0xcbf29ce484222325U, at + 3, 8 + id_len);
-            name = hash(name, &handshakes, sizeof handshakes);
+            name = hash(name, &way->handshakes, sizeof way->handshakes);
             if (id_len < 4) {
                 name = hash(name, from, sizeof *from);
             }

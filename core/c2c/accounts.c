@@ -314,7 +314,10 @@ static void reap_keys(proa_c2c *c)
                 account_gone(c, key, PROA_OUTCOME_REVOKED);
                 proa__c2c_drop_sessions(c, key);
             }
-            key->drop = false;
+            if (key->moved && !key->drop) {
+                proa__c2c_follow(c, key);
+            }
+            key->drop = key->moved = false;
         }
     }
 }

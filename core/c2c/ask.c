@@ -31,12 +31,6 @@
 #define MISSING_RETRY_MS 3000U
 #define TRIES_MAX 5U
 
-/* How often a request under way is looked at for signs of a dead session. */
-#define LOOK_MS 1000U
-
-/* Two unanswered retransmissions: the third transmission went out. */
-#define DEAD_TRANSMISSIONS 3U
-
 /* A quiet observation is asked for again after so long, or after two of its maximum periods: the
  * host may have lost it with a reboot, and would not know. */
 #define REFRESH_MS 3600000U
@@ -169,7 +163,7 @@ static void send_request(proa_c2c *c, proa__ask *ask, const proa__key *key)
     } else {
         ask->state = PROA__ASK_SENT;
         ask->late = (proa__answer){.outcome = PROA_OUTCOME_TIMEOUT};
-        ask->resume_ms = c->now_ms + LOOK_MS;
+        ask->resume_ms = c->now_ms + PROA__LOOK_MS;
     }
 }
 
@@ -511,9 +505,10 @@ static void coap_event(proa_c2c *c, const proa_coap_event *event)
 static void look_at_sent(proa_c2c *c, proa__ask *ask)
 {
     proa__key *key = proa__c2c_key(c, ask->account);
-    ask->resume_ms = c->now_ms + LOOK_MS;
+    ask->resume_ms = c->now_ms + PROA__LOOK_MS;
     if (key != NULL && key->session != 0 && !key->suspect &&
-        proa_coap_transmissions(proa__client_coap(c->client), ask->request) >= DEAD_TRANSMISSIONS) {
+        proa_coap_transmissions(proa__client_coap(c->client), ask->request) >=
+            PROA__DEAD_TRANSMISSIONS) {
         /* If it cannot be opened now, the request still has its own time. */
         key->suspect = proa__c2c_connect(c, key) == PROA_OK;
     }

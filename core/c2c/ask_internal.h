@@ -72,8 +72,15 @@ typedef struct proa__ac {
     char endpoint[PROA_ENDPOINT_MAX];
     proa_ac_body body;
     uint64_t since_ms;
+    uint64_t look_ms;  /* open: when to see whether it is answered; PROA__NEVER = seen enough */
     uint64_t retry_ms; /* not before: our CoAP engine was full */
 } proa__ac;
+
+/* How often a request under way is looked at for signs of a dead session. */
+#define PROA__LOOK_MS 1000U
+
+/* Two unanswered retransmissions: the third transmission went out. */
+#define PROA__DEAD_TRANSMISSIONS 3U
 
 struct proa__asker {
     proa__ask *asks; /* limits.ask_max */

@@ -166,6 +166,7 @@ static bool send_or_retry(proa_c2c *c, const proa_coap_peer *to)
     proa__ac *ac = &c->asker->ac;
     ac->open = post(c, to) == PROA_OK;
     ac->since_ms = c->now_ms;
+    ac->look_ms = c->now_ms + PROA__LOOK_MS;
     ac->retry_ms = ac->open ? 0 : c->now_ms + RETRY_MS;
     c->stats.ac_sent += ac->open ? 1 : 0;
     return ac->open;
@@ -292,9 +293,28 @@ static void run_wants(proa_c2c *c)
     }
 }
 
+/* A server that was restarted does not know our session and cannot say so. */
+static void look_at_sent(proa_c2c *c)
+{
+    proa__ac *ac = &c->asker->ac;
+    if (ac->look_ms > c->now_ms) {
+        return;
+    }
+    ac->look_ms = c->now_ms + PROA__LOOK_MS;
+    if (proa_coap_transmissions(proa__client_coap(c->client), ac->request) >=
+        PROA__DEAD_TRANSMISSIONS) {
+        ac->look_ms = PROA__NEVER;
+        proa__client_doubt_server(c->client, c->now_ms, ac->server);
+    }
+}
+
 void proa__ac_run(proa_c2c *c)
 {
-    if (c->asker->ac.open || c->asker->ac.retry_ms > c->now_ms) {
+    if (c->asker->ac.open) {
+        look_at_sent(c);
+        return;
+    }
+    if (c->asker->ac.retry_ms > c->now_ms) {
         return;
     }
     run_wants(c);
@@ -310,7 +330,7 @@ uint64_t proa__ac_next_ms(const proa_c2c *c)
     const proa__ac *ac = &c->asker->ac;
     uint64_t next = PROA__NEVER;
     if (ac->open) {
-        return next;
+        return ac->look_ms;
     }
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
         uint64_t at_ms = renewal_ms(c, &c->peers[i]);

@@ -60,6 +60,7 @@ typedef struct proa__key {
     bool is_server;     /* we were the DTLS server of `session` */
     bool suspect;       /* `session` does not answer */
     bool drop;          /* its sessions belong to what it was before: end them */
+    bool moved;         /* the peer is said to be elsewhere: a handshake under way is in vain */
     bool by_itself;     /* GONE: no server has deleted it */
     proa_outcome why;   /* GONE: what to tell who asked */
 } proa__key;
@@ -291,6 +292,9 @@ void proa__c2c_session_closed(void *ctx, uint64_t now_ms, proa_account account, 
  * Returns PROA_OK (under way), PROA_E_NOT_FOUND (nobody knows where the peer is), PROA_E_STATE (no
  * secure box), or what the box said. */
 PROA_CHECK proa_err proa__c2c_connect(proa_c2c *c, proa__key *key);
+
+/* The peer has another address: what is being opened is opened there. */
+void proa__c2c_follow(proa_c2c *c, proa__key *key);
 
 /* End all sessions of a key. */
 void proa__c2c_drop_sessions(proa_c2c *c, proa__key *key);

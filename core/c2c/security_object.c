@@ -189,6 +189,12 @@ static bool is_rekeyed(const proa__key *a, const proa__key *b)
                             proa_span_make(b->identity, b->identity_len));
 }
 
+static bool is_elsewhere(const proa__key *key, const proa__key *before)
+{
+    return !proa_span_equal(proa_span_make(key->uri, key->uri_len),
+                            proa_span_make(before->uri, before->uri_len));
+}
+
 static void forget_undo(proa_c2c *c)
 {
     proa_wipe(&c->undo, sizeof(c->undo));
@@ -212,6 +218,7 @@ static proa_err commit(proa_c2c *c, const proa_actor *who, proa__key *key)
         proa__c2c_new_generation(c, key);
         key->drop = !made;
     }
+    key->moved = c->undo_slot == PROA__SLOT_LIVE && is_elsewhere(key, &c->undo.key);
     key->slot = PROA__SLOT_LIVE;
     err = err == PROA_OK ? proa__c2c_store_key(c, key) : err;
     if (err != PROA_OK) {

@@ -215,6 +215,17 @@ proa_err proa__c2c_connect(proa_c2c *c, proa__key *key)
     return err;
 }
 
+void proa__c2c_follow(proa_c2c *c, proa__key *key)
+{
+    if (key->opening == 0) {
+        return; /* the next question finds the new address, or the session still works (CID) */
+    }
+    stop_opening(c, key);
+    if (proa__c2c_connect(c, key) != PROA_OK && c->requester != NULL) {
+        c->requester->connect_failed(c, key, PROA_SECURE_REASON_TIMEOUT);
+    }
+}
+
 /* ---- run -------------------------------------------------------------------------------- */
 
 void proa__c2c_run_sessions(proa_c2c *c)

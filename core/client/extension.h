@@ -83,6 +83,12 @@ const proa_client_config *proa__client_config(const proa_client *c);
 PROA_CHECK proa_err proa__client_server_peer(proa_client *c, uint16_t short_id,
                                              proa_coap_peer *peer);
 
+/* A request to this server goes unanswered: its session may be dead (the server was restarted). A
+ * handshake begins beside it; when that succeeds everything moves there, and a request that must
+ * not be repeated fails with TIMEOUT. No effect if one is under way or the device is not
+ * registered. */
+void proa__client_doubt_server(proa_client *c, uint64_t now_ms, uint16_t short_id);
+
 /* The URI of a server account, for hints; PROA_E_NOT_FOUND. Borrowed until the account changes. */
 PROA_CHECK proa_err proa__client_server_uri(const proa_client *c, uint16_t short_id,
                                             proa_span *uri);

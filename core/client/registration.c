@@ -120,6 +120,18 @@ static proa_err open_session(proa_client *c, uint64_t now_ms, proa__server *s)
     return err;
 }
 
+void proa__client_doubt_server(proa_client *c, uint64_t now_ms, uint16_t short_id)
+{
+    proa__server *s = proa__server_by_id(c, short_id);
+    bool in_use = s != NULL && s->session != 0 && s->state != PROA_REG_STOPPING;
+    /* An Update of ours may wait behind the request that is not answered (NSTART). */
+    if (in_use && s->opening == 0) {
+        s->beside_tried = true;
+        proa_err err = open_session(c, now_ms, s);
+        (void)err; /* without it the request just times out */
+    }
+}
+
 static void begin(proa_client *c, uint64_t now_ms, proa__server *s)
 {
     if (s->mode == PROA_SECURITY_NOSEC || s->session != 0) {

@@ -46,6 +46,13 @@ static const fake_server *server_of(const proa_client *c, uint16_t short_id)
     return NULL;
 }
 
+void proa__client_doubt_server(proa_client *c, uint64_t now_ms, uint16_t short_id)
+{
+    (void)now_ms;
+    (void)short_id;
+    c->doubts++;
+}
+
 proa_err proa__client_server_peer(proa_client *c, uint16_t short_id, proa_coap_peer *peer)
 {
     const fake_server *server = server_of(c, short_id);

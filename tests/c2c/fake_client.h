@@ -65,6 +65,7 @@ typedef struct fake_store {
 
 struct proa_client {
     proa_client_config config;
+    unsigned doubts; /* calls of proa__client_doubt_server */
     const proa_client_extension *ext;
     const proa_object *objects[4];
     size_t object_count;
