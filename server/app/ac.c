@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POST /ac: judging the request, its sender, and what it asks for (docs/C2C.md has every answer).
  *
- * The order is fixed, so that an answer tells no more than its sender may know (DESIGN 4.3): form,
+ * The order is fixed, so that an answer tells no more than its sender may know (docs/C2C.md §5): form,
  * then sender, then its budget, then policy by names alone; only who is allowed learns anything
  * about the host. Whether a host exists makes no difference to who is denied. */
 #include <string.h>

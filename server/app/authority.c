@@ -4,7 +4,7 @@
  *
  * Notes are copies, so that a record may change or go before its note was taken. Operations are
  * not queued: the payload is written when the caller comes for it, and wiped at the next call,
- * because it may hold a key (DESIGN 4b). A note that finds no memory is counted; if it was a store,
+ * because it may hold a key (docs/DESIGN.md, the authority). A note that finds no memory is counted; if it was a store,
  * whoever waits for it is told that it failed.
  *
  * Everything that concerns many grants at once (a new policy, expiries) is done one grant per poll. */
@@ -418,7 +418,7 @@ void proa_authority_policy(proa_authority *a, uint64_t now_ms, const proa_policy
 
 /* ---- told: devices ---------------------------------------------------------------------- */
 
-/* The host is somewhere else: whoever calls it must hear of that (DESIGN 4.9). */
+/* The host is somewhere else: whoever calls it must hear of that (docs/C2C.md §5). */
 static void moved(proa_authority *a, proa__device *host)
 {
     for (proa__record *r = host->grants[PROA__HOST]; r != NULL; r = r->next[PROA__HOST]) {

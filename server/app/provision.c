@@ -6,7 +6,7 @@
  * rights of a grant that is there, ADOPT gives rights to an account of somebody else.
  *
  * After a failure this file only says what is no longer wanted; sync.c removes it. A failed renewal
- * keeps the grant as it was. Lost accounts (DESIGN 4.6) are installed again with a fresh key under
+ * keeps the grant as it was. Lost accounts (docs/C2C.md §7) are installed again with a fresh key under
  * the same record, which stays ACTIVE on disk with the old identity until the new one works: after
  * a crash in between the old account is found missing again, and the new one is an orphan. */
 #include <string.h>

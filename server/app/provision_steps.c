@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The steps of a provisioning, in the order that DESIGN 4.3 and docs/C2C.md §5 want:
+/* The steps of a provisioning, in the order that docs/C2C.md §5 wants:
  *
  *   stored INTENDED; host: account, key, rights; stored HOST_READY; requester: account, key;
  *   stored ACTIVE; answered
@@ -449,7 +449,7 @@ static proa__verdict take_drop_key(proa_authority *a, uint64_t now_ms, proa__job
     return PROA__STEP_NEXT;
 }
 
-/* 4.00 to a Create of 11000: the identity stands on that device already (DESIGN 4.5). */
+/* 4.00 to a Create of 11000: the identity stands on that device already (docs/C2C.md §5). */
 static bool identity_refused(proa__job *job, const proa__answer *answer)
 {
     return answer->result == PROA_OP_ANSWERED && answer->code == PROA_COAP_BAD_REQUEST &&

@@ -4,7 +4,7 @@
  *
  * In all cases the record becomes REVOKING, that is stored, and both devices are synced; a device
  * that cannot be reached is synced when it comes back. When both are rid of it, or the account's
- * time is over on its own, the record goes and its short ids are free again (DESIGN 4.6, 4.8).
+ * time is over on its own, the record goes and its short ids are free again (docs/C2C.md §7).
  *
  * A standing refusal comes before everything else, is stored first, and ends only by an explicit
  * allow. If the store fails, the refusal holds in memory and is stored again later: rather too

@@ -4,7 +4,7 @@
  * Rolling back, revoking, and comparing at registration are this one sequence: read 11000, 11001 and
  * 11002; give rights their due; remove keys, correct URIs, remove clients. What is compared is
  * content (identity, short id with endpoint, target), never an instance number that was remembered:
- * a device may have used the number again (DESIGN 4.6).
+ * a device may have used the number again (docs/C2C.md §7).
  *
  * What is whose:
  *   identity of a live grant            stays; its instance number is learnt

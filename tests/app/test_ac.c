@@ -186,7 +186,7 @@ static void g04_nobody_asks_for_itself(void **state)
 
 /* ---- what answers tell ------------------------------------------------------------------ */
 
-static void design_4_3_who_is_denied_learns_nothing_about_the_host(void **state)
+static void c2c_5_who_is_denied_learns_nothing_about_the_host(void **state)
 {
     proa_ac_body body = {{{3311, 0, W}}, 1};
     const char *hosts[] = {"lamp", "lamp-gone", "nobody", "guest", "button-plain"};
@@ -432,7 +432,7 @@ static void g22_a_device_that_registers_anew_midway(void **state)
     }
 }
 
-static void design_4_3_what_is_wanted_of_a_sleeper_waits_for_it(void **state)
+static void c2c_5_what_is_wanted_of_a_sleeper_waits_for_it(void **state)
 {
     proa_ac_body body = {{{3311, 0, R}}, 1};
     (void)state;
@@ -459,7 +459,7 @@ static void design_4_3_what_is_wanted_of_a_sleeper_waits_for_it(void **state)
     assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
 }
 
-static void design_4_3_an_intent_ends(void **state)
+static void c2c_5_an_intent_ends(void **state)
 {
     proa_ac_body body = {{{3311, 0, R}}, 1};
     proa_ac_body other = {{{3303, 0, R}}, 1};
@@ -552,8 +552,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(g04_only_registered_and_protected_senders, start, end),
         cmocka_unit_test_setup_teardown(g04_keys_never_go_to_an_unprotected_host, start, end),
         cmocka_unit_test_setup_teardown(g04_nobody_asks_for_itself, start, end),
-        cmocka_unit_test_setup_teardown(design_4_3_who_is_denied_learns_nothing_about_the_host,
-                                        start, end),
+        cmocka_unit_test_setup_teardown(c2c_5_who_is_denied_learns_nothing_about_the_host, start,
+                                        end),
         cmocka_unit_test_setup_teardown(g04_partial_grants_only_where_a_rule_says_so, start, end),
         cmocka_unit_test_setup_teardown(audit_says_who_asked_and_who_decided, start, end),
         cmocka_unit_test_setup_teardown(g21_a_bucket_for_each_requester, start, end),
@@ -563,9 +563,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(g22_two_directions_at_once_do_not_block_each_other, start,
                                         end),
         cmocka_unit_test_setup_teardown(g22_a_device_that_registers_anew_midway, start, end),
-        cmocka_unit_test_setup_teardown(design_4_3_what_is_wanted_of_a_sleeper_waits_for_it, start,
-                                        end),
-        cmocka_unit_test_setup_teardown(design_4_3_an_intent_ends, start, end),
+        cmocka_unit_test_setup_teardown(c2c_5_what_is_wanted_of_a_sleeper_waits_for_it, start, end),
+        cmocka_unit_test_setup_teardown(c2c_5_an_intent_ends, start, end),
         cmocka_unit_test_setup_teardown(a_full_table_of_devices_says_so, start, end),
         cmocka_unit_test_setup_teardown(a_full_table_of_grants_says_so, start, end),
         cmocka_unit_test_setup_teardown(eight_entries_and_not_one_more, start, end),

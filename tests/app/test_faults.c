@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Everything goes wrong once, at every place: operations, stores, memory, and the process itself.
- * Afterwards nothing may be left half done (DESIGN 4.3, 4.6; G17, G22, G24, G25). */
+ * Afterwards nothing may be left half done (docs/C2C.md §5, §7; G17, G22, G24, G25). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

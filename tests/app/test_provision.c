@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Giving access: order, keys, short ids, both directions, renewal (DESIGN 4.3, 4.5, 4.7). */
+/* Giving access: order, keys, short ids, both directions, renewal (docs/C2C.md §5, §7). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,7 +70,7 @@ static void g17_a_grant_installs_both_sides_and_answers_once(void **state)
     assert_int_equal(world_audits(&w, PROA_AUDIT_GRANTED), 1);
 }
 
-static void design_4_6_each_state_is_stored_before_what_depends_on_it(void **state)
+static void c2c_7_each_state_is_stored_before_what_depends_on_it(void **state)
 {
     proa_ac_body body = {{{3311, 0, R}}, 1};
     (void)state;
@@ -89,7 +89,7 @@ static void design_4_6_each_state_is_stored_before_what_depends_on_it(void **sta
     assert_int_equal(w.trace[w.trace_len - 1], '!');
 }
 
-static void design_4_6_an_interrupted_provisioning_is_rolled_back(void **state)
+static void c2c_7_an_interrupted_provisioning_is_rolled_back(void **state)
 {
     proa_ac_body body = {{{3311, 0, R}}, 1};
     (void)state;
@@ -287,7 +287,7 @@ static void g18_repeating_changes_lifetime_and_rights_only(void **state)
     world_check(&w, "extended");
 }
 
-static void design_4_5_the_other_direction_reuses_the_account(void **state)
+static void c2c_5_the_other_direction_reuses_the_account(void **state)
 {
     (void)state;
     assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
@@ -310,7 +310,7 @@ static void design_4_5_the_other_direction_reuses_the_account(void **state)
     world_check(&w, "none left");
 }
 
-static void design_4_7_two_directions_live_for_the_shorter_lifetime(void **state)
+static void c2c_7_two_directions_live_for_the_shorter_lifetime(void **state)
 {
     static proa_policy_rule unequal[2];
     const proa_policy two = {unequal, 2};
@@ -499,10 +499,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(g17_a_grant_installs_both_sides_and_answers_once, start,
                                         end),
-        cmocka_unit_test_setup_teardown(design_4_6_each_state_is_stored_before_what_depends_on_it,
-                                        start, end),
-        cmocka_unit_test_setup_teardown(design_4_6_an_interrupted_provisioning_is_rolled_back,
-                                        start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_each_state_is_stored_before_what_depends_on_it, start,
+                                        end),
+        cmocka_unit_test_setup_teardown(c2c_7_an_interrupted_provisioning_is_rolled_back, start,
+                                        end),
         cmocka_unit_test_setup_teardown(g17_a_record_stays_until_both_are_clean, start, end),
         cmocka_unit_test_setup_teardown(g02_keys_are_fresh_for_each_pair, start, end),
         cmocka_unit_test_setup_teardown(g02_the_key_is_gone_after_it_was_taken, start, end),
@@ -511,10 +511,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(g18_several_entries_and_shared_targets, start, end),
         cmocka_unit_test_setup_teardown(g18_a_list_made_by_others_is_merged, start, end),
         cmocka_unit_test_setup_teardown(g18_repeating_changes_lifetime_and_rights_only, start, end),
-        cmocka_unit_test_setup_teardown(design_4_5_the_other_direction_reuses_the_account, start,
+        cmocka_unit_test_setup_teardown(c2c_5_the_other_direction_reuses_the_account, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_two_directions_live_for_the_shorter_lifetime, start,
                                         end),
-        cmocka_unit_test_setup_teardown(design_4_7_two_directions_live_for_the_shorter_lifetime,
-                                        start, end),
         cmocka_unit_test_setup_teardown(seed_7_rights_without_credentials_need_an_account, start,
                                         end),
         cmocka_unit_test_setup_teardown(g20_the_host_moves_and_the_requester_hears_of_it, start,

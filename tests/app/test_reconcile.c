@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Comparing at registration: orphans go, lost accounts come back with a fresh key, what belongs to
- * others stays (DESIGN 4.6; G19, G25). */
+ * others stays (docs/C2C.md §7; G19, G25). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,7 +55,7 @@ static int end(void **state)
     return 0;
 }
 
-static void design_4_6_lost_accounts_come_back_with_fresh_keys(void **state)
+static void c2c_7_lost_accounts_come_back_with_fresh_keys(void **state)
 {
     (void)state;
     for (int who = 0; who < 3; who++) {
@@ -85,7 +85,7 @@ static void design_4_6_lost_accounts_come_back_with_fresh_keys(void **state)
     }
 }
 
-static void design_4_6_asking_again_brings_both_directions_back(void **state)
+static void c2c_7_asking_again_brings_both_directions_back(void **state)
 {
     (void)state;
     world_wipe(lamp);
@@ -96,7 +96,7 @@ static void design_4_6_asking_again_brings_both_directions_back(void **state)
     world_check(&w, "all of it");
 }
 
-static void design_4_6_more_orphans_than_one_pass_takes(void **state)
+static void c2c_7_more_orphans_than_one_pass_takes(void **state)
 {
     (void)state;
     for (uint16_t i = 4; i < WORLD_ROWS; i++) {
@@ -120,7 +120,7 @@ static void design_4_6_more_orphans_than_one_pass_takes(void **state)
     world_check(&w, "all removed");
 }
 
-static void design_4_6_half_an_account_is_replaced(void **state)
+static void c2c_7_half_an_account_is_replaced(void **state)
 {
     (void)state;
     memset(world_key_of(lamp, "meter"), 0, sizeof(world_key));
@@ -135,7 +135,7 @@ static void design_4_6_half_an_account_is_replaced(void **state)
     assert_int_equal(world_count(meter), 2);
 }
 
-static void design_4_6_rights_that_were_changed_are_put_right(void **state)
+static void c2c_7_rights_that_were_changed_are_put_right(void **state)
 {
     (void)state;
     lamp->accesses[0].used = false;
@@ -150,7 +150,7 @@ static void design_4_6_rights_that_were_changed_are_put_right(void **state)
     world_check(&w, "rights changed");
 }
 
-static void design_4_6_orphans_go_and_others_stay(void **state)
+static void c2c_7_orphans_go_and_others_stay(void **state)
 {
     (void)state;
     for (uint8_t i = 0; i < 16; i++) {
@@ -184,7 +184,7 @@ static void design_4_6_orphans_go_and_others_stay(void **state)
     world_check(&w, "only ours left");
 }
 
-static void design_4_6_orphans_on_a_device_without_grants(void **state)
+static void c2c_7_orphans_on_a_device_without_grants(void **state)
 {
     (void)state;
     world_device *d = world_add(&w, "new", "2001:db8::7");
@@ -197,7 +197,7 @@ static void design_4_6_orphans_on_a_device_without_grants(void **state)
     world_check(&w, "clean");
 }
 
-static void design_4_6_a_number_used_again_is_not_deleted(void **state)
+static void c2c_7_a_number_used_again_is_not_deleted(void **state)
 {
     int64_t by;
     proa_path everything = {{0}, 0};
@@ -328,17 +328,14 @@ static void restored_records_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(design_4_6_lost_accounts_come_back_with_fresh_keys, start,
-                                        end),
-        cmocka_unit_test_setup_teardown(design_4_6_asking_again_brings_both_directions_back, start,
-                                        end),
-        cmocka_unit_test_setup_teardown(design_4_6_more_orphans_than_one_pass_takes, start, end),
-        cmocka_unit_test_setup_teardown(design_4_6_half_an_account_is_replaced, start, end),
-        cmocka_unit_test_setup_teardown(design_4_6_rights_that_were_changed_are_put_right, start,
-                                        end),
-        cmocka_unit_test_setup_teardown(design_4_6_orphans_go_and_others_stay, start, end),
-        cmocka_unit_test_setup_teardown(design_4_6_orphans_on_a_device_without_grants, start, end),
-        cmocka_unit_test_setup_teardown(design_4_6_a_number_used_again_is_not_deleted, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_lost_accounts_come_back_with_fresh_keys, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_asking_again_brings_both_directions_back, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_more_orphans_than_one_pass_takes, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_half_an_account_is_replaced, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_rights_that_were_changed_are_put_right, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_orphans_go_and_others_stay, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_orphans_on_a_device_without_grants, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_a_number_used_again_is_not_deleted, start, end),
         cmocka_unit_test_setup_teardown(g25_nothing_is_asked_of_devices_that_list_what_they_should,
                                         start, end),
         cmocka_unit_test_setup_teardown(g25_an_unlucky_device_is_looked_at_when_it_is_heard_of,

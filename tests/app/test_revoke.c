@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How grants end: revocation and standing refusals, expiry, policy changes, goodbye (DESIGN 4.8;
+/* How grants end: revocation and standing refusals, expiry, policy changes, goodbye (docs/C2C.md §7;
  * G10, G23). */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -450,7 +450,7 @@ static void g23_a_new_policy_revokes_what_it_no_longer_allows(void **state)
 static void g10_what_a_device_throws_out_ends(void **state)
 {
     (void)state;
-    /* The host found the account unused and dropped it (DESIGN 4.6), then sends an Update. */
+    /* The host found the account unused and dropped it (docs/C2C.md §7), then sends an Update. */
     world_client *client = world_client_of(lamp, "visitor");
     uint16_t short_id = client->short_id;
     memset(world_key_of(lamp, "visitor"), 0, sizeof(world_key));
