@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "objects/payload_json.h"
 #include "ports/linux/os.h"
 #include "server/os/control_internal.h"
-#include "server/os/values.h"
 
 typedef struct command {
     proa_control *control;

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "objects/payload_json.h"
 #include "ports/linux/os.h"
-#include "server/os/values.h"
 #include "tools/proa/client.h"
 
 void proa__client_show_values(const proa_output *o, const json_t *values)

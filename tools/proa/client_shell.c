@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "objects/definitions.h"
+#include "objects/payload_json.h"
 #include "objects/value_json.h"
 #include "ports/linux/os.h"
-#include "server/os/values.h"
 #include "tools/proa/client.h"
 #include "tools/proa/console.h"
 

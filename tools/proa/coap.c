@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "objects/payload_json.h"
 #include "ports/linux/json_file.h"
 #include "ports/linux/os.h"
 #include "ports/linux/udp.h"
-#include "server/os/values.h"
 #include "tools/proa/coap_internal.h"
 #include "tools/proa/coap_link.h"
 #include "tools/proa/coap_uri.h"

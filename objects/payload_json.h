@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROA_SERVER_OS_VALUES_H
-#define PROA_SERVER_OS_VALUES_H
+#ifndef PROA_OBJECTS_PAYLOAD_JSON_H
+#define PROA_OBJECTS_PAYLOAD_JSON_H
 
 #include <jansson.h>
 #include <stdbool.h>

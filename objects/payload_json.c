@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Between LwM2M payloads and JSON; single values are objects/value_json.h's. */
-#include "server/os/values.h"
+#include "objects/payload_json.h"
 
 #include <stdio.h>
 #include <string.h>
