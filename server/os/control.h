@@ -20,14 +20,14 @@
  *     "lifetime_s":300,"expires_in_s":290,"registered_s_ago":10,"version":"1.2",
  *     "links":"</1/0>,</3/0>,..."}]}
  *   {"id":2,"cmd":"read","device":"lamp","path":"/3/0"}        also: observe, discover
- *   {"id":2,"ok":true,"code":"2.05","values":[{"path":"/3/0/0","name":"Manufacturer",
+ *   {"id":2,"ok":true,"code":"2.05 Content","values":[{"path":"/3/0/0","name":"Manufacturer",
  *     "type":"string","value":"Proa","unit":""}]}
  *   {"id":3,"cmd":"write","device":"lamp","path":"/3311/0/5850","value":true}   a resource, or
  *   {"id":3,"cmd":"write","device":"lamp","path":"/3311/0","values":{"5850":true,"5851":50},
  *     "replace":false}                                         an instance
  *   {"id":4,"cmd":"execute","device":"lamp","path":"/3/0/4","arguments":""}
  *   {"id":5,"cmd":"create","device":"lamp","path":"/3311","values":{"5850":false}}
- *   {"id":5,"ok":true,"code":"2.01","created":"/3311/1"}
+ *   {"id":5,"ok":true,"code":"2.01 Created","created":"/3311/1"}
  *   {"id":6,"cmd":"delete","device":"lamp","path":"/3311/1"}
  *   {"id":7,"cmd":"attributes","device":"lamp","path":"/3311/0/5850","attributes":"pmin=1&pmax=60"}
  *   {"id":8,"cmd":"observe",...}  then {"id":8,"event":"notification","device":..,"path":..,
@@ -45,9 +45,9 @@
  *   {"id":15,"cmd":"stats"}       -> "stats":{...}
  *   {"id":16,"cmd":"events"}      then {"id":16,"event":"registered","device":..,...} as in --json
  *
- * A failure is {"id":..,"ok":false,"error":"what happened and what to do","code":"4.04"} where code
- * is there if the device answered with one. An operation on a device that is not registered
- * fails at once.
+ * A failure is {"id":..,"ok":false,"error":"what happened and what to do","code":"4.04 Not Found"}
+ * where code is there if the device answered with one. An operation on a device that is not
+ * registered fails at once.
  *
  * Limits: PROA_CONTROL_CLIENTS_MAX connections (one more is closed at once), lines of
  * PROA_CONTROL_LINE_MAX bytes (a longer one closes the connection), and a client that does not
