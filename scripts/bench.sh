@@ -13,7 +13,7 @@ fi
 name=$1
 shift
 
-scripts/setup.sh build >&2
+scripts/setup.sh build bench >&2
 [ -f build/release/build.ninja ] || cmake --preset release >&2
 cmake --build build/release >&2
 if [ -f "scripts/bench-$name.sh" ]; then

@@ -12,13 +12,13 @@ packages() {
     build)
         echo gcc libc6-dev cmake ninja-build pkg-config git ca-certificates \
             dpkg-dev debian-archive-keyring \
-            libsqlite3-dev libjansson-dev libmicrohttpd-dev libhiredis-dev libexpat1-dev \
-            libedit-dev
+            libsqlite3-dev libjansson-dev libedit-dev
         ;;
     test) echo libcmocka-dev python3 ;;
     check) echo clang clang-format clang-tidy cppcheck shellcheck ;;
     fuzz) echo clang libclang-rt-dev llvm ;;
     interop) echo default-jdk-headless maven libcoap3-bin libcoap3-dev python3 python3-venv curl ;;
+    bench) echo libcoap3-dev ;;
     size) echo gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm valgrind ;;
     *)
         echo "setup: unknown group: $1" >&2
@@ -43,7 +43,7 @@ install() {
         --no-install-recommends install "$@"
 }
 
-[ $# -gt 0 ] || set -- build test check fuzz interop size
+[ $# -gt 0 ] || set -- build test check fuzz interop bench size
 wanted=
 for group in "$@"; do
     names=$(packages "$group")
