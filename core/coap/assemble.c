@@ -100,8 +100,7 @@ static proa__body *body_begin(proa_coap *c, proa__peer *peer, uint64_t key, proa
         return NULL;
     }
     body->key = key;
-    if (!proa__heap_room(c, &c->body_heap, &c->bodies) ||
-        proa_map_add(&c->body_map, hash_of(c, peer, key), body->thing.handle) != PROA_OK) {
+    if (proa_map_add(&c->body_map, hash_of(c, peer, key), body->thing.handle) != PROA_OK) {
         proa_pool_give(&c->bodies, body->thing.handle);
         return NULL;
     }

@@ -107,23 +107,6 @@ static bool config_is_valid(const proa_coap_config *config)
 
 /* ---- storage ---------------------------------------------------------------------------- */
 
-bool proa__heap_room(proa_coap *c, proa_heap *heap, const proa_pool *pool)
-{
-    if (heap->cap >= pool->count) {
-        return true;
-    }
-    size_t cap = heap->cap * 2 < pool->count_max ? heap->cap * 2 : pool->count_max;
-    proa_timer **slots = c->config.memory.take(c->config.memory.ctx, cap * sizeof(proa_timer *));
-    if (slots == NULL) {
-        return false;
-    }
-    proa_timer **old = heap->slots;
-    size_t old_cap = heap->cap;
-    proa_heap_move(heap, slots, cap);
-    c->config.memory.give(c->config.memory.ctx, old, old_cap * sizeof(proa_timer *));
-    return true;
-}
-
 /* How much to take at once: all of it, or a first bit of what grows. */
 #define FIRST_COUNT 16U
 
@@ -139,23 +122,12 @@ static proa_err open_pool(proa_coap *c, proa_pool *pool, size_t item_len, uint32
                           count_max);
 }
 
-static proa_err open_heap(proa_coap *c, proa_heap *heap, const proa_pool *pool)
-{
-    size_t cap = first_of(c, pool->count_max, FIRST_COUNT);
-    proa_timer **slots = c->config.memory.take(c->config.memory.ctx, cap * sizeof(proa_timer *));
-    if (slots == NULL) {
-        return PROA_E_NO_MEMORY;
-    }
-    proa_heap_init(heap, slots, cap);
-    return PROA_OK;
-}
-
 /* Three quarters of a map are used at most. */
 static proa_err open_map(proa_coap *c, proa_map *map, const proa_pool *pool)
 {
     uint32_t seed;
     proa_random_fill(&c->config.random, &seed, sizeof seed);
-    uint32_t count = first_of(c, pool->count_max, FIRST_COUNT);
+    uint32_t count = first_of(c, pool->places.count_max, FIRST_COUNT);
     return proa_map_init(map, &c->config.memory, count + count / 3 + 1, seed);
 }
 
@@ -195,29 +167,20 @@ static proa_err open_storage(proa_coap *c)
         uint32_t count_max;
         uint32_t first;
         proa_map *map;
-        proa_heap *heap;
     } rows[] = {
-        {&c->peers, sizeof(proa__peer), f->peer_max, FIRST_COUNT, &c->peer_map, NULL},
-        {&c->messages, sizeof(proa__message), message_count(f), FIRST_COUNT, NULL,
-         &c->message_heap},
-        {&c->received, sizeof(proa__received), received_count(c), FIRST_COUNT, &c->received_map,
-         NULL},
-        {&c->requests, sizeof(proa__request), f->request_max, FIRST_COUNT, &c->request_map, NULL},
-        {&c->exchanges, sizeof(proa__exchange), f->exchange_max, FIRST_COUNT, NULL,
-         &c->exchange_heap},
-        {&c->relations, sizeof(proa__relation), f->relation_max, FIRST_COUNT, &c->relation_map,
-         NULL},
-        {&c->bodies, sizeof(proa__body) + f->body_max, f->body_count_max, 1, &c->body_map,
-         &c->body_heap},
+        {&c->peers, sizeof(proa__peer), f->peer_max, FIRST_COUNT, &c->peer_map},
+        {&c->messages, sizeof(proa__message), message_count(f), FIRST_COUNT, NULL},
+        {&c->received, sizeof(proa__received), received_count(c), FIRST_COUNT, &c->received_map},
+        {&c->requests, sizeof(proa__request), f->request_max, FIRST_COUNT, &c->request_map},
+        {&c->exchanges, sizeof(proa__exchange), f->exchange_max, FIRST_COUNT, NULL},
+        {&c->relations, sizeof(proa__relation), f->relation_max, FIRST_COUNT, &c->relation_map},
+        {&c->bodies, sizeof(proa__body) + f->body_max, f->body_count_max, 1, &c->body_map},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         proa_err err =
             open_pool(c, rows[i].pool, rows[i].item_len, rows[i].count_max, rows[i].first);
         if (err == PROA_OK && rows[i].map != NULL) {
             err = open_map(c, rows[i].map, rows[i].pool);
-        }
-        if (err == PROA_OK && rows[i].heap != NULL) {
-            err = open_heap(c, rows[i].heap, rows[i].pool);
         }
         if (err != PROA_OK) {
             return err;
@@ -269,13 +232,6 @@ proa_err proa_coap_open(proa_coap **out, const proa_coap_config *config)
     return PROA_OK;
 }
 
-static void close_heap(proa_coap *c, proa_heap *heap)
-{
-    if (heap->slots != NULL) {
-        c->config.memory.give(c->config.memory.ctx, heap->slots, heap->cap * sizeof(proa_timer *));
-    }
-}
-
 void proa_coap_close(proa_coap *c)
 {
     proa_memory memory = c->config.memory;
@@ -289,9 +245,6 @@ void proa_coap_close(proa_coap *c)
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
         proa_map_clear(maps[i]);
     }
-    close_heap(c, &c->message_heap);
-    close_heap(c, &c->exchange_heap);
-    close_heap(c, &c->body_heap);
     proa__cells_clear(&c->message_cells);
     proa__cells_clear(&c->reply_cells);
     if (c->out != NULL) {

@@ -255,9 +255,6 @@ void proa__thing_end(proa_coap *c, proa__thing *thing);
 
 /* ---- engine.c --------------------------------------------------------------------------- */
 
-/* Make room in a heap for as many timers as the pool has things. */
-bool proa__heap_room(proa_coap *c, proa_heap *heap, const proa_pool *pool);
-
 /* Queue a small reply without a record. */
 void proa__instant_empty(proa_coap *c, const proa_coap_peer *to, proa_coap_type type, uint16_t mid);
 void proa__instant_code(proa_coap *c, const proa_coap_peer *to, const proa_coap_msg *request,

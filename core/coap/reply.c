@@ -181,9 +181,7 @@ static proa__exchange *new_exchange(proa_coap *c, proa__peer *peer, const proa_c
     if (x == NULL) {
         return NULL;
     }
-    x->received = proa__heap_room(c, &c->exchange_heap, &c->exchanges)
-                      ? proa__received_new(c, peer, m, harm_of(m->code))
-                      : NULL;
+    x->received = proa__received_new(c, peer, m, harm_of(m->code));
     if (x->received == NULL) {
         proa_pool_give(&c->exchanges, handle);
         return NULL;

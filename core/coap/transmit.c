@@ -30,10 +30,6 @@ proa__message *proa__message_new(proa_coap *c, proa__peer *peer, proa__thing *ow
         return NULL;
     }
     m->handle = handle;
-    if (!proa__heap_room(c, &c->message_heap, &c->messages)) {
-        proa_pool_give(&c->messages, handle);
-        return NULL;
-    }
     m->peer = peer;
     m->owner = owner;
     m->type = (uint8_t)type;
