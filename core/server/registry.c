@@ -177,8 +177,8 @@ proa_err proa__registry_add(proa__registry *r, const proa__device_facts *facts,
     if (text == NULL) {
         return PROA_E_NO_MEMORY;
     }
-    /* After this the pool has a free place, the maps are a slot shorter: what
-     * follows cannot fail any more. */
+    /* After this the pool has a free place and the maps are a slot shorter: what follows cannot fail
+     * any more. */
     if (in_place_of != NULL) {
         proa__registry_end(r, in_place_of);
         proa__registry_release(r, in_place_of);
