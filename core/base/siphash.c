@@ -27,13 +27,6 @@ static void rounds(sip *s, unsigned count)
     }
 }
 
-static void absorb(sip *s, uint64_t word)
-{
-    s->v3 ^= word;
-    rounds(s, 2);
-    s->v0 ^= word;
-}
-
 /* Little-endian, as the paper has it; every other integer in Proa is big-endian. */
 static uint64_t load(const uint8_t *at, size_t len)
 {
@@ -50,12 +43,17 @@ uint64_t proa_siphash(const uint8_t *key, proa_span in)
     uint64_t k1 = load(key + 8, 8);
     sip s = {k0 ^ 0x736f6d6570736575U, k1 ^ 0x646f72616e646f6dU, k0 ^ 0x6c7967656e657261U,
              k1 ^ 0x7465646279746573U};
-    size_t whole = in.len - in.len % 8;
-    for (size_t i = 0; i < whole; i += 8) {
-        absorb(&s, load(in.data + i, 8));
+    for (size_t left = in.len;; left -= 8) {
+        bool is_last = left < 8;
+        uint64_t word = load(in.data + (in.len - left), is_last ? left : 8);
+        word |= is_last ? (uint64_t)in.len << 56 : 0;
+        s.v3 ^= word;
+        rounds(&s, 2);
+        s.v0 ^= word;
+        if (is_last) {
+            break;
+        }
     }
-    uint64_t last = (uint64_t)in.len << 56;
-    absorb(&s, in.len == whole ? last : last | load(in.data + whole, in.len - whole));
     s.v2 ^= 0xff;
     rounds(&s, 4);
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;

@@ -8,6 +8,7 @@
  * role's bodies (blocks.c), so that both share one limit. */
 #include <string.h>
 
+#include "core/base/map.h"
 #include "core/coap/engine_internal.h"
 
 /* RFC 7252 §4.8.2: by then a peer has given up its last retransmission. */
@@ -55,33 +56,24 @@ static bool is_no_cache_key(uint16_t number)
     return (number & 0x1eU) == 0x1cU;
 }
 
-/* Option by option, each hash chained into the next: no buffer for all of them is needed. */
-static uint64_t hash_option(const proa_coap *c, uint64_t before, const proa_coap_option *option)
-{
-    uint8_t head[16];
-    proa_writer w = proa_writer_make(head, sizeof head);
-    proa_write_u64(&w, before);
-    proa_write_u16(&w, option->number);
-    proa_write_u32(&w, (uint32_t)option->value.len);
-    return proa_siphash(c->key, proa_writer_span(&w)) + proa_siphash(c->key, option->value);
-}
-
+/* Two hashes of 32 bits under different seeds. Who finds options that collide mixes up bodies of its
+ * own: names are compared among one peer's. */
 proa_coap_token proa__body_name(const proa_coap *c, const proa_coap_msg *m, proa__body_use use)
 {
     proa_coap_options it = proa_coap_options_of(m);
     proa_coap_option option;
-    uint64_t key = (uint64_t)use << 8 | m->code;
+    uint32_t key[2] = {c->seed + m->code, c->seed + (uint32_t)use * 256U};
     while (proa_coap_option_next(&it, &option)) {
         bool is_ours = option.number == PROA_COAP_OPT_BLOCK1 ||
                        option.number == PROA_COAP_OPT_BLOCK2 ||
                        option.number == PROA_COAP_OPT_OBSERVE ||
                        (option.number == PROA_COAP_OPT_REQUEST_TAG && use != PROA__BODY_ASSEMBLY);
-        if (!is_ours && !is_no_cache_key(option.number)) {
-            key = hash_option(c, key, &option);
+        for (size_t i = 0; i < 2 && !is_ours && !is_no_cache_key(option.number); i++) {
+            key[i] = proa_hash(key[i] + option.number, option.value);
         }
     }
     proa_coap_token name = {.len = sizeof key};
-    memcpy(name.bytes, &key, sizeof key);
+    memcpy(name.bytes, key, sizeof key);
     return name;
 }
 

@@ -48,7 +48,7 @@ bool proa__blocks_start(proa_coap *c, proa__request *q, proa_span payload, uint3
 /* Not what this round asked for: an ACK can only mean this round, anything else may be late. */
 static proa__step mismatch(const proa_coap_msg *m)
 {
-    return m->type == PROA_COAP_ACK ? PROA__STEP_FAIL : PROA__STEP_IGNORE;
+    return m->type == PROA_COAP_ACK ? PROA__STEP_PROTOCOL : PROA__STEP_IGNORE;
 }
 
 /* ---- Block1 ----------------------------------------------------------------------------- */
@@ -107,8 +107,7 @@ static bool cut_after_all(proa_coap *c, proa__request *q, const proa__heard *h)
 /* ---- Block2 ----------------------------------------------------------------------------- */
 
 /* Adds a block to the body. */
-static proa__step append(proa_coap *c, proa__request *q, const proa__heard *h,
-                         proa_coap_failure *why)
+static proa__step append(proa_coap *c, proa__request *q, const proa__heard *h)
 {
     proa__body *body = q->body;
     proa_span payload = h->msg.payload;
@@ -120,12 +119,11 @@ static proa__step append(proa_coap *c, proa__request *q, const proa__heard *h,
         return mismatch(&h->msg);
     }
     if (more && payload.len != proa__block_len(szx)) {
-        return PROA__STEP_FAIL;
+        return PROA__STEP_PROTOCOL;
     }
     if (payload.len > c->config.body_max - body->len ||
         (h->fields.size2 != PROA__NONE && h->fields.size2 > c->config.body_max)) {
-        *why = PROA_COAP_FAILED_TOO_LARGE;
-        return PROA__STEP_FAIL;
+        return PROA__STEP_TOO_LARGE;
     }
     if (body->len == 0) {
         body->etag_len = (uint8_t)etag.len;
@@ -142,25 +140,22 @@ static proa__step append(proa_coap *c, proa__request *q, const proa__heard *h,
     return more ? PROA__STEP_ROUND : PROA__STEP_DELIVER;
 }
 
-static proa__step first_block2(proa_coap *c, proa__request *q, const proa__heard *h,
-                               proa_coap_failure *why)
+static proa__step first_block2(proa_coap *c, proa__request *q, const proa__heard *h)
 {
     if (h->fields.block2 >> 4 != 0) {
         return mismatch(&h->msg);
     }
     q->body = proa__thing_new(c, PROA__BODY, NULL);
     if (q->body == NULL) {
-        *why = PROA_COAP_FAILED_FULL;
-        return PROA__STEP_FAIL;
+        return PROA__STEP_FULL;
     }
     q->phase = PROA__PHASE_BLOCK2;
     q->offset = 0;
     q->szx = c->szx;
-    return append(c, q, h, why);
+    return append(c, q, h);
 }
 
-static proa__step block2_step(proa_coap *c, proa__request *q, const proa__heard *h,
-                              proa_coap_failure *why)
+static proa__step block2_step(proa_coap *c, proa__request *q, const proa__heard *h)
 {
     uint32_t block = h->fields.block2;
     if (PROA_COAP_CLASS(h->msg.code) != 2 || block == PROA__NONE) {
@@ -168,26 +163,24 @@ static proa__step block2_step(proa_coap *c, proa__request *q, const proa__heard 
         return PROA__STEP_DELIVER;
     }
     if (proa__block_is_bad(block)) {
-        return PROA__STEP_FAIL;
+        return PROA__STEP_PROTOCOL;
     }
     if (q->phase != PROA__PHASE_BLOCK2) {
-        return block >> 3 == 0 ? PROA__STEP_DELIVER : first_block2(c, q, h, why);
+        return block >> 3 == 0 ? PROA__STEP_DELIVER : first_block2(c, q, h);
     }
     proa_span etag = proa_span_make(q->body->etag, q->body->etag_len);
     if (q->body->len > 0 && !proa_span_equal(etag, h->fields.etag)) {
         if (!may_restart(q)) {
-            return PROA__STEP_FAIL;
+            return PROA__STEP_PROTOCOL;
         }
         q->body->len = 0; /* another representation: from its beginning, §2.4 */
         return PROA__STEP_ROUND;
     }
-    return append(c, q, h, why);
+    return append(c, q, h);
 }
 
-proa__step proa__blocks_step(proa_coap *c, proa__request *q, const proa__heard *h,
-                             proa_coap_failure *why)
+proa__step proa__blocks_step(proa_coap *c, proa__request *q, const proa__heard *h)
 {
-    *why = PROA_COAP_FAILED_PROTOCOL;
     if (q->phase == PROA__PHASE_BLOCK1) {
         proa__step step = block1_step(c, q, h);
         if (step != PROA__STEP_DELIVER) {
@@ -196,5 +189,5 @@ proa__step proa__blocks_step(proa_coap *c, proa__request *q, const proa__heard *
     } else if (cut_after_all(c, q, h)) {
         return PROA__STEP_ROUND;
     }
-    return block2_step(c, q, h, why);
+    return block2_step(c, q, h);
 }

@@ -16,7 +16,7 @@
 
 static bool is_over(const proa_coap *c, const proa__received *r)
 {
-    return proa__seconds(c->now_ms) >= r->since_s + LIFETIME_S;
+    return proa__now_s(c) >= r->since_s + LIFETIME_S;
 }
 
 proa__received *proa__received_find(proa_coap *c, const proa__peer *peer, uint16_t mid)
@@ -81,7 +81,7 @@ proa__received *proa__received_new(proa_coap *c, proa__peer *peer, const proa_co
         r = proa__thing_new(c, PROA__RECEIVED, peer);
     } while (r == NULL && evict(c, PROA__HARM_LITTLE, false));
     if (r != NULL) {
-        r->since_s = proa__seconds(c->now_ms + 999);
+        r->since_s = proa__next_s(c);
         r->thing.mid = m->mid;
         r->thing.token = m->token;
         r->harm = (uint8_t)(harm & 3U);
@@ -110,7 +110,7 @@ bool proa__received_store(proa_coap *c, proa__received *r, proa_span reply)
 
 void proa__received_close(proa_coap *c, proa__received *r)
 {
-    r->since_s = proa__seconds(c->now_ms + 999);
+    r->since_s = proa__next_s(c);
     proa__list_append(&c->aging[r->harm], &r->thing.link);
 }
 
@@ -126,7 +126,7 @@ void proa__received_owe(proa_coap *c, proa__received *r)
 
 void proa__received_again(proa_coap *c, proa__received *r, proa_coap_type type)
 {
-    c->stats.duplicates++;
+    c->counts.duplicates++;
     if (type == PROA_COAP_CON &&
         (r->state == PROA__REPLY_EMPTY || r->state == PROA__REPLY_STORED)) {
         proa__received_owe(c, r);

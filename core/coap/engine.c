@@ -80,21 +80,14 @@ static void fill_config(proa_coap_config *config)
     }
 }
 
-static bool is_count(uint32_t count)
-{
-    return count >= 1 && count <= PROA_POOL_COUNT_MAX;
-}
-
+/* Whether all but the counts make sense; for these see open_pools. */
 static bool config_is_valid(const proa_coap_config *config)
 {
     uint16_t block = config->block_size;
-    return is_count(config->request_max) && is_count(config->exchange_max) &&
-           is_count(config->relation_max) && is_count(config->body_count_max) &&
-           config->body_max >= 1 && config->body_max <= 1U << 24 &&
+    return config->body_max >= 1 && config->body_max <= 1U << 24 &&
            config->dedup_bytes >= DEDUP_MIN && block >= 16 && block <= 1024 &&
            (block & (block - 1)) == 0 && config->message_max >= MESSAGE_MIN &&
            config->message_max <= PROA_COAP_MESSAGE_MAX &&
-           config->peer_max <= PROA_POOL_COUNT_MAX &&
            (config->timing.ack_random_permille == 0 || config->timing.ack_random_permille >= 1000);
 }
 
@@ -123,18 +116,24 @@ static proa_err open_pools(proa_coap *c, uint32_t received_bytes)
         uint32_t item_len;
     } rows[PROA__KINDS] = {
         [PROA__PEER] = {f->peer_max, sizeof(proa__peer)},
-        [PROA__RECEIVED] = {received_bytes / sizeof(proa__received), sizeof(proa__received)},
+        [PROA__RECEIVED] = {proa__least(received_bytes / sizeof(proa__received),
+                                        PROA_POOL_COUNT_MAX),
+                            sizeof(proa__received)},
         [PROA__REQUEST] = {f->request_max, sizeof(proa__request)},
         [PROA__RELATION] = {f->relation_max, sizeof(proa__relation)},
         [PROA__EXCHANGE] = {f->exchange_max, sizeof(proa__exchange)},
         [PROA__BODY] = {f->body_count_max, sizeof(proa__body) + f->body_max},
         /* One for each request and exchange; of those who observe us, a quarter at a time. */
-        [PROA__MESSAGE] = {f->request_max + f->exchange_max + f->relation_max / 4 + 1,
+        [PROA__MESSAGE] = {proa__least(f->request_max + f->exchange_max + f->relation_max / 4 + 1,
+                                       PROA_POOL_COUNT_MAX),
                            sizeof(proa__message)},
     };
     uint32_t things = 0;
     for (size_t kind = 0; kind < PROA__KINDS; kind++) {
-        uint32_t count_max = proa__least(rows[kind].count_max, PROA_POOL_COUNT_MAX);
+        uint32_t count_max = rows[kind].count_max;
+        if (count_max == 0 || count_max > PROA_POOL_COUNT_MAX) {
+            return PROA_E_RANGE;
+        }
         uint32_t first = first_of(c, count_max, kind == PROA__BODY ? 1 : FIRST_COUNT);
         things += first;
         if (proa_pool_init(&c->pools[kind], &f->memory, rows[kind].item_len, first, count_max) !=
@@ -156,8 +155,11 @@ static proa_err open_storage(proa_coap *c)
     /* One third of dedup_bytes for replies, the rest for records: most unsafe requests are answered
      * by a code alone, which the record holds. */
     uint32_t reply_bytes = f->dedup_bytes / 3;
-    if (open_pools(c, f->dedup_bytes - reply_bytes) != PROA_OK ||
-        open_cells(c, &c->message_cells, f->message_bytes) != PROA_OK ||
+    proa_err err = open_pools(c, f->dedup_bytes - reply_bytes);
+    if (err != PROA_OK) {
+        return err;
+    }
+    if (open_cells(c, &c->message_cells, f->message_bytes) != PROA_OK ||
         open_cells(c, &c->reply_cells, reply_bytes) != PROA_OK) {
         return PROA_E_NO_MEMORY;
     }
@@ -195,9 +197,10 @@ proa_err proa_coap_open(proa_coap **out, const proa_coap_config *config)
         proa__list_init(&c->aging[harm]);
     }
     c->owed_end = &c->owed;
-    if (open_storage(c) != PROA_OK) {
+    proa_err err = open_storage(c);
+    if (err != PROA_OK) {
         proa_coap_close(c);
-        return PROA_E_NO_MEMORY;
+        return err;
     }
     *out = c;
     return PROA_OK;
@@ -227,6 +230,16 @@ void proa_coap_close(proa_coap *c)
 
 /* ---- shared by the files of the engine -------------------------------------------------- */
 
+uint32_t proa__now_s(const proa_coap *c)
+{
+    return (uint32_t)(c->now_ms / 1000U);
+}
+
+uint32_t proa__next_s(const proa_coap *c)
+{
+    return (uint32_t)((c->now_ms + 999U) / 1000U);
+}
+
 static void event_of(proa_coap_event *event, proa_coap_event_kind kind, const proa__peer *peer)
 {
     memset(event, 0, sizeof *event);
@@ -244,39 +257,22 @@ proa_coap_event *proa__event(proa_coap *c, proa_coap_event_kind kind, const proa
     return &c->event;
 }
 
-static proa__instant *instant(proa_coap *c, const proa_coap_peer *to, proa_coap_type type,
-                              uint8_t code, uint16_t mid)
+void proa__instant_add(proa_coap *c, const proa_coap_peer *to, const proa_coap_msg *m,
+                       proa_coap_type type, uint8_t code)
 {
-    if (c->instant_count == PROA__INSTANT_MAX) {
-        c->instant_first = (uint8_t)((c->instant_first + 1) % PROA__INSTANT_MAX);
-        c->instant_count--;
+    if ((uint8_t)(c->instant_end - c->instant_first) == PROA__INSTANT_MAX) {
+        c->instant_first++;
     }
-    proa__instant *i = &c->instants[(c->instant_first + c->instant_count) % PROA__INSTANT_MAX];
-    c->instant_count++;
+    proa__instant *i = &c->instants[c->instant_end++ % PROA__INSTANT_MAX];
     i->to = *to;
+    i->token = m->token;
     i->type = (uint8_t)type;
     i->code = code;
-    i->mid = mid;
-    i->token.len = 0;
-    return i;
-}
-
-void proa__instant_empty(proa_coap *c, const proa_coap_peer *to, proa_coap_type type, uint16_t mid)
-{
-    (void)instant(c, to, type, PROA_COAP_EMPTY, mid);
-    c->stats.resets_sent += type == PROA_COAP_RST;
-}
-
-void proa__instant_code(proa_coap *c, const proa_coap_peer *to, const proa_coap_msg *request,
-                        uint8_t code)
-{
-    proa_coap_type type = PROA_COAP_ACK;
-    uint16_t mid = request->mid;
-    if (request->type != PROA_COAP_CON) {
-        type = PROA_COAP_NON;
-        proa_random_fill(&c->config.random, &mid, sizeof mid);
+    i->mid = m->mid;
+    if (type == PROA_COAP_NON) {
+        proa_random_fill(&c->config.random, &i->mid, sizeof i->mid);
     }
-    instant(c, to, type, code, mid)->token = request->token;
+    c->counts.resets_sent += type == PROA_COAP_RST;
 }
 
 /* ---- the four doors --------------------------------------------------------------------- */
@@ -289,9 +285,9 @@ static void release_event(proa_coap *c)
 static void on_malformed(proa_coap *c, const proa_coap_peer *from, const proa_coap_msg *m,
                          proa_err err, bool multicast)
 {
-    c->stats.malformed++;
+    c->counts.malformed++;
     if (err == PROA_E_FORMAT && m->type == PROA_COAP_CON && !multicast) {
-        proa__instant_empty(c, from, PROA_COAP_RST, m->mid); /* §4.2 */
+        proa__instant_add(c, from, m, PROA_COAP_RST, PROA_COAP_EMPTY); /* §4.2 */
     }
 }
 
@@ -299,7 +295,7 @@ static void on_empty(proa_coap *c, const proa_coap_peer *from, const proa_coap_m
 {
     switch (m->type) {
     case PROA_COAP_CON: /* ping, §4.3 */
-        proa__instant_empty(c, from, PROA_COAP_RST, m->mid);
+        proa__instant_add(c, from, m, PROA_COAP_RST, PROA_COAP_EMPTY);
         break;
     case PROA_COAP_ACK:
         proa__on_empty_ack(c, from, m);
@@ -318,7 +314,7 @@ void proa_coap_input(proa_coap *c, uint64_t now_ms, const proa_coap_peer *from, 
     PROA_ASSERT(!c->has_event); /* poll before the next datagram */
     c->now_ms = now_ms;
     release_event(c);
-    c->stats.received++;
+    c->counts.received++;
     proa__heard h;
     const proa_coap_msg *m = &h.msg;
     proa_err err = proa_coap_parse(&h.msg, datagram);
@@ -335,7 +331,7 @@ void proa_coap_input(proa_coap *c, uint64_t now_ms, const proa_coap_peer *from, 
         return;
     }
     if (m->type == PROA_COAP_RST || (is_request && m->type == PROA_COAP_ACK)) {
-        c->stats.malformed++; /* §4.2: to be ignored */
+        c->counts.malformed++; /* §4.2: to be ignored */
         return;
     }
     proa__options_read(&h);
@@ -348,19 +344,18 @@ void proa_coap_input(proa_coap *c, uint64_t now_ms, const proa_coap_peer *from, 
 
 static bool emit_instant(proa_coap *c, proa_coap_peer *to, proa_span *datagram)
 {
-    if (c->instant_count == 0) {
+    if (c->instant_first == c->instant_end) {
         return false;
     }
-    const proa__instant *i = &c->instants[c->instant_first];
+    const proa__instant *i = &c->instants[c->instant_first++ % PROA__INSTANT_MAX];
     proa__draft draft;
-    proa__draft_init(&draft, (proa_coap_type)i->type, i->code, i->mid, &i->token);
+    proa__draft_init(&draft, (proa_coap_type)i->type, i->code, i->mid,
+                     i->code == PROA_COAP_EMPTY ? NULL : &i->token);
     if (i->code == PROA_COAP_SERVICE_UNAVAILABLE) {
         draft.fields.max_age = RETRY_AFTER_S;
     }
     *datagram = proa_span_make(c->out, (size_t)proa__compose(c, &draft, c->out));
     *to = i->to;
-    c->instant_first = (uint8_t)((c->instant_first + 1) % PROA__INSTANT_MAX);
-    c->instant_count--;
     return true;
 }
 
@@ -369,13 +364,13 @@ bool proa_coap_output(proa_coap *c, uint64_t now_ms, proa_coap_peer *to, proa_sp
     c->now_ms = now_ms;
     bool any = emit_instant(c, to, datagram) || proa__received_emit(c, to, datagram) ||
                proa__message_emit(c, to, datagram);
-    c->stats.sent += any;
+    c->counts.sent += any;
     return any;
 }
 
 uint64_t proa_coap_next_ms(const proa_coap *c)
 {
-    bool now = c->has_event || c->instant_count > 0 || c->owed != NULL ||
+    bool now = c->has_event || c->instant_first != c->instant_end || c->owed != NULL ||
                !proa__list_empty(&c->messages_out) || !proa__list_empty(&c->ended) ||
                !proa__list_empty(&c->delivered);
     return now ? c->now_ms : proa_heap_next_ms(&c->timers);
@@ -448,7 +443,16 @@ bool proa_coap_poll(proa_coap *c, uint64_t now_ms, proa_coap_event *event)
 
 proa_coap_stats proa_coap_stats_get(const proa_coap *c)
 {
-    proa_coap_stats stats = c->stats;
+    const proa__counts *n = &c->counts;
+    proa_coap_stats stats = {.received = n->received,
+                             .sent = n->sent,
+                             .retransmitted = n->retransmitted,
+                             .duplicates = n->duplicates,
+                             .malformed = n->malformed,
+                             .resets_sent = n->resets_sent,
+                             .resets_received = n->resets_received,
+                             .refused_full = n->refused_full,
+                             .unmatched = n->unmatched};
     stats.requests = c->pools[PROA__REQUEST].count;
     stats.exchanges = c->pools[PROA__EXCHANGE].count;
     stats.relations = c->pools[PROA__RELATION].count;

@@ -121,7 +121,7 @@ typedef enum proa__body_use {
 typedef struct proa__body {
     proa__timed timed; /* token: its name */
     uint32_t len;
-    uint16_t format; /* KEPT */
+    uint16_t format; /* KEPT: Content-Format, PROA_FORMAT_NONE: none */
     uint8_t code;    /* KEPT */
     uint8_t etag_len;
     uint8_t etag[8]; /* of what comes in by Block2 */
@@ -152,11 +152,11 @@ typedef struct proa__request {
     uint8_t phase;
     uint8_t restarts;
     uint8_t failure;
-    bool non : 1;
-    bool observe : 1;    /* asked for */
-    bool observing : 1;  /* accepted by the peer */
-    bool answered : 1;   /* its RESPONSE event was given */
-    bool cancelling : 1; /* forgotten by the application; only saying goodbye */
+    bool non;
+    bool observe;    /* asked for */
+    bool observing;  /* accepted by the peer */
+    bool answered;   /* its RESPONSE event was given */
+    bool cancelling; /* forgotten by the application; only saying goodbye */
 } proa__request;
 
 typedef struct proa__exchange {
@@ -168,12 +168,12 @@ typedef struct proa__exchange {
     uint32_t block2;        /* as asked for, or PROA__NONE */
     uint32_t block1;        /* of the response, or PROA__NONE */
     uint8_t no_response;    /* RFC 7967 §2.1 */
-    bool non : 1;
-    bool multicast : 1;
-    bool acked : 1;    /* the empty ACK was given: the response will be separate */
-    bool keep : 1;     /* a long response must be kept for its later blocks */
-    bool observe : 1;  /* asks for an observation */
-    bool accepted : 1; /* and gets it */
+    bool non;
+    bool multicast;
+    bool acked;    /* the empty ACK was given: the response will be separate */
+    bool keep;     /* a long response must be kept for its later blocks */
+    bool observe;  /* asks for an observation */
+    bool accepted; /* and gets it */
 } proa__exchange;
 
 typedef struct proa__relation {
@@ -190,7 +190,7 @@ typedef struct proa__relation {
 
 /* Small replies that leave no trace: RST, ACK, 4.02, 5.03. A few wait until output is called;
  * one more drops the oldest, as the network might have. */
-#define PROA__INSTANT_MAX 4
+#define PROA__INSTANT_MAX 4U /* a power of two */
 
 typedef struct proa__instant {
     proa_coap_peer to;
@@ -200,46 +200,51 @@ typedef struct proa__instant {
     uint16_t mid;
 } proa__instant;
 
+/* proa_coap_stats, each as wide as the machine. */
+typedef struct proa__counts {
+    size_t received, sent, retransmitted, duplicates, malformed, resets_sent, resets_received;
+    size_t refused_full, unmatched;
+} proa__counts;
+
 struct proa_coap {
-    proa_coap_config config; /* zeros replaced by defaults */
-    uint64_t now_ms;         /* the latest time told */
-    uint8_t key[PROA_SIPHASH_KEY_LEN];
-    uint32_t seed; /* of the index */
-    uint8_t szx;   /* of config.block_size */
-    uint8_t instant_first;
-    uint8_t instant_count;
+    uint64_t now_ms; /* the latest time told */
+    uint8_t szx;     /* of config.block_size */
     bool has_event;
-    proa_pool pools[PROA__KINDS];
-    proa__thing **buckets; /* the index */
-    uint32_t bucket_count; /* a power of two */
-    uint32_t indexed;      /* things in it */
-    proa_heap timers;
-    proa__cells message_cells;     /* requests, notifications, separate responses */
-    proa__cells reply_cells;       /* replies remembered */
-    proa__link idle_peers;         /* longest idle first */
-    proa__link aging[PROA__HARMS]; /* received, oldest first */
+    uint8_t instant_first, instant_end; /* counted on and on */
+    uint8_t *out;                       /* message_max bytes: what output gave */
+    uint8_t *scratch;                   /* message_max bytes: for the length of one call */
+    proa__body *event_body;
+    proa__counts counts;
     proa__link messages_out;
     proa__link ended, delivered;
     proa__received *owed, **owed_end; /* whose reply is to be sent, first and behind the last */
+    proa__link idle_peers;            /* longest idle first */
+    proa_heap timers;
+    uint32_t seed;                 /* of the index */
+    proa__thing **buckets;         /* the index */
+    uint32_t bucket_count;         /* a power of two */
+    uint32_t indexed;              /* things in it */
+    proa_coap_config config;       /* zeros replaced by defaults */
+    proa__link aging[PROA__HARMS]; /* received, oldest first */
+    proa__cells message_cells;     /* requests, notifications, separate responses */
+    proa__cells reply_cells;       /* replies remembered */
+    proa_pool pools[PROA__KINDS];
     proa_coap_event event;
-    proa__body *event_body;
-    uint8_t *out;     /* message_max bytes: what output gave */
-    uint8_t *scratch; /* message_max bytes: for the length of one call */
     proa__instant instants[PROA__INSTANT_MAX];
-    proa_coap_stats stats;
+    uint8_t key[PROA_SIPHASH_KEY_LEN];
 };
 
-static inline uint32_t proa__seconds(uint64_t now_ms)
-{
-    return (uint32_t)(now_ms / 1000);
-}
+/* Engine seconds now; and when they have passed what is not over yet. */
+uint32_t proa__now_s(const proa_coap *c);
+uint32_t proa__next_s(const proa_coap *c);
 
 /* ---- options.c -------------------------------------------------------------------------- */
 
 /* The options that are the engine's business, read from a message or to be put into one. */
 typedef struct proa__fields {
-    uint32_t observe, max_age, block2, block1, size2, size1, no_response; /* PROA__NONE: absent */
-    proa_span etag, echo, request_tag;                                    /* data NULL: absent */
+    uint32_t observe, content_format, max_age, block2, block1, size2, size1,
+        no_response;                   /* PROA__NONE: absent */
+    proa_span etag, echo, request_tag; /* data NULL: absent */
 } proa__fields;
 
 #define PROA__NONE UINT32_MAX
@@ -254,7 +259,7 @@ typedef struct proa__known {
 } proa__known;
 
 #define PROA__NO_FIELD 0xffU
-#define PROA__KNOWN_COUNT 17
+#define PROA__KNOWN_COUNT 18
 
 extern const proa__known proa__known_options[PROA__KNOWN_COUNT]; /* ascending */
 
@@ -357,10 +362,10 @@ void proa__peer_unref(proa_coap *c, proa__peer *peer);
 
 /* ---- engine.c --------------------------------------------------------------------------- */
 
-/* Queue a small reply without a record: empty (ACK, RST) or with a code. */
-void proa__instant_empty(proa_coap *c, const proa_coap_peer *to, proa_coap_type type, uint16_t mid);
-void proa__instant_code(proa_coap *c, const proa_coap_peer *to, const proa_coap_msg *request,
-                        uint8_t code);
+/* Queue a small reply to a message, without a record: RST or ACK if it is empty, else as the type
+ * of a request wants it. */
+void proa__instant_add(proa_coap *c, const proa_coap_peer *to, const proa_coap_msg *m,
+                       proa_coap_type type, uint8_t code);
 
 /* The one event of the datagram just fed. */
 proa_coap_event *proa__event(proa_coap *c, proa_coap_event_kind kind, const proa__peer *peer,
@@ -475,12 +480,13 @@ typedef enum proa__step {
     PROA__STEP_DELIVER = 1, /* this is the response, or its body is whole */
     PROA__STEP_ROUND,       /* another message is due */
     PROA__STEP_IGNORE,      /* not of this round */
-    PROA__STEP_FAIL         /* *why says it */
+    PROA__STEP_FULL,        /* the request fails, because of that */
+    PROA__STEP_TOO_LARGE,
+    PROA__STEP_PROTOCOL
 } proa__step;
 
 /* What a response means for the blocks under way. */
-proa__step proa__blocks_step(proa_coap *c, proa__request *q, const proa__heard *h,
-                             proa_coap_failure *why);
+proa__step proa__blocks_step(proa_coap *c, proa__request *q, const proa__heard *h);
 
 /* Forget the blocks under way. */
 void proa__blocks_reset(proa_coap *c, proa__request *q);

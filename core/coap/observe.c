@@ -70,7 +70,7 @@ proa_err proa_coap_accept(proa_coap *c, proa_coap_id exchange, uint64_t user,
     }
     proa__message_free(c, &r->message); /* the response tells what it would have told */
     r->user = user;
-    r->con_s = proa__seconds(c->now_ms);
+    r->con_s = proa__now_s(c);
     r->szx =
         x->block2 == PROA__NONE ? c->szx : (uint8_t)proa__least(proa__block_szx(x->block2), c->szx);
     x->accepted = true;
@@ -148,7 +148,7 @@ proa_err proa_coap_notify(proa_coap *c, uint64_t now_ms, proa_coap_id relation,
     if (len < 0) {
         return PROA_E_TOO_LARGE;
     }
-    confirmable = confirmable || proa__seconds(now_ms) - r->con_s >= CON_INTERVAL_S;
+    confirmable = confirmable || proa__now_s(c) - r->con_s >= CON_INTERVAL_S;
     proa_err err = transmit(c, r, proa_span_make(c->scratch, (size_t)len), confirmable);
     if (err != PROA_OK) {
         return err;
@@ -166,7 +166,7 @@ proa_err proa_coap_notify(proa_coap *c, uint64_t now_ms, proa_coap_id relation,
 
 void proa__relation_acked(proa_coap *c, proa__relation *r)
 {
-    r->con_s = proa__seconds(c->now_ms);
+    r->con_s = proa__now_s(c);
     if (!proa__is_linked(&r->delivered)) {
         proa__list_append(&c->delivered, &r->delivered);
     }

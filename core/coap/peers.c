@@ -56,7 +56,7 @@ static bool make_place(proa_coap *c)
 static proa__peer *new_peer(proa_coap *c)
 {
     proa__peer *longest = longest_idle(c);
-    if (longest != NULL && proa__seconds(c->now_ms) >= longest->idle_since_s + MID_LIFETIME_S) {
+    if (longest != NULL && proa__now_s(c) >= longest->idle_since_s + MID_LIFETIME_S) {
         proa__thing_free(c, &longest->thing);
     }
     proa__peer *peer;
@@ -68,7 +68,7 @@ static proa__peer *new_peer(proa_coap *c)
 
 static void rest(proa_coap *c, proa__peer *peer)
 {
-    peer->idle_since_s = proa__seconds(c->now_ms + 999);
+    peer->idle_since_s = proa__next_s(c);
     proa__list_append(&c->idle_peers, &peer->thing.link);
 }
 

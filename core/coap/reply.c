@@ -138,6 +138,65 @@ void proa_coap_ignore(proa_coap *c, proa_coap_id exchange)
     }
 }
 
+/* ---- responses -------------------------------------------------------------------------- */
+
+static bool is_later_block(const proa__exchange *x)
+{
+    return x->block2 != PROA__NONE && x->block2 >> 4 != 0;
+}
+
+static void draft_reply(const proa__exchange *x, uint8_t code, proa__draft *draft)
+{
+    proa__draft_init(draft, x->non ? PROA_COAP_NON : PROA_COAP_ACK, code, x->received->thing.mid,
+                     &x->received->thing.token);
+    draft->fields.block1 = x->block1;
+}
+
+/* RFC 7967 §2.1: one bit per class the peer does not want; and RFC 7252 §8.2. */
+static bool is_unwanted(const proa__exchange *x, uint8_t code)
+{
+    unsigned class_ = PROA_COAP_CLASS(code);
+    return (x->no_response >> (class_ - 1) & 1U) != 0 || (x->multicast && class_ != 2);
+}
+
+/* Composes into scratch, or an error in its place. The length; *err says what became of it. */
+static int compose(proa_coap *c, const proa__exchange *x, const proa_coap_response *response,
+                   proa__draft *draft, proa_err *err)
+{
+    bool whole = true;
+    draft->fields.block2 = x->block2;
+    int len = proa__compose_response(c, draft, response, c->scratch, &whole);
+    if (len > 0 && !whole && x->keep && !is_later_block(x) &&
+        !proa__body_keep(c, x->timed.thing.peer, &x->timed.thing.token, response)) {
+        len = PROA_E_TOO_LARGE; /* the rest could never be fetched */
+    }
+    *err = len == PROA_E_TOO_LARGE ? PROA_E_TOO_LARGE : PROA_OK;
+    if (len < 0) {
+        proa__draft refusal;
+        draft_reply(x,
+                    len == PROA_E_RANGE ? PROA_COAP_BAD_REQUEST /* a block behind the end */
+                                        : PROA_COAP_INTERNAL_SERVER_ERROR,
+                    &refusal);
+        len = proa__compose(c, &refusal, c->scratch);
+        PROA_ASSERT(len > 0);
+    }
+    return len;
+}
+
+static proa_err send(proa_coap *c, proa__exchange *x, const proa_coap_response *response,
+                     proa__draft *draft)
+{
+    if (is_unwanted(x, response->code)) {
+        send_empty_ack(c, x);
+        proa__exchange_free(c, x);
+        return PROA_OK;
+    }
+    proa_err err;
+    int len = compose(c, x, response, draft, &err);
+    proa_err sent = dispatch(c, x, proa_span_make(c->scratch, (size_t)len));
+    return sent != PROA_OK ? sent : err;
+}
+
 /* ---- a request arrives ------------------------------------------------------------------ */
 
 static proa__exchange *new_exchange(proa_coap *c, proa__peer *peer, const proa__heard *h,
@@ -160,13 +219,6 @@ static proa__exchange *new_exchange(proa_coap *c, proa__peer *peer, const proa__
     return x;
 }
 
-static void draft_reply(const proa__exchange *x, uint8_t code, proa__draft *draft)
-{
-    proa__draft_init(draft, x->non ? PROA_COAP_NON : PROA_COAP_ACK, code, x->received->thing.mid,
-                     &x->received->thing.token);
-    draft->fields.block1 = x->block1;
-}
-
 /* Answers with a code and ends the exchange. The application was not asked, so that forgetting the
  * message does no harm: it would be answered in the same way. */
 static void finish_with(proa_coap *c, proa__exchange *x, uint8_t code)
@@ -184,15 +236,10 @@ static void finish_with(proa_coap *c, proa__exchange *x, uint8_t code)
     }
 }
 
-static bool is_later_block(uint32_t block2)
-{
-    return block2 != PROA__NONE && block2 >> 4 != 0;
-}
-
 /* A later block of a response that was kept. True if that is what was asked for. */
 static bool serve_kept(proa_coap *c, proa__exchange *x, const proa_coap_msg *m)
 {
-    if (!is_later_block(x->block2) || x->block1 != PROA__NONE) {
+    if (!is_later_block(x) || x->block1 != PROA__NONE) {
         return false;
     }
     proa_coap_token name = proa__body_name(c, m, PROA__BODY_KEPT);
@@ -203,15 +250,12 @@ static bool serve_kept(proa_coap *c, proa__exchange *x, const proa_coap_msg *m)
         }
         return !is_safe(m->code);
     }
-    uint8_t format[2] = {(uint8_t)(body->format >> 8), (uint8_t)body->format};
-    size_t width = proa_uint_width(body->format);
-    proa_coap_option option = {PROA_COAP_OPT_CONTENT_FORMAT,
-                               proa_span_make(format + 2 - width, width)};
     proa_coap_response response = {.code = body->code,
-                                   .options = &option,
-                                   .option_count = body->format == PROA_FORMAT_NONE ? 0 : 1,
                                    .payload = proa_span_make(body->bytes, body->len)};
-    if (proa_coap_respond(c, c->now_ms, proa__id(c, &x->timed.thing), &response) == PROA_E_FULL) {
+    proa__draft draft;
+    draft_reply(x, body->code, &draft);
+    draft.fields.content_format = body->format == PROA_FORMAT_NONE ? PROA__NONE : body->format;
+    if (send(c, x, &response, &draft) == PROA_E_FULL) {
         proa__exchange_free(c, x); /* the peer will ask again */
     }
     return true;
@@ -226,8 +270,7 @@ static void announce(proa_coap *c, proa__exchange *x, const proa__heard *h, proa
     event->exchange = proa__id(c, &x->timed.thing);
     event->multicast = x->multicast;
     event->msg.payload = payload;
-    x->observe =
-        h->fields.observe == 0 && is_safe(h->msg.code) && !is_later_block(h->fields.block2);
+    x->observe = h->fields.observe == 0 && is_safe(h->msg.code) && !is_later_block(x);
     wait(c, x, x->non ? c->config.timing.response_timeout_ms : c->config.timing.separate_after_ms);
     if (r != NULL) {
         event->relation = proa__id(c, &r->thing);
@@ -250,7 +293,7 @@ static void serve(proa_coap *c, proa__exchange *x, const proa__heard *h)
     if (h->fields.block1 != PROA__NONE) {
         uint8_t code = proa__assemble(c, x->timed.thing.peer, h, &x->block1, &payload);
         if (code != 0) {
-            c->stats.refused_full += code == PROA_COAP_SERVICE_UNAVAILABLE;
+            c->counts.refused_full += code == PROA_COAP_SERVICE_UNAVAILABLE;
             finish_with(c, x, code);
             return;
         }
@@ -265,15 +308,21 @@ static void serve(proa_coap *c, proa__exchange *x, const proa__heard *h)
     announce(c, x, h, payload);
 }
 
+static void refuse(proa_coap *c, const proa_coap_peer *from, const proa__heard *h, uint8_t code)
+{
+    proa__instant_add(c, from, &h->msg,
+                      h->msg.type == PROA_COAP_CON ? PROA_COAP_ACK : PROA_COAP_NON, code);
+}
+
 /* RFC 7252 §5.4.1 and §5.7.2. */
 static void reject_options(proa_coap *c, const proa_coap_peer *from, const proa__heard *h)
 {
     if (h->verdict == PROA__OPTIONS_PROXY) {
-        proa__instant_code(c, from, &h->msg, PROA_COAP_PROXYING_NOT_SUPPORTED);
+        refuse(c, from, h, PROA_COAP_PROXYING_NOT_SUPPORTED);
     } else if (h->msg.type == PROA_COAP_CON) {
-        proa__instant_code(c, from, &h->msg, PROA_COAP_BAD_OPTION);
+        refuse(c, from, h, PROA_COAP_BAD_OPTION);
     } else {
-        proa__instant_empty(c, from, PROA_COAP_RST, h->msg.mid);
+        proa__instant_add(c, from, &h->msg, PROA_COAP_RST, PROA_COAP_EMPTY);
     }
 }
 
@@ -297,20 +346,13 @@ void proa__on_request(proa_coap *c, const proa_coap_peer *from, const proa__hear
         serve(c, x, h);
         return;
     }
-    c->stats.refused_full++;
+    c->counts.refused_full++;
     if (!multicast) {
-        proa__instant_code(c, from, &h->msg, PROA_COAP_SERVICE_UNAVAILABLE);
+        refuse(c, from, h, PROA_COAP_SERVICE_UNAVAILABLE);
     }
 }
 
 /* ---- the application answers ------------------------------------------------------------ */
-
-/* RFC 7967 §2.1: one bit per class the peer does not want; and RFC 7252 §8.2. */
-static bool is_unwanted(const proa__exchange *x, uint8_t code)
-{
-    unsigned class_ = PROA_COAP_CLASS(code);
-    return (x->no_response >> (class_ - 1) & 1U) != 0 || (x->multicast && class_ != 2);
-}
 
 /* Nothing was done, so that doing nothing again is no harm. Without this, strangers could fill the
  * memory of deduplication, and the places of peers, with requests that nobody serves. */
@@ -339,30 +381,6 @@ static uint32_t settle_relation(proa_coap *c, const proa__exchange *x, uint8_t c
     return PROA__NONE;
 }
 
-/* Composes into scratch, or an error in its place. The length; *err says what became of it. */
-static int compose(proa_coap *c, const proa__exchange *x, const proa_coap_response *response,
-                   proa__draft *draft, proa_err *err)
-{
-    bool whole = true;
-    draft->fields.block2 = x->block2;
-    int len = proa__compose_response(c, draft, response, c->scratch, &whole);
-    if (len > 0 && !whole && x->keep && !is_later_block(x->block2) &&
-        !proa__body_keep(c, x->timed.thing.peer, &x->timed.thing.token, response)) {
-        len = PROA_E_TOO_LARGE; /* the rest could never be fetched */
-    }
-    *err = len == PROA_E_TOO_LARGE ? PROA_E_TOO_LARGE : PROA_OK;
-    if (len < 0) {
-        proa__draft refusal;
-        draft_reply(x,
-                    len == PROA_E_RANGE ? PROA_COAP_BAD_REQUEST /* a block behind the end */
-                                        : PROA_COAP_INTERNAL_SERVER_ERROR,
-                    &refusal);
-        len = proa__compose(c, &refusal, c->scratch);
-        PROA_ASSERT(len > 0);
-    }
-    return len;
-}
-
 proa_err proa_coap_respond(proa_coap *c, uint64_t now_ms, proa_coap_id exchange,
                            const proa_coap_response *response)
 {
@@ -378,13 +396,5 @@ proa_err proa_coap_respond(proa_coap *c, uint64_t now_ms, proa_coap_id exchange,
     if (is_refusal(response->code)) {
         x->received->harm = PROA__HARM_NONE;
     }
-    if (is_unwanted(x, response->code)) {
-        send_empty_ack(c, x);
-        proa__exchange_free(c, x);
-        return PROA_OK;
-    }
-    proa_err err;
-    int len = compose(c, x, response, &draft, &err);
-    proa_err sent = dispatch(c, x, proa_span_make(c->scratch, (size_t)len));
-    return sent != PROA_OK ? sent : err;
+    return send(c, x, response, &draft);
 }

@@ -282,7 +282,7 @@ static bool is_fresh(const proa_coap *c, const proa__request *q, uint32_t seq)
 {
     bool later =
         (q->seq < seq && seq - q->seq < 1U << 23) || (q->seq > seq && q->seq - seq > 1U << 23);
-    return later || proa__seconds(c->now_ms) - q->seq_s > 128;
+    return later || proa__now_s(c) - q->seq_s > 128;
 }
 
 static bool is_notification(const proa__heard *h)
@@ -294,7 +294,7 @@ static bool is_notification(const proa__heard *h)
 static void note(const proa_coap *c, proa__request *q, const proa__heard *h)
 {
     q->seq = h->fields.observe;
-    q->seq_s = proa__seconds(c->now_ms);
+    q->seq_s = proa__now_s(c);
 }
 
 static void deliver(proa_coap *c, proa__request *q, const proa_coap_msg *m)
@@ -325,19 +325,24 @@ static void deliver(proa_coap *c, proa__request *q, const proa_coap_msg *m)
 
 static void step(proa_coap *c, proa__request *q, const proa__heard *h)
 {
-    proa_coap_failure why = PROA_COAP_FAILED_PROTOCOL;
-    switch (proa__blocks_step(c, q, h, &why)) {
+    switch (proa__blocks_step(c, q, h)) {
     case PROA__STEP_DELIVER:
         deliver(c, q, &h->msg);
         break;
     case PROA__STEP_ROUND:
         (void)proa__request_round(c, q); /* it fails by itself */
         break;
-    case PROA__STEP_FAIL:
-        proa__request_fail(c, q, why);
-        break;
     case PROA__STEP_IGNORE:
-        c->stats.unmatched++;
+        c->counts.unmatched++;
+        break;
+    case PROA__STEP_FULL:
+        proa__request_fail(c, q, PROA_COAP_FAILED_FULL);
+        break;
+    case PROA__STEP_TOO_LARGE:
+        proa__request_fail(c, q, PROA_COAP_FAILED_TOO_LARGE);
+        break;
+    case PROA__STEP_PROTOCOL:
+        proa__request_fail(c, q, PROA_COAP_FAILED_PROTOCOL);
         break;
     }
 }
@@ -410,7 +415,7 @@ static void dispatch(proa_coap *c, proa__request *q, const proa__heard *h)
     } else if (q->message != NULL && q->message->transmissions > 0 && rest == fetches_rest(q)) {
         on_answer(c, q, h);
     } else {
-        c->stats.unmatched++; /* of a round that is over */
+        c->counts.unmatched++; /* of a round that is over */
     }
 }
 
@@ -418,7 +423,7 @@ static void dispatch(proa_coap *c, proa__request *q, const proa__heard *h)
 static void reject(proa_coap *c, const proa_coap_peer *from, const proa__heard *h)
 {
     if (h->msg.type == PROA_COAP_CON || h->fields.observe != PROA__NONE) {
-        proa__instant_empty(c, from, PROA_COAP_RST, h->msg.mid);
+        proa__instant_add(c, from, &h->msg, PROA_COAP_RST, PROA_COAP_EMPTY);
     }
 }
 
@@ -436,7 +441,7 @@ static void confirm(proa_coap *c, proa__peer *peer, const proa__request *q, cons
     if (is_con && r != NULL) {
         proa__received_owe(c, r);
     } else if (is_con) {
-        proa__instant_empty(c, &peer->name, PROA_COAP_ACK, h->msg.mid);
+        proa__instant_add(c, &peer->name, &h->msg, PROA_COAP_ACK, PROA_COAP_EMPTY);
     }
 }
 
@@ -464,7 +469,7 @@ void proa__on_response(proa_coap *c, const proa_coap_peer *from, const proa__hea
         q = sent != NULL && sent->owner == &q->thing ? q : NULL;
     }
     if (q == NULL) {
-        c->stats.unmatched++;
+        c->counts.unmatched++;
         if (!is_ack) {
             reject(c, from, h);
         }

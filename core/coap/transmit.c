@@ -225,7 +225,7 @@ static void sent(proa_coap *c, proa__message *m)
         if (m->transmissions == 1) {
             m->timeout_ms = first_timeout_ms(c);
         } else {
-            c->stats.retransmitted++;
+            c->counts.retransmitted++;
         }
         wait(c, m, m->timeout_ms);
     } else if (is_of(m, PROA__REQUEST)) {
@@ -298,7 +298,7 @@ static proa__thing *owner_of_non(const proa__peer *peer, uint16_t mid)
 
 void proa__on_reset(proa_coap *c, const proa_coap_peer *from, const proa_coap_msg *msg)
 {
-    c->stats.resets_received++;
+    c->counts.resets_received++;
     proa__peer *peer = proa__peer_find(c, from);
     if (peer == NULL) {
         return;
