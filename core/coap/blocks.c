@@ -14,6 +14,8 @@
  * faster than it can be read, or a peer that plays with us. */
 #define RESTARTS_MAX 3
 
+#define REQUEST_TAG_LEN 4U
+
 static bool may_restart(proa__request *q)
 {
     if (q->restarts >= RESTARTS_MAX) {
@@ -24,14 +26,7 @@ static bool may_restart(proa__request *q)
     return true;
 }
 
-void proa__blocks_reset(proa_coap *c, proa__request *q)
-{
-    proa__body_free(c, &q->body);
-    q->phase = PROA__PHASE_PLAIN;
-    q->offset = 0;
-}
-
-bool proa__blocks_start(proa_coap *c, proa__request *q, proa_span payload, uint32_t szx)
+static bool start(proa_coap *c, proa__request *q, proa_span payload, uint32_t szx)
 {
     q->body = proa__thing_new(c, PROA__BODY, NULL);
     if (q->body == NULL) {
@@ -43,6 +38,22 @@ bool proa__blocks_start(proa_coap *c, proa__request *q, proa_span payload, uint3
     q->szx = (uint8_t)szx;
     q->offset = 0;
     return true;
+}
+
+static void compose(const proa__request *q, proa__draft *draft)
+{
+    if (q->phase == PROA__PHASE_BLOCK2) {
+        draft->fields.block2 = proa__block_at(q->offset, false, q->szx);
+        return;
+    }
+    uint32_t left = q->body->len - q->offset;
+    uint32_t len = proa__least(left, proa__block_len(q->szx));
+    draft->fields.block1 = proa__block_at(q->offset, left > len, q->szx);
+    if (q->offset == 0) {
+        draft->fields.size1 = q->body->len;
+    }
+    draft->fields.request_tag = proa_span_make(q->thing.token.bytes, REQUEST_TAG_LEN);
+    draft->payload = proa_span_make(q->body->bytes + q->offset, len);
 }
 
 /* Not what this round asked for: an ACK can only mean this round, anything else may be late. */
@@ -101,7 +112,7 @@ static bool cut_after_all(proa_coap *c, proa__request *q, const proa__heard *h)
     }
     proa__request_load(c, q);
     proa_span payload = proa_span_make(c->scratch + q->options_len, q->payload_len);
-    return proa__blocks_start(c, q, payload, szx);
+    return start(c, q, payload, szx);
 }
 
 /* ---- Block2 ----------------------------------------------------------------------------- */
@@ -179,7 +190,7 @@ static proa__step block2_step(proa_coap *c, proa__request *q, const proa__heard 
     return append(c, q, h);
 }
 
-proa__step proa__blocks_step(proa_coap *c, proa__request *q, const proa__heard *h)
+static proa__step step_of(proa_coap *c, proa__request *q, const proa__heard *h)
 {
     if (q->phase == PROA__PHASE_BLOCK1) {
         proa__step step = block1_step(c, q, h);
@@ -191,3 +202,5 @@ proa__step proa__blocks_step(proa_coap *c, proa__request *q, const proa__heard *
     }
     return block2_step(c, q, h);
 }
+
+const proa_coap_blocks proa__request_blocks = {step_of, start, compose};

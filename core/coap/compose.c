@@ -5,6 +5,7 @@
  * (RFC 7959 §2.2, §2.4, §4). */
 #include <string.h>
 
+#include "core/base/map.h"
 #include "core/coap/engine_internal.h"
 
 void proa__draft_init(proa__draft *draft, proa_coap_type type, uint8_t code, uint16_t mid,
@@ -70,6 +71,16 @@ static bool has_etag(const proa_coap_response *response)
 /* What blocks may cost at most beside their payload: ETag 9, Block2 5, Size2 6, the marker. */
 #define BLOCK_OVERHEAD 21U
 
+#define ETAG_LEN 8U
+
+/* An ETag only has to change with the body: two hashes of 32 bits. Their keys are used for nothing
+ * else, because whoever reads an ETag and its body could work them out. */
+static void make_etag(const proa_coap *c, proa_span body, uint8_t out[ETAG_LEN])
+{
+    uint32_t hashes[2] = {proa_hash(c->etag_keys[0], body), proa_hash(c->etag_keys[1], body)};
+    memcpy(out, hashes, ETAG_LEN);
+}
+
 int proa__compose_response(const proa_coap *c, proa__draft *draft,
                            const proa_coap_response *response, uint8_t *buf, bool *whole)
 {
@@ -103,11 +114,10 @@ int proa__compose_response(const proa_coap *c, proa__draft *draft,
     }
     size_t left = body.len - offset;
     bool more = left > proa__block_len(szx);
-    uint8_t etag[8];
-    proa_writer w = proa_writer_make(etag, sizeof etag);
+    uint8_t etag[ETAG_LEN];
     if (!has_etag(response)) {
-        proa_write_u64(&w, proa_siphash(c->key, body));
-        draft->fields.etag = proa_writer_span(&w);
+        make_etag(c, body, etag);
+        draft->fields.etag = proa_span_make(etag, sizeof etag);
     }
     draft->fields.block2 = proa__block_at(offset, more, szx);
     draft->fields.size2 = offset == 0 ? (uint32_t)body.len : PROA__NONE;

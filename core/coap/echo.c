@@ -23,7 +23,7 @@ static void make(const proa_coap *c, const proa_coap_peer *peer, uint64_t time_m
     PROA_ASSERT(in.err == PROA_OK);
     proa_writer value = proa_writer_make(out, PROA_COAP_ECHO_LEN);
     proa_write_uint(&value, time_ms, TIME_LEN);
-    proa_write_u64(&value, proa_siphash(c->key, proa_writer_span(&in)));
+    proa_write_u64(&value, proa_siphash(c->echo_key, proa_writer_span(&in)));
 }
 
 void proa_coap_echo_make(const proa_coap *c, uint64_t now_ms, const proa_coap_event *event,

@@ -184,7 +184,8 @@ proa_err proa_coap_open(proa_coap **out, const proa_coap_config *config)
     }
     c->config = *config;
     fill_config(&c->config);
-    proa_random_fill(&c->config.random, c->key, sizeof c->key);
+    proa_random_fill(&c->config.random, c->echo_key, sizeof c->echo_key);
+    proa_random_fill(&c->config.random, c->etag_keys, sizeof c->etag_keys);
     proa_random_fill(&c->config.random, &c->seed, sizeof c->seed);
     while (proa__block_len(c->szx) < config->block_size) {
         c->szx++;

@@ -231,7 +231,8 @@ struct proa_coap {
     proa_pool pools[PROA__KINDS];
     proa_coap_event event;
     proa__instant instants[PROA__INSTANT_MAX];
-    uint8_t key[PROA_SIPHASH_KEY_LEN];
+    uint8_t echo_key[PROA_SIPHASH_KEY_LEN];
+    uint32_t etag_keys[2];
 };
 
 /* Engine seconds now; and when they have passed what is not over yet. */
@@ -485,14 +486,20 @@ typedef enum proa__step {
     PROA__STEP_PROTOCOL
 } proa__step;
 
-/* What a response means for the blocks under way. */
-proa__step proa__blocks_step(proa_coap *c, proa__request *q, const proa__heard *h);
+/* proa_coap_request_blocks, unless the program leaves it out (parts.c). */
+struct proa_coap_blocks {
+    /* What a response means for the blocks under way. */
+    proa__step (*step)(proa_coap *c, proa__request *q, const proa__heard *h);
+    /* The payload is cut from its first message on; false if there is no body for it. */
+    bool (*start)(proa_coap *c, proa__request *q, proa_span payload, uint32_t szx);
+    /* What a message of a phase other than PLAIN says about blocks. */
+    void (*compose)(const proa__request *q, proa__draft *draft);
+};
+
+extern const proa_coap_blocks proa__request_blocks;
 
 /* Forget the blocks under way. */
 void proa__blocks_reset(proa_coap *c, proa__request *q);
-
-/* The payload is cut from its first message on; false if there is no body for it. */
-bool proa__blocks_start(proa_coap *c, proa__request *q, proa_span payload, uint32_t szx);
 
 /* ---- reply.c ---------------------------------------------------------------------------- */
 

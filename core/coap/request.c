@@ -25,7 +25,6 @@
 #define BLOCK_OVERHEAD (PLAIN_OVERHEAD + 5U + 6U + 7U)
 /* Number and length of Echo take three bytes at most. */
 #define ECHO_OVERHEAD 3U
-#define REQUEST_TAG_LEN 4U
 
 static bool fetches_rest(const proa__request *q)
 {
@@ -33,27 +32,6 @@ static bool fetches_rest(const proa__request *q)
 }
 
 /* ---- composing -------------------------------------------------------------------------- */
-
-static void add_block2(const proa_coap *c, const proa__request *q, proa__draft *draft)
-{
-    if (q->phase == PROA__PHASE_BLOCK2) {
-        draft->fields.block2 = proa__block_at(q->offset, false, q->szx);
-    } else if ((q->code == PROA_COAP_GET || q->code == PROA_COAP_FETCH) && c->szx < 6) {
-        draft->fields.block2 = c->szx; /* RFC 7959 §2.4; 1024 is what everybody takes */
-    }
-}
-
-static void add_block1(const proa__request *q, proa__draft *draft)
-{
-    uint32_t left = q->body->len - q->offset;
-    uint32_t len = proa__least(left, proa__block_len(q->szx));
-    draft->fields.block1 = proa__block_at(q->offset, left > len, q->szx);
-    if (q->offset == 0) {
-        draft->fields.size1 = q->body->len;
-    }
-    draft->fields.request_tag = proa_span_make(q->thing.token.bytes, REQUEST_TAG_LEN);
-    draft->payload = proa_span_make(q->body->bytes + q->offset, len);
-}
 
 void proa__request_load(proa_coap *c, const proa__request *q)
 {
@@ -84,9 +62,11 @@ int proa__request_compose(proa_coap *c, const proa__request *q, const proa__mess
     } else if (q->observe && q->phase != PROA__PHASE_BLOCK2) {
         draft.fields.observe = 0;
     }
-    add_block2(c, q, &draft);
-    if (q->phase == PROA__PHASE_BLOCK1) {
-        add_block1(q, &draft);
+    if (q->phase != PROA__PHASE_PLAIN) {
+        proa_coap_request_blocks->compose(q, &draft);
+    } else if ((q->code == PROA_COAP_GET || q->code == PROA_COAP_FETCH) && c->szx < 6 &&
+               proa_coap_request_blocks != NULL) {
+        draft.fields.block2 = c->szx; /* RFC 7959 §2.4; 1024 is what everybody takes */
     }
     return proa__compose(c, &draft, buf);
 }
@@ -102,7 +82,8 @@ static bool is_plain(const proa_coap *c, size_t options_len, size_t payload_len)
 
 static bool fits_blocks(const proa_coap *c, size_t options_len, uint32_t szx)
 {
-    return BLOCK_OVERHEAD + options_len + proa__block_len(szx) <= c->config.message_max;
+    return proa_coap_request_blocks != NULL &&
+           BLOCK_OVERHEAD + options_len + proa__block_len(szx) <= c->config.message_max;
 }
 
 /* The options as encoded, into scratch. Their length, or PROA_E_TOO_LARGE. */
@@ -141,7 +122,7 @@ static bool store_payload(proa_coap *c, proa__request *q, proa_span payload)
     while (!fits_blocks(c, q->options_len, szx)) {
         szx--; /* ends: 16 bytes fit, or send() had refused */
     }
-    return store(c, q, q->options_len) && proa__blocks_start(c, q, payload, szx);
+    return store(c, q, q->options_len) && proa_coap_request_blocks->start(c, q, payload, szx);
 }
 
 static proa__request *new_request(proa_coap *c, proa__peer *peer, const proa_coap_request *request)
@@ -198,6 +179,13 @@ proa_err proa_coap_send(proa_coap *c, uint64_t now_ms, const proa_coap_peer *to,
 }
 
 /* ---- ending ----------------------------------------------------------------------------- */
+
+void proa__blocks_reset(proa_coap *c, proa__request *q)
+{
+    proa__body_free(c, &q->body);
+    q->phase = PROA__PHASE_PLAIN;
+    q->offset = 0;
+}
 
 static void release(proa_coap *c, proa__request *q)
 {
@@ -323,9 +311,19 @@ static void deliver(proa_coap *c, proa__request *q, const proa_coap_msg *m)
     proa__message_free(c, &q->message);
 }
 
+/* Without blocks.c: a part of a response is no response. */
+static proa__step step_whole(const proa__heard *h)
+{
+    uint32_t block2 = h->fields.block2;
+    return PROA_COAP_CLASS(h->msg.code) == 2 && block2 != PROA__NONE && block2 >> 3 != 0
+               ? PROA__STEP_TOO_LARGE
+               : PROA__STEP_DELIVER;
+}
+
 static void step(proa_coap *c, proa__request *q, const proa__heard *h)
 {
-    switch (proa__blocks_step(c, q, h)) {
+    const proa_coap_blocks *blocks = proa_coap_request_blocks;
+    switch (blocks != NULL ? blocks->step(c, q, h) : step_whole(h)) {
     case PROA__STEP_DELIVER:
         deliver(c, q, &h->msg);
         break;

@@ -267,6 +267,15 @@ void proa_coap_peer_gone(proa_coap *c, uint64_t now_ms, const proa_coap_peer *na
 void proa_coap_peer_moved(proa_coap *c, uint64_t now_ms, const proa_coap_peer *old,
                           const proa_coap_peer *now);
 
+/* ---- what may be left out ----------------------------------------------------------------- */
+
+/* Payloads of our requests that are longer than a message, and responses to them that come in
+ * blocks. A program whose requests need neither defines this itself, as NULL, and links nothing of
+ * it: then such a payload is refused with PROA_E_TOO_LARGE, and such a response fails its request
+ * with TOO_LARGE. What peers send and ask for in blocks does not depend on it. */
+typedef struct proa_coap_blocks proa_coap_blocks;
+extern const proa_coap_blocks *const proa_coap_request_blocks;
+
 /* ---- counting --------------------------------------------------------------------------- */
 
 typedef struct proa_coap_stats {
