@@ -6,46 +6,41 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proa/err.h"
-
-/* Deadlines, soonest first. The nodes live in the things that have a deadline; the heap holds
- * pointers to them in an array the caller provides. Equal deadlines leave in the order in which
- * they were set, so that a run with the same inputs gives the same outputs. */
+/* Deadlines, soonest first. The heap is woven through the things that have a deadline and takes no
+ * storage of its own, so that setting one cannot fail. All zero is an empty heap, and a timer that
+ * is not set. Equal deadlines leave in the order in which they were set, so that a run with the
+ * same inputs gives the same outputs. */
 typedef struct proa_timer {
     uint64_t at_ms;
-    uint64_t order; /* set by the heap */
-    size_t index;   /* 1-based place in the heap; 0 = not in it */
+    struct proa_timer *child; /* the first of those below it; all of them later */
+    struct proa_timer *next;  /* its right sibling */
+    struct proa_timer
+        *prev;      /* its left sibling or else its parent; the root: itself; NULL: not set */
+    uint32_t order; /* set by the heap */
 } proa_timer;
 
 typedef struct proa_heap {
-    proa_timer **slots; /* borrowed array of cap pointers */
-    size_t cap;
-    size_t count;
-    uint64_t order;
+    proa_timer *root;
+    uint32_t order;
 } proa_heap;
 
 #define PROA_NEVER UINT64_MAX
 
-void proa_heap_init(proa_heap *heap, proa_timer **slots, size_t cap);
-
-/* Use a larger array from now on; the old one's pointers are copied. cap >= count. */
-void proa_heap_move(proa_heap *heap, proa_timer **slots, size_t cap);
-
-/* Set or move a deadline. The heap must have room for every timer it may see. O(log n). */
+/* Set or move a deadline. O(1) for a timer that was not set, else as proa_heap_clear. */
 void proa_heap_set(proa_heap *heap, proa_timer *timer, uint64_t at_ms);
 
-/* Forget a deadline; no effect if it was not set. O(log n). */
+/* Forget a deadline; no effect if it was not set. O(log n) amortized. */
 void proa_heap_clear(proa_heap *heap, proa_timer *timer);
 
 /* The next deadline, or PROA_NEVER. */
 uint64_t proa_heap_next_ms(const proa_heap *heap);
 
-/* Take the first timer that is due at `now_ms`, or NULL. */
+/* Take the first timer that is due at `now_ms`, or NULL. O(log n) amortized. */
 proa_timer *proa_heap_take_due(proa_heap *heap, uint64_t now_ms);
 
 static inline bool proa_timer_is_set(const proa_timer *timer)
 {
-    return timer->index != 0;
+    return timer->prev != NULL;
 }
 
 #endif

@@ -37,9 +37,9 @@ void proa_map_clear(proa_map *map)
 
 /* Murmur3's mixing over bytes: short keys, no alignment, good spread in the low bits. The seed
  * keeps a peer from preparing collisions; it is no cryptographic promise. */
-uint32_t proa_map_hash(const proa_map *map, uint32_t hash, proa_span key)
+uint32_t proa_hash(uint32_t seed, proa_span key)
 {
-    uint32_t h = hash ^ map->seed;
+    uint32_t h = seed;
     for (size_t i = 0; i < key.len; i++) {
         h = (h ^ key.data[i]) * 0x01000193U;
         h ^= h >> 15;
@@ -50,6 +50,11 @@ uint32_t proa_map_hash(const proa_map *map, uint32_t hash, proa_span key)
     h ^= h >> 13;
     h *= 0xc2b2ae35U;
     return h ^ h >> 16;
+}
+
+uint32_t proa_map_hash(const proa_map *map, uint32_t hash, proa_span key)
+{
+    return proa_hash(hash ^ map->seed, key);
 }
 
 proa_handle proa_map_find(const proa_map *map, uint32_t hash, proa_map_is is, const void *owner,

@@ -34,6 +34,9 @@ PROA_CHECK proa_err proa_map_init(proa_map *map, const proa_memory *memory, uint
                                   uint32_t seed);
 void proa_map_clear(proa_map *map);
 
+/* Of one key, seeded. O(key.len). */
+uint32_t proa_hash(uint32_t seed, proa_span key);
+
 /* The hash of a key for this map; combine several parts by chaining `hash` (start with 0). */
 uint32_t proa_map_hash(const proa_map *map, uint32_t hash, proa_span key);
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Growing pool with generation handles. A place is a small head and the thing behind it. Free
- * places form a queue through their heads, so a place rests as long as possible before its
- * generation moves on; a stale handle would have to be 4,096 uses of one place old to be mistaken. */
+/* Growing pool with generation handles. A place is the thing and, in its last four bytes, a tag.
+ *
+ * The tag of a living thing is its handle. That of a free place has the generation that comes next,
+ * and instead of its own index that of the free place after it: never its own, so that no handle
+ * equals it. Free places form a queue, so a place rests as long as possible before its generation
+ * moves on; a stale handle would have to be 4,096 uses of one place old to be mistaken. */
 #include "core/base/pool.h"
 
 #include <stdalign.h>
@@ -9,74 +12,44 @@
 
 #include "proa/assert.h"
 
-#define INDEX_BITS 20
-#define GENERATION_MASK 0xfffU
+#define GENERATION_ONE (1U << 20)
+#define INDEX_MASK (GENERATION_ONE - 1)
+#define NOBODY INDEX_MASK /* the index of no place: PROA_POOL_COUNT_MAX places end before it */
 
-typedef struct place {
-    uint32_t next_free;  /* index + 1 */
-    uint16_t generation; /* 1..4095 */
-    uint16_t alive;
-} place;
-
-static size_t head_len(void)
+static uint32_t *tag_of(const proa_pool *pool, const void *thing)
 {
-    size_t align = alignof(max_align_t);
-    return (sizeof(place) + align - 1) / align * align;
+    return (uint32_t *)(void *)((uint8_t *)(uintptr_t)thing + pool->places.stride -
+                                sizeof(uint32_t));
 }
 
-static place *place_at(const proa_pool *pool, uint32_t index)
+static uint32_t *tag_at(const proa_pool *pool, uint32_t index)
 {
-    uint32_t chunk = 0;
-    uint32_t count = pool->first_count;
-    while (index >= count) {
-        index -= count;
-        count <<= 1;
-        chunk++;
-    }
-    return (place *)(void *)(pool->chunks[chunk] + index * pool->stride);
+    return tag_of(pool, proa_chunks_at(&pool->places, index));
 }
 
-/* Places in one chunk: each twice the one before, the last cut so that no index passes count_max. */
-static uint32_t chunk_places(const proa_pool *pool, uint32_t chunk)
+/* Last in the queue, with the generation of its next use. */
+static void push_free(proa_pool *pool, uint32_t index, uint32_t generation)
 {
-    uint32_t before = (pool->first_count << chunk) - pool->first_count;
-    uint32_t left = pool->count_max - before;
-    return left < pool->first_count << chunk ? left : pool->first_count << chunk;
-}
-
-static void *thing_of(place *at)
-{
-    return (uint8_t *)at + head_len();
-}
-
-static void push_free(proa_pool *pool, uint32_t index)
-{
-    place_at(pool, index)->next_free = 0;
-    if (pool->free_head == 0) {
-        pool->free_head = index + 1;
+    *tag_at(pool, index) = generation | NOBODY;
+    if (pool->free_head == NOBODY) {
+        pool->free_head = index;
     } else {
-        place_at(pool, pool->free_tail - 1)->next_free = index + 1;
+        uint32_t *tail = tag_at(pool, pool->free_tail);
+        *tail = (*tail & ~INDEX_MASK) | index;
     }
-    pool->free_tail = index + 1;
+    pool->free_tail = index;
 }
 
-static proa_err grow(proa_pool *pool)
+static bool grow(proa_pool *pool)
 {
-    if (pool->made >= pool->count_max || pool->chunk_count == PROA_POOL_CHUNKS_MAX) {
-        return PROA_E_FULL;
+    uint32_t index = pool->places.made;
+    if (proa_chunks_grow(&pool->places) == 0) {
+        return false;
     }
-    uint32_t count = chunk_places(pool, pool->chunk_count);
-    uint8_t *chunk = pool->memory.take(pool->memory.ctx, (size_t)count * pool->stride);
-    if (chunk == NULL) {
-        return PROA_E_NO_MEMORY;
+    for (; index < pool->places.made; index++) {
+        push_free(pool, index, GENERATION_ONE);
     }
-    pool->chunks[pool->chunk_count++] = chunk;
-    for (uint32_t i = 0; i < count; i++) {
-        place_at(pool, pool->made)->generation = 1;
-        push_free(pool, pool->made);
-        pool->made++;
-    }
-    return PROA_OK;
+    return true;
 }
 
 proa_err proa_pool_init(proa_pool *pool, const proa_memory *memory, size_t item_len,
@@ -85,75 +58,71 @@ proa_err proa_pool_init(proa_pool *pool, const proa_memory *memory, size_t item_
     PROA_ASSERT(first_count >= 1 && first_count <= count_max && count_max <= PROA_POOL_COUNT_MAX);
     size_t align = alignof(max_align_t);
     memset(pool, 0, sizeof *pool);
-    pool->memory = *memory;
-    pool->first_count = first_count;
-    pool->count_max = count_max;
-    pool->stride = head_len() + (item_len + align - 1) / align * align;
-    return grow(pool);
+    pool->places.memory = *memory;
+    pool->places.first_count = first_count;
+    pool->places.count_max = count_max;
+    pool->places.stride = (uint32_t)((item_len + sizeof(uint32_t) + align - 1) / align * align);
+    pool->free_head = NOBODY;
+    return grow(pool) ? PROA_OK : PROA_E_NO_MEMORY;
 }
 
 void proa_pool_clear(proa_pool *pool)
 {
-    for (uint32_t i = 0; i < pool->chunk_count; i++) {
-        pool->memory.give(pool->memory.ctx, pool->chunks[i],
-                          (size_t)chunk_places(pool, i) * pool->stride);
-    }
+    proa_chunks_clear(&pool->places);
     memset(pool, 0, sizeof *pool);
 }
 
 void *proa_pool_take(proa_pool *pool, proa_handle *handle)
 {
     *handle = 0;
-    if (pool->count >= pool->count_max || (pool->free_head == 0 && grow(pool) != PROA_OK)) {
+    if (pool->free_head == NOBODY && !grow(pool)) {
         return NULL;
     }
-    uint32_t index = pool->free_head - 1;
-    place *at = place_at(pool, index);
-    pool->free_head = at->next_free;
-    at->alive = 1;
+    uint32_t index = pool->free_head;
+    void *thing = proa_chunks_at(&pool->places, index);
+    uint32_t tag = *tag_of(pool, thing);
+    pool->free_head = tag & INDEX_MASK;
     pool->count++;
-    memset(thing_of(at), 0, pool->stride - head_len());
-    *handle = (uint32_t)at->generation << INDEX_BITS | index;
-    return thing_of(at);
-}
-
-static place *living(const proa_pool *pool, proa_handle handle)
-{
-    uint32_t index = handle & ((1U << INDEX_BITS) - 1);
-    if (handle == 0 || index >= pool->made) {
-        return NULL;
-    }
-    place *at = place_at(pool, index);
-    return at->alive != 0 && at->generation == handle >> INDEX_BITS ? at : NULL;
+    memset(thing, 0, pool->places.stride);
+    *handle = (tag & ~INDEX_MASK) | index;
+    *tag_of(pool, thing) = *handle;
+    return thing;
 }
 
 void *proa_pool_get(const proa_pool *pool, proa_handle handle)
 {
-    place *at = living(pool, handle);
-    return at == NULL ? NULL : thing_of(at);
+    uint32_t index = handle & INDEX_MASK;
+    if (index >= pool->places.made) {
+        return NULL;
+    }
+    void *thing = proa_chunks_at(&pool->places, index);
+    return *tag_of(pool, thing) == handle ? thing : NULL;
+}
+
+proa_handle proa_pool_handle(const proa_pool *pool, const void *thing)
+{
+    return *tag_of(pool, thing);
 }
 
 void proa_pool_give(proa_pool *pool, proa_handle handle)
 {
-    place *at = living(pool, handle);
-    PROA_ASSERT(at != NULL);
-    at->alive = 0;
-    at->generation = (uint16_t)((at->generation + 1U) & GENERATION_MASK);
-    if (at->generation == 0) {
-        at->generation = 1; /* 0 would make handle 0 possible */
+    PROA_ASSERT(proa_pool_get(pool, handle) != NULL);
+    uint32_t generation = (handle & ~INDEX_MASK) + GENERATION_ONE;
+    if (generation == 0) {
+        generation = GENERATION_ONE; /* 0 would make handle 0 possible */
     }
     pool->count--;
-    push_free(pool, handle & ((1U << INDEX_BITS) - 1));
+    push_free(pool, handle & INDEX_MASK, generation);
 }
 
 void *proa_pool_next(const proa_pool *pool, uint32_t *cursor, proa_handle *handle)
 {
-    while (*cursor < pool->made) {
+    while (*cursor < pool->places.made) {
         uint32_t index = (*cursor)++;
-        place *at = place_at(pool, index);
-        if (at->alive != 0) {
-            *handle = (uint32_t)at->generation << INDEX_BITS | index;
-            return thing_of(at);
+        void *thing = proa_chunks_at(&pool->places, index);
+        *handle = *tag_of(pool, thing);
+        if ((*handle & INDEX_MASK) == index) {
+            return thing;
         }
     }
     return NULL;

@@ -2,11 +2,12 @@
 #ifndef PROA_CORE_BASE_POOL_H
 #define PROA_CORE_BASE_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/chunks.h"
 #include "proa/err.h"
-#include "proa/limits.h"
 #include "proa/memory.h"
 
 /* Things of one size, named by handles.
@@ -18,21 +19,14 @@
  * Storage grows in chunks, each twice the one before, up to count_max things. */
 typedef uint32_t proa_handle;
 
-#define PROA_POOL_CHUNKS_MAX PROA_CHUNKS_MAX
 /* 20 bits of index, 12 of generation. */
 #define PROA_POOL_COUNT_MAX 0xfffffU
 
 typedef struct proa_pool {
-    proa_memory memory;
-    uint8_t *chunks[PROA_POOL_CHUNKS_MAX];
-    uint32_t chunk_count;
-    uint32_t first_count; /* things in chunk 0; chunk n holds first_count << n */
-    uint32_t count;       /* living things */
-    uint32_t count_max;
-    uint32_t made;      /* places that exist in the chunks taken so far */
-    uint32_t free_head; /* index + 1 of the first free place, 0 = none */
+    proa_chunks places;
+    uint32_t count;     /* living things */
+    uint32_t free_head; /* index of the first free place */
     uint32_t free_tail; /* oldest places are used again last, so that generations last long */
-    size_t stride;
 } proa_pool;
 
 /* pool         out.
@@ -52,6 +46,9 @@ void *proa_pool_take(proa_pool *pool, proa_handle *handle);
 
 /* The thing a handle names, or NULL if it is gone. O(1). */
 void *proa_pool_get(const proa_pool *pool, proa_handle handle);
+
+/* The handle of a living thing. O(1). */
+proa_handle proa_pool_handle(const proa_pool *pool, const void *thing);
 
 /* Give a thing back. The handle must be alive. O(1). */
 void proa_pool_give(proa_pool *pool, proa_handle handle);

@@ -27,35 +27,40 @@ static void rounds(sip *s, unsigned count)
     }
 }
 
-static void absorb(sip *s, uint64_t word)
+/* Little-endian, as the paper has it (every other integer in Proa is big-endian): after eight bytes
+ * the first is the lowest. */
+static uint64_t shift_in(uint64_t word, uint8_t byte)
 {
-    s->v3 ^= word;
-    rounds(s, 2);
-    s->v0 ^= word;
+    return word >> 8 | (uint64_t)byte << 56;
 }
 
-/* Little-endian, as the paper has it; every other integer in Proa is big-endian. */
-static uint64_t load(const uint8_t *at, size_t len)
+static uint64_t load(const uint8_t *at)
 {
     uint64_t word = 0;
-    for (size_t i = 0; i < len; i++) {
-        word |= (uint64_t)at[i] << (8 * i);
+    for (size_t i = 0; i < 8; i++) {
+        word = shift_in(word, at[i]);
     }
     return word;
 }
 
 uint64_t proa_siphash(const uint8_t *key, proa_span in)
 {
-    uint64_t k0 = load(key, 8);
-    uint64_t k1 = load(key + 8, 8);
+    uint64_t k0 = load(key);
+    uint64_t k1 = load(key + 8);
     sip s = {k0 ^ 0x736f6d6570736575U, k1 ^ 0x646f72616e646f6dU, k0 ^ 0x6c7967656e657261U,
              k1 ^ 0x7465646279746573U};
-    size_t whole = in.len - in.len % 8;
-    for (size_t i = 0; i < whole; i += 8) {
-        absorb(&s, load(in.data + i, 8));
+    /* Padded with zeros and the length in one byte to whole words. */
+    size_t padded_len = (in.len / 8 + 1) * 8;
+    uint64_t word = 0;
+    for (size_t i = 0; i < padded_len; i++) {
+        uint8_t pad = i + 1 == padded_len ? (uint8_t)in.len : 0;
+        word = shift_in(word, i < in.len ? in.data[i] : pad);
+        if (i % 8 == 7) {
+            s.v3 ^= word;
+            rounds(&s, 2);
+            s.v0 ^= word;
+        }
     }
-    uint64_t last = (uint64_t)in.len << 56;
-    absorb(&s, in.len == whole ? last : last | load(in.data + whole, in.len - whole));
     s.v2 ^= 0xff;
     rounds(&s, 4);
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;

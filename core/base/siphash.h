@@ -8,8 +8,8 @@
 
 /* SipHash-2-4 (Aumasson and Bernstein, 2012): a keyed hash that is short, quick on small inputs
  * and, unlike the mixing in map.c, a pseudorandom function: without the key nobody can make or
- * recognise its values. For tags of 64 bits that live for minutes (Echo, ETag, cache keys), not
- * for authenticating messages to other parties. */
+ * recognise its values. For tags of 64 bits that live for minutes (Echo), not for authenticating
+ * messages to other parties. */
 
 #define PROA_SIPHASH_KEY_LEN 16
 

@@ -8,6 +8,7 @@
  * role's bodies (blocks.c), so that both share one limit. */
 #include <string.h>
 
+#include "core/base/map.h"
 #include "core/coap/engine_internal.h"
 
 /* RFC 7252 §4.8.2: by then a peer has given up its last retransmission. */
@@ -15,97 +16,35 @@
 
 /* ---- storage ---------------------------------------------------------------------------- */
 
-static bool is_listed(const proa__body *body)
+void proa__body_free(proa_coap *c, proa__body **at)
 {
-    return body->thing.peer != NULL;
-}
-
-proa__body *proa__body_new(proa_coap *c, proa__body_use use)
-{
-    proa_handle handle;
-    proa__body *body = proa_pool_take(&c->bodies, &handle);
-    if (body == NULL) {
-        return NULL;
+    proa__body *body = *at;
+    *at = NULL;
+    if (body != NULL) {
+        proa_wipe(body->bytes, body->len); /* may carry keys: objects 0, 21, 11000 */
+        proa__thing_free(c, &body->timed.thing);
     }
-    body->use = (uint8_t)use;
-    body->thing.handle = handle;
-    return body;
-}
-
-static uint32_t hash_of(const proa_coap *c, const proa__peer *peer, uint64_t key)
-{
-    return proa__hash(&c->body_map, peer, &key, sizeof key);
-}
-
-static void unlist(proa_coap *c, proa__body *body)
-{
-    if (is_listed(body)) {
-        proa_heap_clear(&c->body_heap, &body->timer);
-        proa_map_remove(&c->body_map, hash_of(c, body->thing.peer, body->key), body->thing.handle);
-        proa__thing_detach(c, &body->thing);
-    }
-}
-
-void proa__body_free(proa_coap *c, proa__body *body)
-{
-    unlist(c, body);
-    proa_wipe(body->bytes, body->len); /* may carry keys: objects 0, 21, 11000 */
-    proa_pool_give(&c->bodies, body->thing.handle);
 }
 
 static void touch(proa_coap *c, proa__body *body)
 {
-    proa_heap_set(&c->body_heap, &body->timer, c->now_ms + MAX_TRANSMIT_WAIT_MS);
+    proa_heap_set(&c->timers, &body->timed.timer, c->now_ms + MAX_TRANSMIT_WAIT_MS);
 }
 
-void proa__body_run(proa_coap *c, uint64_t now_ms)
+/* A body of this peer under this name, empty; one that is there is begun anew. */
+static proa__body *body_begin(proa_coap *c, proa__peer *peer, const proa_coap_token *name)
 {
-    proa_timer *timer;
-    while ((timer = proa_heap_take_due(&c->body_heap, now_ms)) != NULL) {
-        proa__body_free(c, PROA__OF(proa__body, timer, timer));
-    }
-}
-
-typedef struct body_key {
-    const proa__peer *peer;
-    uint64_t key;
-    uint8_t use;
-} body_key;
-
-static bool is_body(const void *owner, proa_handle handle, const void *key)
-{
-    const proa_coap *c = owner;
-    const body_key *k = key;
-    const proa__body *body = proa_pool_get(&c->bodies, handle);
-    return body->thing.peer == k->peer && body->key == k->key && body->use == k->use;
-}
-
-proa__body *proa__body_find(proa_coap *c, const proa__peer *peer, uint64_t key, proa__body_use use)
-{
-    body_key k = {peer, key, (uint8_t)use};
-    proa_handle handle = proa_map_find(&c->body_map, hash_of(c, peer, key), is_body, c, &k);
-    return handle == 0 ? NULL : proa_pool_get(&c->bodies, handle);
-}
-
-/* A body of this peer under this key, empty; one that is there is begun anew. */
-static proa__body *body_begin(proa_coap *c, proa__peer *peer, uint64_t key, proa__body_use use)
-{
-    proa__body *body = proa__body_find(c, peer, key, use);
+    proa__body *body = proa__find(c, PROA__BODY, peer, name, 0);
     if (body != NULL) {
         body->len = 0;
         return body;
     }
-    body = proa__body_new(c, use);
-    if (body == NULL) {
-        return NULL;
+    body = proa__thing_new(c, PROA__BODY, peer);
+    if (body != NULL) {
+        body->timed.thing.token = *name;
+        proa__list_append(&peer->things, &body->timed.thing.link);
+        proa__index_add(c, &body->timed.thing);
     }
-    body->key = key;
-    if (!proa__heap_room(c, &c->body_heap, &c->bodies) ||
-        proa_map_add(&c->body_map, hash_of(c, peer, key), body->thing.handle) != PROA_OK) {
-        proa_pool_give(&c->bodies, body->thing.handle);
-        return NULL;
-    }
-    proa__thing_attach(&body->thing, peer, body->thing.handle, PROA__BODY);
     return body;
 }
 
@@ -117,66 +56,50 @@ static bool is_no_cache_key(uint16_t number)
     return (number & 0x1eU) == 0x1cU;
 }
 
-/* Option by option, each hash chained into the next: no buffer for all of them is needed. */
-static uint64_t hash_option(const proa_coap *c, uint64_t before, const proa_coap_option *option)
-{
-    uint8_t head[16];
-    proa_writer w = proa_writer_make(head, sizeof head);
-    proa_write_u64(&w, before);
-    proa_write_u16(&w, option->number);
-    proa_write_u32(&w, (uint32_t)option->value.len);
-    return proa_siphash(c->key, proa_writer_span(&w)) + proa_siphash(c->key, option->value);
-}
-
-uint64_t proa__request_key(const proa_coap *c, const proa__peer *peer, const proa_coap_msg *m,
-                           bool with_tag)
+/* Two hashes of 32 bits under different seeds. Who finds options that collide mixes up bodies of its
+ * own: names are compared among one peer's. */
+proa_coap_token proa__body_name(const proa_coap *c, const proa_coap_msg *m, proa__body_use use)
 {
     proa_coap_options it = proa_coap_options_of(m);
     proa_coap_option option;
-    uint64_t key = (uint64_t)m->code << 32 | peer->handle;
+    uint32_t key[2] = {c->seed + m->code, c->seed + (uint32_t)use * 256U};
     while (proa_coap_option_next(&it, &option)) {
-        bool is_block =
-            option.number == PROA_COAP_OPT_BLOCK1 || option.number == PROA_COAP_OPT_BLOCK2;
-        bool is_tag = option.number == PROA_COAP_OPT_REQUEST_TAG;
-        if (!is_block && !is_no_cache_key(option.number) && (with_tag || !is_tag) &&
-            option.number != PROA_COAP_OPT_OBSERVE) {
-            key = hash_option(c, key, &option);
+        bool is_ours = option.number == PROA_COAP_OPT_BLOCK1 ||
+                       option.number == PROA_COAP_OPT_BLOCK2 ||
+                       option.number == PROA_COAP_OPT_OBSERVE ||
+                       (option.number == PROA_COAP_OPT_REQUEST_TAG && use != PROA__BODY_ASSEMBLY);
+        for (size_t i = 0; i < 2 && !is_ours && !is_no_cache_key(option.number); i++) {
+            key[i] = proa_hash(key[i] + option.number, option.value);
         }
     }
-    return key;
+    proa_coap_token name = {.len = sizeof key};
+    memcpy(name.bytes, key, sizeof key);
+    return name;
 }
 
 /* ---- assembling ------------------------------------------------------------------------- */
 
-static proa__assembly answer(uint8_t *code, uint8_t with)
-{
-    *code = with;
-    return PROA__ASSEMBLY_REPLY;
-}
-
 /* Where a block goes; NULL and the code that answers it if it goes nowhere. */
-static proa__body *place_for(proa_coap *c, proa__peer *peer, const proa_coap_msg *m,
-                             const proa_coap_block *block, uint8_t *code)
+static proa__body *place_for(proa_coap *c, proa__peer *peer, const proa__heard *h, uint8_t *code)
 {
-    size_t offset = (size_t)block->num << (block->szx + 4);
-    uint64_t key = proa__request_key(c, peer, m, true);
-    proa__body *body = proa__body_find(c, peer, key, PROA__BODY_ASSEMBLY);
-    if (offset > 0 && body != NULL && block->more && offset < body->len) {
+    uint32_t offset = proa__block_offset(h->fields.block1);
+    uint32_t size1 = h->fields.size1;
+    proa_coap_token name = proa__body_name(c, &h->msg, PROA__BODY_ASSEMBLY);
+    proa__body *body = proa__find(c, PROA__BODY, peer, &name, 0);
+    if (offset > 0 && body != NULL && proa__block_more(h->fields.block1) && offset < body->len) {
         *code = PROA_COAP_CONTINUE; /* had it already, under a Message ID that is forgotten */
         return NULL;
     }
     if (offset > 0 && (body == NULL || body->len != offset)) {
         *code = PROA_COAP_REQUEST_ENTITY_INCOMPLETE; /* §2.9.2 */
-    } else if (offset + m->payload.len > c->config.body_max ||
-               proa_coap_option_uint(m, PROA_COAP_OPT_SIZE1, 0) > c->config.body_max) {
+    } else if (offset + h->msg.payload.len > c->config.body_max ||
+               (size1 != PROA__NONE && size1 > c->config.body_max)) {
         *code = PROA_COAP_REQUEST_ENTITY_TOO_LARGE; /* §2.9.3 */
     } else {
         *code = PROA_COAP_SERVICE_UNAVAILABLE;
-        return offset > 0 ? body : body_begin(c, peer, key, PROA__BODY_ASSEMBLY);
+        return offset > 0 ? body : body_begin(c, peer, &name);
     }
-    if (body != NULL) {
-        proa__body_free(c, body);
-    }
+    proa__body_free(c, &body);
     return NULL;
 }
 
@@ -188,49 +111,56 @@ static void append(proa__body *body, proa_span bytes)
     }
 }
 
-proa__assembly proa__assemble(proa_coap *c, proa__peer *peer, const proa_coap_msg *m,
-                              proa_span block1, uint8_t *code, uint32_t *block1_reply,
-                              proa_span *payload)
+/* Whole: no longer found; the current event borrows it. */
+static void lend(proa_coap *c, proa__body *body)
 {
-    proa_coap_block block = {0, false, 0};
-    *block1_reply = 0;
-    bool is_bad = proa_coap_block_parse(block1, &block) != PROA_OK;
-    if (is_bad ||
-        (block.more ? m->payload.len != 16U << block.szx : m->payload.len > 16U << block.szx)) {
-        return answer(code, PROA_COAP_BAD_REQUEST);
-    }
-    proa_coap_block reply = block;
-    reply.szx = block.szx < c->szx ? block.szx : c->szx; /* the size we would like, §2.3 */
-    *block1_reply = proa_coap_block_value(&reply);
-    if (block.num == 0 && !block.more) {
-        *payload = m->payload; /* all of it */
-        return PROA__ASSEMBLY_WHOLE;
-    }
-    proa__body *body = place_for(c, peer, m, &block, code);
-    if (body == NULL) {
-        return PROA__ASSEMBLY_REPLY;
-    }
-    append(body, m->payload);
-    if (block.more) {
-        touch(c, body);
-        return answer(code, PROA_COAP_CONTINUE);
-    }
-    unlist(c, body);
-    body->use = PROA__BODY_EVENT;
+    proa__index_remove(c, &body->timed.thing);
+    proa__unlink(&body->timed.thing.link);
+    proa_heap_clear(&c->timers, &body->timed.timer);
     c->event_body = body;
+}
+
+uint8_t proa__assemble(proa_coap *c, proa__peer *peer, const proa__heard *h, uint32_t *reply,
+                       proa_span *payload)
+{
+    uint32_t block = h->fields.block1;
+    uint32_t szx = proa__block_szx(block);
+    size_t len = h->msg.payload.len;
+    bool more = proa__block_more(block);
+    *reply = 0;
+    if (proa__block_is_bad(block) ||
+        (more ? len != proa__block_len(szx) : len > proa__block_len(szx))) {
+        return PROA_COAP_BAD_REQUEST;
+    }
+    /* The size we would like, §2.3. */
+    *reply = (block & ~7U) | proa__least(szx, c->szx);
+    if (block >> 3 == 0) {
+        return 0; /* all of it */
+    }
+    uint8_t code;
+    proa__body *body = place_for(c, peer, h, &code);
+    if (body == NULL) {
+        return code;
+    }
+    append(body, h->msg.payload);
+    if (more) {
+        touch(c, body);
+        return PROA_COAP_CONTINUE;
+    }
+    lend(c, body);
     *payload = proa_span_make(body->bytes, body->len);
-    return PROA__ASSEMBLY_WHOLE;
+    return 0;
 }
 
 /* ---- keeping ---------------------------------------------------------------------------- */
 
-bool proa__body_keep(proa_coap *c, proa__peer *peer, uint64_t key,
+bool proa__body_keep(proa_coap *c, proa__peer *peer, const proa_coap_token *name,
                      const proa_coap_response *response)
 {
     if (response->payload.len > c->config.body_max) {
         return false;
     }
-    proa__body *body = body_begin(c, peer, key, PROA__BODY_KEPT);
+    proa__body *body = body_begin(c, peer, name);
     if (body == NULL) {
         return false;
     }

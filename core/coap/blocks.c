@@ -14,6 +14,8 @@
  * faster than it can be read, or a peer that plays with us. */
 #define RESTARTS_MAX 3
 
+#define REQUEST_TAG_LEN 4U
+
 static bool may_restart(proa__request *q)
 {
     if (q->restarts >= RESTARTS_MAX) {
@@ -24,77 +26,74 @@ static bool may_restart(proa__request *q)
     return true;
 }
 
-void proa__blocks_reset(proa_coap *c, proa__request *q)
+static bool start(proa_coap *c, proa__request *q, proa_span payload, uint32_t szx)
 {
-    if (q->body != NULL) {
-        proa__body_free(c, q->body);
-        q->body = NULL;
-    }
-    q->phase = PROA__PHASE_PLAIN;
-    q->offset = 0;
-}
-
-bool proa__blocks_start(proa_coap *c, proa__request *q, proa_span payload, uint8_t szx)
-{
-    q->body = proa__body_new(c, PROA__BODY_OUT);
+    q->body = proa__thing_new(c, PROA__BODY, NULL);
     if (q->body == NULL) {
         return false;
     }
     memcpy(q->body->bytes, payload.data, payload.len);
     q->body->len = (uint32_t)payload.len;
     q->phase = PROA__PHASE_BLOCK1;
-    q->szx = szx;
+    q->szx = (uint8_t)szx;
     q->offset = 0;
     return true;
 }
 
-/* A block option of a response; false if absent or no block option at all. */
-static bool read_block(const proa_coap_msg *m, uint16_t number, proa_coap_block *out)
+static void compose(const proa__request *q, proa__draft *draft)
 {
-    proa_span value;
-    return proa_coap_option_find(m, number, &value) && proa_coap_block_parse(value, out) == PROA_OK;
+    if (q->phase == PROA__PHASE_BLOCK2) {
+        draft->fields.block2 = proa__block_at(q->offset, false, q->szx);
+        return;
+    }
+    uint32_t left = q->body->len - q->offset;
+    uint32_t len = proa__least(left, proa__block_len(q->szx));
+    draft->fields.block1 = proa__block_at(q->offset, left > len, q->szx);
+    if (q->offset == 0) {
+        draft->fields.size1 = q->body->len;
+    }
+    draft->fields.request_tag = proa_span_make(q->thing.token.bytes, REQUEST_TAG_LEN);
+    draft->payload = proa_span_make(q->body->bytes + q->offset, len);
 }
 
 /* Not what this round asked for: an ACK can only mean this round, anything else may be late. */
 static proa__step mismatch(const proa_coap_msg *m)
 {
-    return m->type == PROA_COAP_ACK ? PROA__STEP_FAIL : PROA__STEP_IGNORE;
+    return m->type == PROA_COAP_ACK ? PROA__STEP_PROTOCOL : PROA__STEP_IGNORE;
 }
 
 /* ---- Block1 ----------------------------------------------------------------------------- */
 
-/* The peer took a block and wants the next, §2.3. */
-static proa__step next_block1(proa__request *q, const proa_coap_msg *m,
-                              const proa_coap_block *block)
+/* The Block1 of a response; PROA__NONE for one that is none. */
+static uint32_t block1_of(const proa__heard *h)
 {
-    if (block->num != q->offset >> (q->szx + 4)) {
-        return mismatch(m);
-    }
-    q->offset += 16U << q->szx;
-    if (block->szx < q->szx) {
-        q->szx = block->szx;
-    }
-    return PROA__STEP_ROUND;
+    return proa__block_is_bad(h->fields.block1) ? PROA__NONE : h->fields.block1;
 }
 
-static proa__step block1_step(proa_coap *c, proa__request *q, const proa_coap_msg *m)
+static proa__step block1_step(proa_coap *c, proa__request *q, const proa__heard *h)
 {
-    proa_coap_block block = {0, false, 0};
-    bool has_block = read_block(m, PROA_COAP_OPT_BLOCK1, &block);
-    bool is_last = q->body->len - q->offset <= 16U << q->szx;
-    bool is_success = PROA_COAP_CLASS(m->code) == 2;
-    if (is_success && has_block && !is_last) {
-        return next_block1(q, m, &block);
-    }
-    if (m->code == PROA_COAP_CONTINUE) {
-        return mismatch(m); /* without Block1, or when there is nothing to go on with */
-    }
-    if (m->code == PROA_COAP_REQUEST_ENTITY_TOO_LARGE && has_block && block.szx < q->szx &&
-        may_restart(q)) {
-        q->szx = block.szx; /* §2.9.3 */
+    uint32_t block = block1_of(h);
+    bool has_block = block != PROA__NONE;
+    uint32_t szx = proa__block_szx(block);
+    uint8_t code = h->msg.code;
+    bool is_last = q->body->len - q->offset <= proa__block_len(q->szx);
+    if (PROA_COAP_CLASS(code) == 2 && has_block && !is_last) {
+        /* The peer took a block and wants the next, §2.3. */
+        if (block >> 4 != q->offset >> (q->szx + 4)) {
+            return mismatch(&h->msg);
+        }
+        q->offset += proa__block_len(q->szx);
+        q->szx = (uint8_t)proa__least(szx, q->szx);
         return PROA__STEP_ROUND;
     }
-    if (m->code == PROA_COAP_REQUEST_ENTITY_INCOMPLETE && may_restart(q)) {
+    if (code == PROA_COAP_CONTINUE) {
+        return mismatch(&h->msg); /* without Block1, or when there is nothing to go on with */
+    }
+    if (code == PROA_COAP_REQUEST_ENTITY_TOO_LARGE && has_block && szx < q->szx && may_restart(q)) {
+        q->szx = (uint8_t)szx; /* §2.9.3 */
+        return PROA__STEP_ROUND;
+    }
+    if (code == PROA_COAP_REQUEST_ENTITY_INCOMPLETE && may_restart(q)) {
         return PROA__STEP_ROUND; /* §2.9.2 */
     }
     proa__blocks_reset(c, q);
@@ -102,127 +101,106 @@ static proa__step block1_step(proa_coap *c, proa__request *q, const proa_coap_ms
 }
 
 /* 4.13 to a payload sent whole, with the size that would do: send it in blocks, §2.9.3. */
-static bool cut_after_all(proa_coap *c, proa__request *q, const proa_coap_msg *m)
+static bool cut_after_all(proa_coap *c, proa__request *q, const proa__heard *h)
 {
-    proa_coap_block block;
-    if (m->code != PROA_COAP_REQUEST_ENTITY_TOO_LARGE || q->phase != PROA__PHASE_PLAIN ||
-        q->payload_len > c->config.body_max || !read_block(m, PROA_COAP_OPT_BLOCK1, &block) ||
-        q->payload_len <= 16U << block.szx || !may_restart(q)) {
+    uint32_t block = block1_of(h);
+    uint32_t szx = proa__block_szx(block);
+    if (h->msg.code != PROA_COAP_REQUEST_ENTITY_TOO_LARGE || q->phase != PROA__PHASE_PLAIN ||
+        block == PROA__NONE || q->payload_len > c->config.body_max ||
+        q->payload_len <= proa__block_len(szx) || !may_restart(q)) {
         return false;
     }
-    proa__cells_load(&c->message_cells, q->stored, c->scratch,
-                     (size_t)q->options_len + q->payload_len);
-    if (!proa__blocks_start(c, q, proa_span_make(c->scratch + q->options_len, q->payload_len),
-                            block.szx)) {
-        return false;
-    }
-    q->payload_len = 0;
-    return true;
+    proa__request_load(c, q);
+    proa_span payload = proa_span_make(c->scratch + q->options_len, q->payload_len);
+    return start(c, q, payload, szx);
 }
 
 /* ---- Block2 ----------------------------------------------------------------------------- */
 
-static void remember_etag(proa__body *body, const proa_coap_msg *m)
-{
-    proa_span etag = {NULL, 0};
-    body->etag_len = 0;
-    if (proa_coap_option_find(m, PROA_COAP_OPT_ETAG, &etag) && etag.len <= sizeof body->etag) {
-        memcpy(body->etag, etag.data, etag.len);
-        body->etag_len = (uint8_t)etag.len;
-    }
-}
-
-static bool same_etag(const proa__body *body, const proa_coap_msg *m)
-{
-    proa_span etag = {NULL, 0};
-    bool has_etag = proa_coap_option_find(m, PROA_COAP_OPT_ETAG, &etag);
-    return (has_etag ? etag.len : 0) == body->etag_len &&
-           memcmp(etag.data == NULL ? body->etag : etag.data, body->etag, body->etag_len) == 0;
-}
-
 /* Adds a block to the body. */
-static proa__step append(proa_coap *c, proa__request *q, const proa_coap_msg *m,
-                         const proa_coap_block *block, proa_coap_failure *why)
+static proa__step append(proa_coap *c, proa__request *q, const proa__heard *h)
 {
     proa__body *body = q->body;
-    if (block->num << (block->szx + 4) != q->offset) {
-        return mismatch(m);
+    proa_span payload = h->msg.payload;
+    proa_span etag = h->fields.etag;
+    uint32_t block = h->fields.block2;
+    uint32_t szx = proa__block_szx(block);
+    bool more = proa__block_more(block);
+    if (proa__block_offset(block) != q->offset) {
+        return mismatch(&h->msg);
     }
-    if (block->more && m->payload.len != 16U << block->szx) {
-        return PROA__STEP_FAIL;
+    if (more && payload.len != proa__block_len(szx)) {
+        return PROA__STEP_PROTOCOL;
     }
-    if (m->payload.len > c->config.body_max - body->len ||
-        proa_coap_option_uint(m, PROA_COAP_OPT_SIZE2, 0) > c->config.body_max) {
-        *why = PROA_COAP_FAILED_TOO_LARGE;
-        return PROA__STEP_FAIL;
+    if (payload.len > c->config.body_max - body->len ||
+        (h->fields.size2 != PROA__NONE && h->fields.size2 > c->config.body_max)) {
+        return PROA__STEP_TOO_LARGE;
     }
     if (body->len == 0) {
-        remember_etag(body, m);
+        body->etag_len = (uint8_t)etag.len;
+        if (etag.len > 0) {
+            memcpy(body->etag, etag.data, etag.len);
+        }
     }
-    if (m->payload.len > 0) {
-        memcpy(body->bytes + body->len, m->payload.data, m->payload.len);
+    if (payload.len > 0) {
+        memcpy(body->bytes + body->len, payload.data, payload.len);
     }
-    body->len += (uint32_t)m->payload.len;
+    body->len += (uint32_t)payload.len;
     q->offset = body->len;
-    q->szx = block->szx < q->szx ? block->szx : q->szx;
-    return block->more ? PROA__STEP_ROUND : PROA__STEP_DELIVER;
+    q->szx = (uint8_t)proa__least(szx, q->szx);
+    return more ? PROA__STEP_ROUND : PROA__STEP_DELIVER;
 }
 
-static proa__step first_block2(proa_coap *c, proa__request *q, const proa_coap_msg *m,
-                               const proa_coap_block *block, proa_coap_failure *why)
+static proa__step first_block2(proa_coap *c, proa__request *q, const proa__heard *h)
 {
-    if (block->num != 0) {
-        return mismatch(m);
+    if (h->fields.block2 >> 4 != 0) {
+        return mismatch(&h->msg);
     }
-    q->body = proa__body_new(c, PROA__BODY_IN);
+    q->body = proa__thing_new(c, PROA__BODY, NULL);
     if (q->body == NULL) {
-        *why = PROA_COAP_FAILED_FULL;
-        return PROA__STEP_FAIL;
+        return PROA__STEP_FULL;
     }
     q->phase = PROA__PHASE_BLOCK2;
     q->offset = 0;
     q->szx = c->szx;
-    return append(c, q, m, block, why);
+    return append(c, q, h);
 }
 
-static proa__step block2_step(proa_coap *c, proa__request *q, const proa_coap_msg *m,
-                              proa_coap_failure *why)
+static proa__step block2_step(proa_coap *c, proa__request *q, const proa__heard *h)
 {
-    proa_span value;
-    proa_coap_block block;
-    bool has_block = proa_coap_option_find(m, PROA_COAP_OPT_BLOCK2, &value);
-    if (PROA_COAP_CLASS(m->code) != 2 || !has_block) {
+    uint32_t block = h->fields.block2;
+    if (PROA_COAP_CLASS(h->msg.code) != 2 || block == PROA__NONE) {
         proa__blocks_reset(c, q); /* an error, or all of it in one message */
         return PROA__STEP_DELIVER;
     }
-    if (proa_coap_block_parse(value, &block) != PROA_OK) {
-        return PROA__STEP_FAIL;
+    if (proa__block_is_bad(block)) {
+        return PROA__STEP_PROTOCOL;
     }
     if (q->phase != PROA__PHASE_BLOCK2) {
-        return block.num == 0 && !block.more ? PROA__STEP_DELIVER
-                                             : first_block2(c, q, m, &block, why);
+        return block >> 3 == 0 ? PROA__STEP_DELIVER : first_block2(c, q, h);
     }
-    if (q->body->len > 0 && !same_etag(q->body, m)) {
+    proa_span etag = proa_span_make(q->body->etag, q->body->etag_len);
+    if (q->body->len > 0 && !proa_span_equal(etag, h->fields.etag)) {
         if (!may_restart(q)) {
-            return PROA__STEP_FAIL;
+            return PROA__STEP_PROTOCOL;
         }
         q->body->len = 0; /* another representation: from its beginning, §2.4 */
         return PROA__STEP_ROUND;
     }
-    return append(c, q, m, &block, why);
+    return append(c, q, h);
 }
 
-proa__step proa__blocks_step(proa_coap *c, proa__request *q, const proa_coap_msg *m,
-                             proa_coap_failure *why)
+static proa__step step_of(proa_coap *c, proa__request *q, const proa__heard *h)
 {
-    *why = PROA_COAP_FAILED_PROTOCOL;
     if (q->phase == PROA__PHASE_BLOCK1) {
-        proa__step step = block1_step(c, q, m);
+        proa__step step = block1_step(c, q, h);
         if (step != PROA__STEP_DELIVER) {
             return step;
         }
-    } else if (cut_after_all(c, q, m)) {
+    } else if (cut_after_all(c, q, h)) {
         return PROA__STEP_ROUND;
     }
-    return block2_step(c, q, m, why);
+    return block2_step(c, q, h);
 }
+
+const proa_coap_blocks proa__request_blocks = {step_of, start, compose};

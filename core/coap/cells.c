@@ -1,55 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chains of cells; see cells.h. A cell is named by its index + 1. Chunk n has first_count << n
- * cells, the last one fewer. Free cells form one chain. */
+/* Chains of cells; see cells.h. A cell is named by its index + 1. Free cells form one chain. */
 #include "core/coap/cells.h"
 
 #include <string.h>
 
 #include "proa/assert.h"
 
-struct proa__cell {
+typedef struct proa__cell {
     uint32_t next;
     uint8_t data[PROA__CELL_DATA_LEN];
-};
+} proa__cell;
 
 static proa__cell *cell_at(const proa__cells *cells, proa__chain name)
 {
-    uint32_t index = name - 1;
-    uint32_t chunk = 0;
-    uint32_t count = cells->first_count;
-    while (index >= count) {
-        index -= count;
-        count <<= 1;
-        chunk++;
-    }
-    return &cells->chunks[chunk][index];
-}
-
-static uint32_t chunk_cells(const proa__cells *cells, uint32_t chunk)
-{
-    uint32_t before = (cells->first_count << chunk) - cells->first_count;
-    uint32_t left = cells->count_max - before;
-    return left < cells->first_count << chunk ? left : cells->first_count << chunk;
+    return proa_chunks_at(&cells->cells, name - 1);
 }
 
 static bool grow(proa__cells *cells)
 {
-    if (cells->made >= cells->count_max || cells->chunk_count == PROA_CHUNKS_MAX) {
-        return false;
-    }
-    uint32_t count = chunk_cells(cells, cells->chunk_count);
-    proa__cell *chunk = cells->memory.take(cells->memory.ctx, count * sizeof(proa__cell));
-    if (chunk == NULL) {
-        return false;
-    }
-    cells->chunks[cells->chunk_count++] = chunk;
+    uint32_t count = proa_chunks_grow(&cells->cells);
     for (uint32_t i = 0; i < count; i++) {
-        cells->made++;
-        chunk[i].next = i + 1 < count ? cells->made + 1 : cells->free_head;
+        uint32_t name = cells->cells.made - i;
+        cell_at(cells, name)->next = cells->free_head;
+        cells->free_head = name;
     }
-    cells->free_head = cells->made - count + 1;
     cells->free_count += count;
-    return true;
+    return count > 0;
 }
 
 proa_err proa__cells_init(proa__cells *cells, const proa_memory *memory, uint32_t first_count,
@@ -57,18 +33,16 @@ proa_err proa__cells_init(proa__cells *cells, const proa_memory *memory, uint32_
 {
     PROA_ASSERT(first_count >= 1 && first_count <= count_max && count_max <= PROA__CELL_COUNT_MAX);
     memset(cells, 0, sizeof *cells);
-    cells->memory = *memory;
-    cells->first_count = first_count;
-    cells->count_max = count_max;
+    cells->cells.memory = *memory;
+    cells->cells.first_count = first_count;
+    cells->cells.count_max = count_max;
+    cells->cells.stride = sizeof(proa__cell);
     return grow(cells) ? PROA_OK : PROA_E_NO_MEMORY;
 }
 
 void proa__cells_clear(proa__cells *cells)
 {
-    for (uint32_t i = 0; i < cells->chunk_count; i++) {
-        cells->memory.give(cells->memory.ctx, cells->chunks[i],
-                           chunk_cells(cells, i) * sizeof(proa__cell));
-    }
+    proa_chunks_clear(&cells->cells);
     memset(cells, 0, sizeof *cells);
 }
 

@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/chunks.h"
 #include "proa/bytes.h"
 #include "proa/err.h"
-#include "proa/limits.h"
 #include "proa/memory.h"
 
 /* Bytes that outlive a call, in chains of small cells.
@@ -23,15 +23,8 @@ typedef uint32_t proa__chain; /* 0 = no bytes */
 
 #define PROA__CELL_COUNT_MAX (1U << 24)
 
-typedef struct proa__cell proa__cell;
-
 typedef struct proa__cells {
-    proa_memory memory;
-    proa__cell *chunks[PROA_CHUNKS_MAX];
-    uint32_t chunk_count;
-    uint32_t first_count;
-    uint32_t count_max;
-    uint32_t made;
+    proa_chunks cells;
     uint32_t free_count; /* of those made */
     uint32_t free_head;
 } proa__cells;

@@ -1,68 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages out of what the application gave and what the engine adds: the two lists of options
- * are merged in the order of their numbers (RFC 7252 §3.1). Also the cutting of responses into
- * blocks: size, ETag and Size2 are decided here and nowhere else (RFC 7959 §2.2, §2.4, §4). */
+/* Messages out of what the application gave and what the engine adds: both are merged in the order
+ * of their numbers (RFC 7252 §3.1). Every message but those that are only sent again is made here.
+ * Also the cutting of responses into blocks: size, ETag and Size2 are decided here and nowhere else
+ * (RFC 7959 §2.2, §2.4, §4). */
 #include <string.h>
 
+#include "core/base/map.h"
 #include "core/coap/engine_internal.h"
 
-void proa__draft_add(proa__draft *draft, uint16_t number, proa_span value)
+void proa__draft_init(proa__draft *draft, proa_coap_type type, uint8_t code, uint16_t mid,
+                      const proa_coap_token *token)
 {
-    PROA_ASSERT(draft->extra_count < PROA__EXTRAS_MAX && value.len <= PROA__EXTRA_LEN);
-    draft->extras[draft->extra_count].number = number;
-    draft->extras[draft->extra_count].len = (uint8_t)value.len;
-    if (value.len > 0) {
-        memcpy(draft->extras[draft->extra_count].value, value.data, value.len);
-    }
-    draft->extra_count++;
+    memset(draft, 0, sizeof *draft);
+    draft->type = type;
+    draft->code = code;
+    draft->mid = mid;
+    draft->token = token;
+    proa__fields_clear(&draft->fields);
 }
 
-void proa__draft_add_uint(proa__draft *draft, uint16_t number, uint32_t value)
+/* Adds those fields that stand before the option `number`, from *known on. */
+static void add_fields_below(proa_coap_builder *b, const proa__fields *fields,
+                             const proa__known **known, uint32_t number)
 {
-    uint8_t bytes[4];
-    proa_writer w = proa_writer_make(bytes, sizeof bytes);
-    proa_write_uint(&w, value, proa_uint_width(value));
-    proa__draft_add(draft, number, proa_writer_span(&w));
-}
-
-static void add_extras_below(const proa__draft *draft, uint8_t *index, uint32_t number,
-                             proa_coap_builder *b)
-{
-    while (*index < draft->extra_count && draft->extras[*index].number < number) {
-        proa_coap_add(b, draft->extras[*index].number,
-                      proa_span_make(draft->extras[*index].value, draft->extras[*index].len));
-        (*index)++;
-    }
-}
-
-int proa__compose(const proa__draft *draft, uint8_t *buf, size_t cap)
-{
-    proa_coap_builder b =
-        proa_coap_build(buf, cap, draft->type, draft->code, draft->mid, &draft->token);
-    uint8_t extra = 0;
-    for (size_t i = 0; i < draft->option_count; i++) {
-        add_extras_below(draft, &extra, draft->options[i].number, &b);
-        proa_coap_add(&b, draft->options[i].number, draft->options[i].value);
-    }
-    if (draft->encoded.len > 0) {
-        proa_coap_options it = {draft->encoded.data, draft->encoded.data + draft->encoded.len, 0};
-        proa_coap_option option;
-        while (proa_coap_option_next(&it, &option)) {
-            add_extras_below(draft, &extra, option.number, &b);
-            proa_coap_add(&b, option.number, option.value);
+    for (; *known < proa__known_options + PROA__KNOWN_COUNT && (*known)->number < number;
+         (*known)++) {
+        const void *at = (const uint8_t *)fields + (*known)->field;
+        if ((*known)->field < offsetof(proa__fields, etag)) {
+            if (*(const uint32_t *)at != PROA__NONE) {
+                proa_coap_add_uint(b, (*known)->number, *(const uint32_t *)at);
+            }
+        } else if ((*known)->field != PROA__NO_FIELD && ((const proa_span *)at)->data != NULL) {
+            proa_coap_add(b, (*known)->number, *(const proa_span *)at);
         }
     }
-    add_extras_below(draft, &extra, UINT32_MAX, &b);
+}
+
+int proa__compose(const proa_coap *c, const proa__draft *draft, uint8_t *buf)
+{
+    const uint8_t *encoded = draft->encoded.data;
+    proa_coap_options it = {encoded, encoded == NULL ? NULL : encoded + draft->encoded.len, 0};
+    proa_coap_option option;
+    const proa__known *known = proa__known_options;
+    proa_coap_builder b = proa_coap_build(buf, c->config.message_max, draft->type, draft->code,
+                                          draft->mid, draft->token);
+    for (size_t i = 0; i < draft->option_count || proa_coap_option_next(&it, &option); i++) {
+        if (i < draft->option_count) {
+            option = draft->options[i];
+        }
+        add_fields_below(&b, &draft->fields, &known, option.number);
+        proa_coap_add(&b, option.number, option.value);
+    }
+    add_fields_below(&b, &draft->fields, &known, UINT32_MAX);
     proa_coap_add_payload(&b, draft->payload);
     return proa_coap_build_end(&b);
 }
 
 /* ---- responses -------------------------------------------------------------------------- */
 
-static bool has_option(const proa_coap_response *response, uint16_t number)
+static bool has_etag(const proa_coap_response *response)
 {
     for (size_t i = 0; i < response->option_count; i++) {
-        if (response->options[i].number == number) {
+        if (response->options[i].number == PROA_COAP_OPT_ETAG) {
             return true;
         }
     }
@@ -72,102 +71,59 @@ static bool has_option(const proa_coap_response *response, uint16_t number)
 /* What blocks may cost at most beside their payload: ETag 9, Block2 5, Size2 6, the marker. */
 #define BLOCK_OVERHEAD 21U
 
-typedef struct slice {
-    bool blockwise;
-    proa_coap_block block;
-    proa_span payload;
-} slice;
+#define ETAG_LEN 8U
 
-/* Which part of the body goes out, when `room` bytes are left for payload and block options. */
-static proa_err cut(const proa_coap *c, proa_span body, const proa__shape *shape, size_t room,
-                    slice *out)
+/* An ETag only has to change with the body: two hashes of 32 bits. Their keys are used for nothing
+ * else, because whoever reads an ETag and its body could work them out. */
+static void make_etag(const proa_coap *c, proa_span body, uint8_t out[ETAG_LEN])
 {
-    uint8_t szx = c->szx;
-    size_t offset = 0;
-    if (shape->has_block2) {
-        offset = (size_t)shape->block2.num << (shape->block2.szx + 4);
-        szx = shape->block2.szx < szx ? shape->block2.szx : szx;
+    uint32_t hashes[2] = {proa_hash(c->etag_keys[0], body), proa_hash(c->etag_keys[1], body)};
+    memcpy(out, hashes, ETAG_LEN);
+}
+
+int proa__compose_response(const proa_coap *c, proa__draft *draft,
+                           const proa_coap_response *response, uint8_t *buf, bool *whole)
+{
+    proa_span body = response->payload;
+    uint32_t asked = draft->fields.block2;
+    draft->code = response->code;
+    draft->options = response->options;
+    draft->option_count = response->option_count;
+    draft->fields.block2 = PROA__NONE;
+    int fixed_len = proa__compose(c, draft, buf);
+    if (fixed_len < 0) {
+        return PROA_E_TOO_LARGE;
     }
-    bool fits = body.len <= (size_t)16 << szx && body.len + 1 <= room;
-    if (offset == 0 && (body.len == 0 || fits)) {
-        out->blockwise = false;
-        out->payload = body;
-        return PROA_OK;
+    size_t room = (size_t)c->config.message_max - (size_t)fixed_len;
+    uint32_t offset = asked == PROA__NONE ? 0 : proa__block_offset(asked);
+    uint32_t szx = asked == PROA__NONE ? c->szx : proa__least(proa__block_szx(asked), c->szx);
+    bool fits = body.len <= proa__block_len(szx) && body.len + 1 <= room;
+    *whole = offset == 0 && (body.len == 0 || fits);
+    if (*whole) {
+        draft->payload = body;
+        return proa__compose(c, draft, buf);
     }
     if (room < BLOCK_OVERHEAD + 16) {
         return PROA_E_TOO_LARGE;
     }
-    while ((size_t)16 << szx > room - BLOCK_OVERHEAD) {
+    while (proa__block_len(szx) > room - BLOCK_OVERHEAD) {
         szx--;
     }
     if (offset >= body.len) {
         return PROA_E_RANGE; /* no such block */
     }
-    size_t len = (size_t)16 << szx;
-    out->blockwise = true;
-    out->block.szx = szx;
-    out->block.num = (uint32_t)(offset >> (szx + 4));
-    out->block.more = body.len - offset > len;
-    out->payload = proa_span_make(body.data + offset, out->block.more ? len : body.len - offset);
-    return PROA_OK;
-}
-
-static void add_etag(const proa_coap *c, proa__draft *draft, proa_span body)
-{
-    uint8_t etag[8];
-    proa_writer w = proa_writer_make(etag, sizeof etag);
-    proa_write_u64(&w, proa_siphash(c->key, body));
-    proa__draft_add(draft, PROA_COAP_OPT_ETAG, proa_writer_span(&w));
-}
-
-static void fill(const proa_coap *c, proa__draft *draft, const proa_coap_response *response,
-                 const proa__shape *shape, const slice *part)
-{
-    draft->extra_count = 0;
-    if (part->blockwise && !has_option(response, PROA_COAP_OPT_ETAG)) {
-        add_etag(c, draft, response->payload);
+    size_t left = body.len - offset;
+    bool more = left > proa__block_len(szx);
+    uint8_t etag[ETAG_LEN];
+    if (!has_etag(response)) {
+        make_etag(c, body, etag);
+        draft->fields.etag = proa_span_make(etag, sizeof etag);
     }
-    if (shape->has_observe) {
-        proa__draft_add_uint(draft, PROA_COAP_OPT_OBSERVE, shape->observe);
-    }
-    if (part->blockwise) {
-        proa__draft_add_uint(draft, PROA_COAP_OPT_BLOCK2, proa_coap_block_value(&part->block));
-    }
-    if (shape->has_block1) {
-        proa__draft_add_uint(draft, PROA_COAP_OPT_BLOCK1, shape->block1);
-    }
-    if (part->blockwise && part->block.num == 0) {
-        proa__draft_add_uint(draft, PROA_COAP_OPT_SIZE2, (uint32_t)response->payload.len);
-    }
-    if (shape->echo.len > 0) {
-        proa__draft_add(draft, PROA_COAP_OPT_ECHO, shape->echo);
-    }
-    draft->payload = part->payload;
-}
-
-int proa__compose_response(proa_coap *c, const proa_coap_response *response,
-                           const proa__shape *shape, uint8_t *buf, bool *whole)
-{
-    proa__draft draft = {.type = shape->type,
-                         .code = response->code,
-                         .mid = shape->mid,
-                         .token = shape->token,
-                         .options = response->options,
-                         .option_count = response->option_count};
-    slice part = {.blockwise = false};
-    fill(c, &draft, response, shape, &part);
-    int fixed_len = proa__compose(&draft, buf, c->config.message_max);
-    if (fixed_len < 0) {
-        return PROA_E_TOO_LARGE;
-    }
-    proa_err err =
-        cut(c, response->payload, shape, (size_t)c->config.message_max - (size_t)fixed_len, &part);
-    if (err != PROA_OK) {
-        return err;
-    }
-    *whole = !part.blockwise;
-    fill(c, &draft, response, shape, &part);
-    int len = proa__compose(&draft, buf, c->config.message_max);
-    PROA_ASSERT(len > 0); /* cut() left room for everything */
+    draft->fields.block2 = proa__block_at(offset, more, szx);
+    draft->fields.size2 = offset == 0 ? (uint32_t)body.len : PROA__NONE;
+    draft->payload = proa_span_make(body.data + offset, more ? proa__block_len(szx) : left);
+    int len = proa__compose(c, draft, buf);
+    draft->fields.etag.data = NULL; /* it stands here only */
+    PROA_ASSERT(len > 0);           /* there is room for everything */
     return len;
 }

@@ -12,49 +12,31 @@
 #include "core/coap/engine_internal.h"
 
 /* EXCHANGE_LIFETIME with the default parameters, §4.8.2: a peer's own are unknown. */
-#define LIFETIME_MS 247000U
+#define LIFETIME_S 247U
 
-typedef struct received_key {
-    const proa__peer *peer;
-    uint16_t mid;
-} received_key;
-
-static bool is_received(const void *owner, proa_handle handle, const void *key)
+static bool is_over(const proa_coap *c, const proa__received *r)
 {
-    const proa_coap *c = owner;
-    const received_key *k = key;
-    const proa__received *r = proa_pool_get(&c->received, handle);
-    return r->peer == k->peer && r->mid == k->mid;
+    return proa__now_s(c) >= r->since_s + LIFETIME_S;
 }
 
 proa__received *proa__received_find(proa_coap *c, const proa__peer *peer, uint16_t mid)
 {
-    received_key key = {peer, mid};
-    uint32_t hash = proa__hash(&c->received_map, peer, &mid, sizeof mid);
-    proa_handle handle = proa_map_find(&c->received_map, hash, is_received, c, &key);
-    proa__received *r = handle == 0 ? NULL : proa_pool_get(&c->received, handle);
-    bool over = r != NULL && proa__is_linked(&r->age) && c->now_ms - r->since_ms >= LIFETIME_MS;
-    return over ? NULL : r;
+    proa__received *r = proa__find(c, PROA__RECEIVED, peer, NULL, mid);
+    return r != NULL && proa__is_linked(&r->thing.link) && is_over(c, r) ? NULL : r;
 }
 
 static void forget(proa_coap *c, proa__received *r)
 {
-    proa__unlink(&r->age);
-    proa__unlink(&r->out);
-    proa_map_remove(&c->received_map, proa__hash(&c->received_map, r->peer, &r->mid, sizeof r->mid),
-                    r->handle);
     proa__cells_release(&c->reply_cells, r->reply);
-    proa__peer *peer = r->peer;
-    proa_pool_give(&c->received, r->handle);
-    proa__peer_unref(c, peer);
+    proa__thing_free(c, &r->thing);
 }
 
-/* The oldest of a list, unless its reply has not left yet. */
-static proa__received *oldest(const proa__link *list)
+/* The oldest of a list that may go: whose reply has left and, if `dead`, whose peer is gone. */
+static proa__received *oldest(const proa__link *list, bool dead)
 {
     for (proa__link *at = list->next; at != list; at = at->next) {
-        proa__received *r = PROA__OF(proa__received, age, at);
-        if (!proa__is_linked(&r->out)) {
+        proa__received *r = PROA__OF(proa__received, thing.link, at);
+        if (!r->owed && (r->thing.peer->dead || !dead)) {
             return r;
         }
     }
@@ -65,65 +47,45 @@ static void expire(proa_coap *c)
 {
     for (size_t harm = 0; harm < PROA__HARMS; harm++) {
         proa__received *r;
-        while ((r = oldest(&c->aging[harm])) != NULL && c->now_ms - r->since_ms >= LIFETIME_MS) {
+        while ((r = oldest(&c->aging[harm], false)) != NULL && is_over(c, r)) {
             forget(c, r);
         }
     }
 }
 
-static bool evict(proa_coap *c)
+/* Forgets the least harmful one; false if there is none. */
+static bool evict(proa_coap *c, proa__harm harm_max, bool dead)
 {
-    proa__received *r = oldest(&c->aging[PROA__HARM_NONE]);
-    if (r == NULL) {
-        r = oldest(&c->aging[PROA__HARM_LITTLE]);
+    for (size_t harm = 0; harm <= harm_max; harm++) {
+        proa__received *r = oldest(&c->aging[harm], dead);
+        if (r != NULL) {
+            forget(c, r);
+            return true;
+        }
     }
-    if (r != NULL) {
-        forget(c, r);
-    }
-    return r != NULL;
+    return false;
 }
 
 bool proa__received_yield(proa_coap *c)
 {
     expire(c);
-    for (size_t harm = 0; harm < PROA__HARMS; harm++) {
-        const proa__link *list = &c->aging[harm];
-        for (proa__link *at = list->next; at != list; at = at->next) {
-            proa__received *r = PROA__OF(proa__received, age, at);
-            if (r->peer->dead && !proa__is_linked(&r->out)) {
-                forget(c, r);
-                return true;
-            }
-        }
-    }
-    return evict(c);
+    return evict(c, PROA__HARM_FULL, true) || evict(c, PROA__HARM_LITTLE, false);
 }
 
 proa__received *proa__received_new(proa_coap *c, proa__peer *peer, const proa_coap_msg *m,
                                    proa__harm harm)
 {
-    proa_handle handle;
     proa__received *r;
-    proa__peer_ref(peer); /* forgetting others must not free it */
     expire(c);
     do {
-        r = proa_pool_take(&c->received, &handle);
-    } while (r == NULL && evict(c));
-    if (r == NULL) {
-        proa__peer_unref(c, peer);
-        return NULL;
-    }
-    r->peer = peer;
-    r->handle = handle;
-    r->since_ms = c->now_ms;
-    r->mid = m->mid;
-    r->harm = (uint8_t)harm;
-    r->token = m->token;
-    if (proa_map_add(&c->received_map, proa__hash(&c->received_map, peer, &r->mid, sizeof r->mid),
-                     handle) != PROA_OK) {
-        proa_pool_give(&c->received, handle);
-        proa__peer_unref(c, peer);
-        return NULL;
+        r = proa__thing_new(c, PROA__RECEIVED, peer);
+    } while (r == NULL && evict(c, PROA__HARM_LITTLE, false));
+    if (r != NULL) {
+        r->since_s = proa__next_s(c);
+        r->thing.mid = m->mid;
+        r->thing.token = m->token;
+        r->harm = (uint8_t)(harm & 3U);
+        proa__index_add(c, &r->thing);
     }
     return r;
 }
@@ -132,11 +94,11 @@ bool proa__received_store(proa_coap *c, proa__received *r, proa_span reply)
 {
     r->state = PROA__REPLY_STORED;
     r->code = reply.data[1];
-    if (reply.len == 4U + r->token.len) {
+    if (reply.len == 4U + r->thing.token.len) {
         return true; /* header and Token only */
     }
     while (!proa__cells_store(&c->reply_cells, reply, &r->reply)) {
-        if (!evict(c)) {
+        if (!evict(c, PROA__HARM_LITTLE, false)) {
             /* Success without its payload or Location would be a lie. */
             r->code = PROA_COAP_CLASS(r->code) == 2 ? PROA_COAP_SERVICE_UNAVAILABLE : r->code;
             return false;
@@ -148,36 +110,51 @@ bool proa__received_store(proa_coap *c, proa__received *r, proa_span reply)
 
 void proa__received_close(proa_coap *c, proa__received *r)
 {
-    r->since_ms = c->now_ms;
-    proa__list_append(&c->aging[r->harm], &r->age);
+    r->since_s = proa__next_s(c);
+    proa__list_append(&c->aging[r->harm], &r->thing.link);
 }
 
 void proa__received_owe(proa_coap *c, proa__received *r)
 {
-    if (!proa__is_linked(&r->out)) {
-        proa__list_append(&c->replies_out, &r->out);
+    if (!r->owed) {
+        r->owed = true;
+        r->next_owed = NULL;
+        *c->owed_end = r;
+        c->owed_end = &r->next_owed;
+    }
+}
+
+void proa__received_again(proa_coap *c, proa__received *r, proa_coap_type type)
+{
+    c->counts.duplicates++;
+    if (type == PROA_COAP_CON &&
+        (r->state == PROA__REPLY_EMPTY || r->state == PROA__REPLY_STORED)) {
+        proa__received_owe(c, r);
     }
 }
 
 bool proa__received_emit(proa_coap *c, proa_coap_peer *to, proa_span *datagram)
 {
-    if (proa__list_empty(&c->replies_out)) {
+    proa__received *r = c->owed;
+    if (r == NULL) {
         return false;
     }
-    proa__received *r = PROA__OF(proa__received, out, c->replies_out.next);
-    proa__unlink(&r->out);
+    c->owed = r->next_owed;
+    if (c->owed == NULL) {
+        c->owed_end = &c->owed;
+    }
+    r->owed = false;
     int len = (int)r->reply_len;
     if (r->reply != 0) {
         proa__cells_load(&c->reply_cells, r->reply, c->out, r->reply_len);
     } else {
         bool empty = r->state == PROA__REPLY_EMPTY;
-        proa_coap_builder b =
-            proa_coap_build(c->out, c->config.message_max, PROA_COAP_ACK,
-                            empty ? PROA_COAP_EMPTY : r->code, r->mid, empty ? NULL : &r->token);
-        len = proa_coap_build_end(&b);
+        proa__draft draft;
+        proa__draft_init(&draft, PROA_COAP_ACK, empty ? PROA_COAP_EMPTY : r->code, r->thing.mid,
+                         empty ? NULL : &r->thing.token);
+        len = proa__compose(c, &draft, c->out);
     }
-    PROA_ASSERT(len > 0);
-    *to = r->peer->name;
+    *to = r->thing.peer->name;
     *datagram = proa_span_make(c->out, (size_t)len);
     return true;
 }

@@ -9,7 +9,7 @@
 #define TIME_MASK ((1ULL << 8 * TIME_LEN) - 1)
 
 static void make(const proa_coap *c, const proa_coap_peer *peer, uint64_t time_ms,
-                 uint8_t out[PROA__ECHO_LEN])
+                 uint8_t out[PROA_COAP_ECHO_LEN])
 {
     uint8_t bytes[TIME_LEN + sizeof *peer];
     proa_writer in = proa_writer_make(bytes, sizeof bytes);
@@ -21,14 +21,15 @@ static void make(const proa_coap *c, const proa_coap_peer *peer, uint64_t time_m
         proa_write_u16(&in, peer->addr.zone);
     }
     PROA_ASSERT(in.err == PROA_OK);
-    proa_writer value = proa_writer_make(out, PROA__ECHO_LEN);
+    proa_writer value = proa_writer_make(out, PROA_COAP_ECHO_LEN);
     proa_write_uint(&value, time_ms, TIME_LEN);
-    proa_write_u64(&value, proa_siphash(c->key, proa_writer_span(&in)));
+    proa_write_u64(&value, proa_siphash(c->echo_key, proa_writer_span(&in)));
 }
 
-void proa__echo_make(const proa_coap *c, const proa_coap_peer *peer, uint8_t out[PROA__ECHO_LEN])
+void proa_coap_echo_make(const proa_coap *c, uint64_t now_ms, const proa_coap_event *event,
+                         uint8_t out[PROA_COAP_ECHO_LEN])
 {
-    make(c, peer, c->now_ms & TIME_MASK, out);
+    make(c, &event->peer, now_ms & TIME_MASK, out);
 }
 
 bool proa_coap_echo_ok(const proa_coap *c, uint64_t now_ms, const proa_coap_event *event,
@@ -36,12 +37,12 @@ bool proa_coap_echo_ok(const proa_coap *c, uint64_t now_ms, const proa_coap_even
 {
     proa_span value;
     if (!proa_coap_option_find(&event->msg, PROA_COAP_OPT_ECHO, &value) ||
-        value.len != PROA__ECHO_LEN) {
+        value.len != PROA_COAP_ECHO_LEN) {
         return false;
     }
     proa_reader r = proa_reader_make(value);
     uint64_t made_ms = proa_read_uint(&r, TIME_LEN);
-    uint8_t expected[PROA__ECHO_LEN];
+    uint8_t expected[PROA_COAP_ECHO_LEN];
     make(c, &event->peer, made_ms, expected);
     return proa_equal_ct(expected, value.data, sizeof expected) &&
            ((now_ms - made_ms) & TIME_MASK) <= max_age_ms;

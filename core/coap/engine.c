@@ -65,172 +65,111 @@ static void fill_timing(proa_coap_timing *t)
     t->separate_after_ms = t->separate_after_ms == 0 ? 1500 : t->separate_after_ms;
 }
 
-static uint32_t at_most(uint64_t value, uint32_t max)
-{
-    return value < max ? (uint32_t)value : max;
-}
-
-/* What 0 stands for. */
+/* What 0 stands for. No sum overflows: each count has 20 bits, a message 11. */
 static void fill_config(proa_coap_config *config)
 {
     fill_timing(&config->timing);
-    uint64_t others = (uint64_t)config->exchange_max + config->relation_max;
-    uint64_t things = config->request_max + others;
+    uint32_t others = config->exchange_max + config->relation_max;
     if (config->peer_max == 0) {
-        config->peer_max = at_most(things, PROA_POOL_COUNT_MAX);
+        config->peer_max = proa__least(config->request_max + others, PROA_POOL_COUNT_MAX);
     }
     if (config->message_bytes == 0) {
         /* A held observation keeps its options; everything else may have a full message. */
-        config->message_bytes =
-            at_most(128U * (uint64_t)config->request_max + others * config->message_max,
-                    PROA__CELL_COUNT_MAX * 8U);
+        config->message_bytes = proa__least(
+            128U * config->request_max + others * config->message_max, PROA__CELL_COUNT_MAX * 8U);
     }
 }
 
-static bool is_count(uint32_t count)
-{
-    return count >= 1 && count <= PROA_POOL_COUNT_MAX;
-}
-
+/* Whether all but the counts make sense; for these see open_pools. */
 static bool config_is_valid(const proa_coap_config *config)
 {
     uint16_t block = config->block_size;
-    return is_count(config->request_max) && is_count(config->exchange_max) &&
-           is_count(config->relation_max) && is_count(config->body_count_max) &&
-           config->body_max >= 1 && config->body_max <= 1U << 24 &&
+    return config->body_max >= 1 && config->body_max <= 1U << 24 &&
            config->dedup_bytes >= DEDUP_MIN && block >= 16 && block <= 1024 &&
            (block & (block - 1)) == 0 && config->message_max >= MESSAGE_MIN &&
            config->message_max <= PROA_COAP_MESSAGE_MAX &&
-           config->peer_max <= PROA_POOL_COUNT_MAX &&
            (config->timing.ack_random_permille == 0 || config->timing.ack_random_permille >= 1000);
 }
 
 /* ---- storage ---------------------------------------------------------------------------- */
-
-bool proa__heap_room(proa_coap *c, proa_heap *heap, const proa_pool *pool)
-{
-    if (heap->cap >= pool->count) {
-        return true;
-    }
-    size_t cap = heap->cap * 2 < pool->count_max ? heap->cap * 2 : pool->count_max;
-    proa_timer **slots = c->config.memory.take(c->config.memory.ctx, cap * sizeof(proa_timer *));
-    if (slots == NULL) {
-        return false;
-    }
-    proa_timer **old = heap->slots;
-    size_t old_cap = heap->cap;
-    proa_heap_move(heap, slots, cap);
-    c->config.memory.give(c->config.memory.ctx, old, old_cap * sizeof(proa_timer *));
-    return true;
-}
 
 /* How much to take at once: all of it, or a first bit of what grows. */
 #define FIRST_COUNT 16U
 
 static uint32_t first_of(const proa_coap *c, uint32_t count_max, uint32_t first)
 {
-    return c->config.grows && first < count_max ? first : count_max;
-}
-
-static proa_err open_pool(proa_coap *c, proa_pool *pool, size_t item_len, uint32_t count_max,
-                          uint32_t first)
-{
-    return proa_pool_init(pool, &c->config.memory, item_len, first_of(c, count_max, first),
-                          count_max);
-}
-
-static proa_err open_heap(proa_coap *c, proa_heap *heap, const proa_pool *pool)
-{
-    size_t cap = first_of(c, pool->count_max, FIRST_COUNT);
-    proa_timer **slots = c->config.memory.take(c->config.memory.ctx, cap * sizeof(proa_timer *));
-    if (slots == NULL) {
-        return PROA_E_NO_MEMORY;
-    }
-    proa_heap_init(heap, slots, cap);
-    return PROA_OK;
-}
-
-/* Three quarters of a map are used at most. */
-static proa_err open_map(proa_coap *c, proa_map *map, const proa_pool *pool)
-{
-    uint32_t seed;
-    proa_random_fill(&c->config.random, &seed, sizeof seed);
-    uint32_t count = first_of(c, pool->count_max, FIRST_COUNT);
-    return proa_map_init(map, &c->config.memory, count + count / 3 + 1, seed);
+    return c->config.grows ? proa__least(first, count_max) : count_max;
 }
 
 static proa_err open_cells(proa_coap *c, proa__cells *cells, uint32_t bytes)
 {
-    uint32_t count_max = at_most(bytes / (PROA__CELL_DATA_LEN + 4U) + 1, PROA__CELL_COUNT_MAX);
+    uint32_t count_max = proa__least(bytes / (PROA__CELL_DATA_LEN + 4U) + 1, PROA__CELL_COUNT_MAX);
     return proa__cells_init(cells, &c->config.memory, first_of(c, count_max, 4 * FIRST_COUNT),
                             count_max);
 }
 
-/* One third of dedup_bytes for replies, the rest for records: most unsafe requests are answered
- * by a code alone, which the record holds. */
-static uint32_t reply_bytes(const proa_coap *c)
+static proa_err open_pools(proa_coap *c, uint32_t received_bytes)
 {
-    return c->config.dedup_bytes / 3;
-}
-
-static uint32_t received_count(const proa_coap *c)
-{
-    return at_most((c->config.dedup_bytes - reply_bytes(c)) / sizeof(proa__received),
-                   PROA_POOL_COUNT_MAX);
-}
-
-/* One for each request and exchange; of those who observe us, a quarter at a time. */
-static uint32_t message_count(const proa_coap_config *f)
-{
-    return at_most((uint64_t)f->request_max + f->exchange_max + f->relation_max / 4 + 1,
-                   PROA_POOL_COUNT_MAX);
+    const proa_coap_config *f = &c->config;
+    const struct {
+        uint32_t count_max;
+        uint32_t item_len;
+    } rows[PROA__KINDS] = {
+        [PROA__PEER] = {f->peer_max, sizeof(proa__peer)},
+        [PROA__RECEIVED] = {proa__least(received_bytes / sizeof(proa__received),
+                                        PROA_POOL_COUNT_MAX),
+                            sizeof(proa__received)},
+        [PROA__REQUEST] = {f->request_max, sizeof(proa__request)},
+        [PROA__RELATION] = {f->relation_max, sizeof(proa__relation)},
+        [PROA__EXCHANGE] = {f->exchange_max, sizeof(proa__exchange)},
+        [PROA__BODY] = {f->body_count_max, sizeof(proa__body) + f->body_max},
+        /* One for each request and exchange; of those who observe us, a quarter at a time. */
+        [PROA__MESSAGE] = {proa__least(f->request_max + f->exchange_max + f->relation_max / 4 + 1,
+                                       PROA_POOL_COUNT_MAX),
+                           sizeof(proa__message)},
+    };
+    uint32_t things = 0;
+    for (size_t kind = 0; kind < PROA__KINDS; kind++) {
+        uint32_t count_max = rows[kind].count_max;
+        if (count_max == 0 || count_max > PROA_POOL_COUNT_MAX) {
+            return PROA_E_RANGE;
+        }
+        uint32_t first = first_of(c, count_max, kind == PROA__BODY ? 1 : FIRST_COUNT);
+        things += first;
+        if (proa_pool_init(&c->pools[kind], &f->memory, rows[kind].item_len, first, count_max) !=
+            PROA_OK) {
+            return PROA_E_NO_MEMORY;
+        }
+    }
+    c->bucket_count = 1; /* up to four things in each, if all were there at once */
+    while (c->bucket_count < things / 4) {
+        c->bucket_count *= 2;
+    }
+    c->buckets = f->memory.take(f->memory.ctx, c->bucket_count * sizeof(proa__thing *));
+    return c->buckets == NULL ? PROA_E_NO_MEMORY : PROA_OK;
 }
 
 static proa_err open_storage(proa_coap *c)
 {
     const proa_coap_config *f = &c->config;
-    const struct {
-        proa_pool *pool;
-        size_t item_len;
-        uint32_t count_max;
-        uint32_t first;
-        proa_map *map;
-        proa_heap *heap;
-    } rows[] = {
-        {&c->peers, sizeof(proa__peer), f->peer_max, FIRST_COUNT, &c->peer_map, NULL},
-        {&c->messages, sizeof(proa__message), message_count(f), FIRST_COUNT, NULL,
-         &c->message_heap},
-        {&c->received, sizeof(proa__received), received_count(c), FIRST_COUNT, &c->received_map,
-         NULL},
-        {&c->requests, sizeof(proa__request), f->request_max, FIRST_COUNT, &c->request_map, NULL},
-        {&c->exchanges, sizeof(proa__exchange), f->exchange_max, FIRST_COUNT, NULL,
-         &c->exchange_heap},
-        {&c->relations, sizeof(proa__relation), f->relation_max, FIRST_COUNT, &c->relation_map,
-         NULL},
-        {&c->bodies, sizeof(proa__body) + f->body_max, f->body_count_max, 1, &c->body_map,
-         &c->body_heap},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        proa_err err =
-            open_pool(c, rows[i].pool, rows[i].item_len, rows[i].count_max, rows[i].first);
-        if (err == PROA_OK && rows[i].map != NULL) {
-            err = open_map(c, rows[i].map, rows[i].pool);
-        }
-        if (err == PROA_OK && rows[i].heap != NULL) {
-            err = open_heap(c, rows[i].heap, rows[i].pool);
-        }
-        if (err != PROA_OK) {
-            return err;
-        }
+    /* One third of dedup_bytes for replies, the rest for records: most unsafe requests are answered
+     * by a code alone, which the record holds. */
+    uint32_t reply_bytes = f->dedup_bytes / 3;
+    proa_err err = open_pools(c, f->dedup_bytes - reply_bytes);
+    if (err != PROA_OK) {
+        return err;
     }
-    proa_err err = open_cells(c, &c->message_cells, f->message_bytes);
-    if (err == PROA_OK) {
-        err = open_cells(c, &c->reply_cells, reply_bytes(c));
+    if (open_cells(c, &c->message_cells, f->message_bytes) != PROA_OK ||
+        open_cells(c, &c->reply_cells, reply_bytes) != PROA_OK) {
+        return PROA_E_NO_MEMORY;
     }
     /* One block for both buffers: what goes out, and what lives for one call. */
-    c->out = err == PROA_OK ? f->memory.take(f->memory.ctx, 2U * f->message_max) : NULL;
-    c->scratch = c->out == NULL ? NULL : c->out + f->message_max;
-    return err == PROA_OK && c->out == NULL ? PROA_E_NO_MEMORY : err;
+    c->out = f->memory.take(f->memory.ctx, 2U * f->message_max);
+    if (c->out == NULL) {
+        return PROA_E_NO_MEMORY;
+    }
+    c->scratch = c->out + f->message_max;
+    return PROA_OK;
 }
 
 proa_err proa_coap_open(proa_coap **out, const proa_coap_config *config)
@@ -245,21 +184,20 @@ proa_err proa_coap_open(proa_coap **out, const proa_coap_config *config)
     }
     c->config = *config;
     fill_config(&c->config);
-    proa_random_fill(&c->config.random, c->key, sizeof c->key);
-    while (16U << c->szx < config->block_size) {
+    proa_random_fill(&c->config.random, c->echo_key, sizeof c->echo_key);
+    proa_random_fill(&c->config.random, c->etag_keys, sizeof c->etag_keys);
+    proa_random_fill(&c->config.random, &c->seed, sizeof c->seed);
+    while (proa__block_len(c->szx) < config->block_size) {
         c->szx++;
     }
-    proa__link *lists[] = {&c->idle_peers,
-                           &c->aging[PROA__HARM_NONE],
-                           &c->aging[PROA__HARM_LITTLE],
-                           &c->aging[PROA__HARM_FULL],
-                           &c->replies_out,
-                           &c->messages_out,
-                           &c->ended,
-                           &c->delivered};
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        proa__list_init(lists[i]);
+    proa__list_init(&c->idle_peers);
+    proa__list_init(&c->messages_out);
+    proa__list_init(&c->ended);
+    proa__list_init(&c->delivered);
+    for (size_t harm = 0; harm < PROA__HARMS; harm++) {
+        proa__list_init(&c->aging[harm]);
     }
+    c->owed_end = &c->owed;
     proa_err err = open_storage(c);
     if (err != PROA_OK) {
         proa_coap_close(c);
@@ -269,113 +207,88 @@ proa_err proa_coap_open(proa_coap **out, const proa_coap_config *config)
     return PROA_OK;
 }
 
-static void close_heap(proa_coap *c, proa_heap *heap)
+/* Gives back what was taken; nothing if open() had not come so far. */
+static void give(const proa_memory *memory, void *block, size_t len)
 {
-    if (heap->slots != NULL) {
-        c->config.memory.give(c->config.memory.ctx, heap->slots, heap->cap * sizeof(proa_timer *));
+    if (block != NULL) {
+        proa_wipe(block, len);
+        memory->give(memory->ctx, block, len);
     }
 }
 
 void proa_coap_close(proa_coap *c)
 {
     proa_memory memory = c->config.memory;
-    proa_pool *pools[] = {&c->peers,     &c->messages,  &c->received, &c->requests,
-                          &c->exchanges, &c->relations, &c->bodies};
-    proa_map *maps[] = {&c->peer_map, &c->received_map, &c->request_map, &c->relation_map,
-                        &c->body_map};
-    for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) {
-        proa_pool_clear(pools[i]);
+    for (size_t kind = 0; kind < PROA__KINDS; kind++) {
+        proa_pool_clear(&c->pools[kind]);
     }
-    for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
-        proa_map_clear(maps[i]);
-    }
-    close_heap(c, &c->message_heap);
-    close_heap(c, &c->exchange_heap);
-    close_heap(c, &c->body_heap);
     proa__cells_clear(&c->message_cells);
     proa__cells_clear(&c->reply_cells);
-    if (c->out != NULL) {
-        proa_wipe(c->out, 2U * c->config.message_max);
-        memory.give(memory.ctx, c->out, 2U * c->config.message_max);
-    }
-    proa_wipe(c, sizeof *c);
-    memory.give(memory.ctx, c, sizeof *c);
+    give(&memory, c->buckets, c->bucket_count * sizeof(proa__thing *));
+    give(&memory, c->out, 2U * c->config.message_max);
+    give(&memory, c, sizeof *c);
 }
 
 /* ---- shared by the files of the engine -------------------------------------------------- */
 
-uint32_t proa__hash(const proa_map *map, const proa__peer *peer, const void *key, size_t len)
+uint32_t proa__now_s(const proa_coap *c)
 {
-    return proa_map_hash(map, peer->handle, proa_span_make(key, len));
+    return (uint32_t)(c->now_ms / 1000U);
+}
+
+uint32_t proa__next_s(const proa_coap *c)
+{
+    return (uint32_t)((c->now_ms + 999U) / 1000U);
+}
+
+static void event_of(proa_coap_event *event, proa_coap_event_kind kind, const proa__peer *peer)
+{
+    memset(event, 0, sizeof *event);
+    event->kind = kind;
+    event->peer = peer->name;
 }
 
 proa_coap_event *proa__event(proa_coap *c, proa_coap_event_kind kind, const proa__peer *peer,
                              const proa_coap_msg *msg)
 {
     PROA_ASSERT(!c->has_event);
-    memset(&c->event, 0, sizeof c->event);
-    c->event.kind = kind;
-    c->event.peer = peer->name;
+    event_of(&c->event, kind, peer);
     c->event.msg = *msg;
     c->has_event = true;
     return &c->event;
 }
 
-static proa__instant *instant(proa_coap *c, const proa_coap_peer *to)
+void proa__instant_add(proa_coap *c, const proa_coap_peer *to, const proa_coap_msg *m,
+                       proa_coap_type type, uint8_t code)
 {
-    if (c->instant_count == PROA__INSTANT_MAX) {
-        c->instant_first = (uint8_t)((c->instant_first + 1) % PROA__INSTANT_MAX);
-        c->instant_count--;
+    if ((uint8_t)(c->instant_end - c->instant_first) == PROA__INSTANT_MAX) {
+        c->instant_first++;
     }
-    proa__instant *i = &c->instants[(c->instant_first + c->instant_count) % PROA__INSTANT_MAX];
-    c->instant_count++;
+    proa__instant *i = &c->instants[c->instant_end++ % PROA__INSTANT_MAX];
     i->to = *to;
-    return i;
-}
-
-void proa__instant_empty(proa_coap *c, const proa_coap_peer *to, proa_coap_type type, uint16_t mid)
-{
-    proa__instant *i = instant(c, to);
-    proa_coap_builder b =
-        proa_coap_build(i->bytes, sizeof i->bytes, type, PROA_COAP_EMPTY, mid, NULL);
-    i->len = (uint8_t)proa_coap_build_end(&b);
-    c->stats.resets_sent += type == PROA_COAP_RST;
-}
-
-void proa__instant_code(proa_coap *c, const proa_coap_peer *to, const proa_coap_msg *request,
-                        uint8_t code)
-{
-    bool is_con = request->type == PROA_COAP_CON;
-    uint16_t mid = request->mid;
-    if (!is_con) {
-        proa_random_fill(&c->config.random, &mid, sizeof mid);
+    i->token = m->token;
+    i->type = (uint8_t)type;
+    i->code = code;
+    i->mid = m->mid;
+    if (type == PROA_COAP_NON) {
+        proa_random_fill(&c->config.random, &i->mid, sizeof i->mid);
     }
-    proa__instant *i = instant(c, to);
-    proa_coap_builder b =
-        proa_coap_build(i->bytes, sizeof i->bytes, is_con ? PROA_COAP_ACK : PROA_COAP_NON, code,
-                        mid, &request->token);
-    if (code == PROA_COAP_SERVICE_UNAVAILABLE) {
-        proa_coap_add_uint(&b, PROA_COAP_OPT_MAX_AGE, RETRY_AFTER_S);
-    }
-    i->len = (uint8_t)proa_coap_build_end(&b);
+    c->counts.resets_sent += type == PROA_COAP_RST;
 }
 
 /* ---- the four doors --------------------------------------------------------------------- */
 
 static void release_event(proa_coap *c)
 {
-    if (c->event_body != NULL) {
-        proa__body_free(c, c->event_body);
-        c->event_body = NULL;
-    }
+    proa__body_free(c, &c->event_body);
 }
 
 static void on_malformed(proa_coap *c, const proa_coap_peer *from, const proa_coap_msg *m,
                          proa_err err, bool multicast)
 {
-    c->stats.malformed++;
+    c->counts.malformed++;
     if (err == PROA_E_FORMAT && m->type == PROA_COAP_CON && !multicast) {
-        proa__instant_empty(c, from, PROA_COAP_RST, m->mid); /* §4.2 */
+        proa__instant_add(c, from, m, PROA_COAP_RST, PROA_COAP_EMPTY); /* §4.2 */
     }
 }
 
@@ -383,7 +296,7 @@ static void on_empty(proa_coap *c, const proa_coap_peer *from, const proa_coap_m
 {
     switch (m->type) {
     case PROA_COAP_CON: /* ping, §4.3 */
-        proa__instant_empty(c, from, PROA_COAP_RST, m->mid);
+        proa__instant_add(c, from, m, PROA_COAP_RST, PROA_COAP_EMPTY);
         break;
     case PROA_COAP_ACK:
         proa__on_empty_ack(c, from, m);
@@ -402,39 +315,48 @@ void proa_coap_input(proa_coap *c, uint64_t now_ms, const proa_coap_peer *from, 
     PROA_ASSERT(!c->has_event); /* poll before the next datagram */
     c->now_ms = now_ms;
     release_event(c);
-    c->stats.received++;
-    proa_coap_msg m;
-    proa_err err = proa_coap_parse(&m, datagram);
+    c->counts.received++;
+    proa__heard h;
+    const proa_coap_msg *m = &h.msg;
+    proa_err err = proa_coap_parse(&h.msg, datagram);
     if (err != PROA_OK) {
-        on_malformed(c, from, &m, err, multicast);
+        on_malformed(c, from, m, err, multicast);
         return;
     }
-    bool is_request = PROA_COAP_CLASS(m.code) == 0 && m.code != PROA_COAP_EMPTY;
-    if (multicast && !(is_request && m.type == PROA_COAP_NON)) {
+    bool is_request = PROA_COAP_CLASS(m->code) == 0 && m->code != PROA_COAP_EMPTY;
+    if (multicast && !(is_request && m->type == PROA_COAP_NON)) {
         return; /* §8.1 */
     }
-    if (m.code == PROA_COAP_EMPTY) {
-        on_empty(c, from, &m);
-    } else if (m.type == PROA_COAP_RST || (is_request && m.type == PROA_COAP_ACK)) {
-        c->stats.malformed++; /* §4.2: to be ignored */
-    } else if (is_request) {
-        proa__on_request(c, from, &m, multicast);
+    if (m->code == PROA_COAP_EMPTY) {
+        on_empty(c, from, m);
+        return;
+    }
+    if (m->type == PROA_COAP_RST || (is_request && m->type == PROA_COAP_ACK)) {
+        c->counts.malformed++; /* §4.2: to be ignored */
+        return;
+    }
+    proa__options_read(&h);
+    if (is_request) {
+        proa__on_request(c, from, &h, multicast);
     } else {
-        proa__on_response(c, from, &m);
+        proa__on_response(c, from, &h);
     }
 }
 
 static bool emit_instant(proa_coap *c, proa_coap_peer *to, proa_span *datagram)
 {
-    if (c->instant_count == 0) {
+    if (c->instant_first == c->instant_end) {
         return false;
     }
-    const proa__instant *i = &c->instants[c->instant_first];
-    memcpy(c->out, i->bytes, i->len);
+    const proa__instant *i = &c->instants[c->instant_first++ % PROA__INSTANT_MAX];
+    proa__draft draft;
+    proa__draft_init(&draft, (proa_coap_type)i->type, i->code, i->mid,
+                     i->code == PROA_COAP_EMPTY ? NULL : &i->token);
+    if (i->code == PROA_COAP_SERVICE_UNAVAILABLE) {
+        draft.fields.max_age = RETRY_AFTER_S;
+    }
+    *datagram = proa_span_make(c->out, (size_t)proa__compose(c, &draft, c->out));
     *to = i->to;
-    *datagram = proa_span_make(c->out, i->len);
-    c->instant_first = (uint8_t)((c->instant_first + 1) % PROA__INSTANT_MAX);
-    c->instant_count--;
     return true;
 }
 
@@ -442,26 +364,17 @@ bool proa_coap_output(proa_coap *c, uint64_t now_ms, proa_coap_peer *to, proa_sp
 {
     c->now_ms = now_ms;
     bool any = emit_instant(c, to, datagram) || proa__received_emit(c, to, datagram) ||
-               proa__message_emit(c, now_ms, to, datagram);
-    c->stats.sent += any;
+               proa__message_emit(c, to, datagram);
+    c->counts.sent += any;
     return any;
 }
 
 uint64_t proa_coap_next_ms(const proa_coap *c)
 {
-    bool now = c->has_event || c->instant_count > 0 || !proa__list_empty(&c->replies_out) ||
+    bool now = c->has_event || c->instant_first != c->instant_end || c->owed != NULL ||
                !proa__list_empty(&c->messages_out) || !proa__list_empty(&c->ended) ||
                !proa__list_empty(&c->delivered);
-    if (now) {
-        return c->now_ms;
-    }
-    const proa_heap *heaps[] = {&c->message_heap, &c->exchange_heap, &c->body_heap};
-    uint64_t next_ms = PROA_NEVER;
-    for (size_t i = 0; i < 3; i++) {
-        uint64_t at_ms = proa_heap_next_ms(heaps[i]);
-        next_ms = at_ms < next_ms ? at_ms : next_ms;
-    }
-    return next_ms;
+    return now ? c->now_ms : proa_heap_next_ms(&c->timers);
 }
 
 /* What ended without a message: a request that failed, a relation. It is given back with its
@@ -469,33 +382,43 @@ uint64_t proa_coap_next_ms(const proa_coap *c)
 static void tell_end(proa_coap *c, proa_coap_event *event)
 {
     proa__thing *thing = PROA__OF(proa__thing, link, c->ended.next);
-    memset(event, 0, sizeof *event);
-    event->peer = thing->peer->name;
     if (thing->kind == PROA__REQUEST) {
         proa__request *q = (proa__request *)thing;
-        event->kind = PROA_COAP_EVENT_FAILED;
-        event->request = thing->handle;
+        event_of(event, PROA_COAP_EVENT_FAILED, thing->peer);
+        event->request = proa__id(c, thing);
         event->user = q->user;
         event->failure = (proa_coap_failure)q->failure;
-        proa__request_free(c, q);
     } else {
-        proa__relation *r = (proa__relation *)thing;
-        event->kind = PROA_COAP_EVENT_RELATION_END;
-        event->relation = thing->handle;
-        event->user = r->user;
-        proa__relation_free(c, r);
+        event_of(event, PROA_COAP_EVENT_RELATION_END, thing->peer);
+        event->relation = proa__id(c, thing);
+        event->user = ((proa__relation *)thing)->user;
     }
+    proa__thing_free(c, thing);
 }
 
 static void tell_delivered(proa_coap *c, proa_coap_event *event)
 {
     proa__relation *r = PROA__OF(proa__relation, delivered, c->delivered.next);
     proa__unlink(&r->delivered);
-    memset(event, 0, sizeof *event);
-    event->kind = PROA_COAP_EVENT_DELIVERED;
-    event->peer = r->thing.peer->name;
-    event->relation = r->thing.handle;
+    event_of(event, PROA_COAP_EVENT_DELIVERED, r->thing.peer);
+    event->relation = proa__id(c, &r->thing);
     event->user = r->user;
+}
+
+static void run_timers(proa_coap *c)
+{
+    proa_timer *timer;
+    while ((timer = proa_heap_take_due(&c->timers, c->now_ms)) != NULL) {
+        proa__timed *timed = PROA__OF(proa__timed, timer, timer);
+        if (timed->thing.kind == PROA__MESSAGE) {
+            proa__message_due(c, (proa__message *)timed);
+        } else if (timed->thing.kind == PROA__EXCHANGE) {
+            proa__exchange_due(c, (proa__exchange *)timed);
+        } else {
+            proa__body *body = (proa__body *)timed; /* nobody went on with it */
+            proa__body_free(c, &body);
+        }
+    }
 }
 
 bool proa_coap_poll(proa_coap *c, uint64_t now_ms, proa_coap_event *event)
@@ -507,9 +430,7 @@ bool proa_coap_poll(proa_coap *c, uint64_t now_ms, proa_coap_event *event)
         return true;
     }
     release_event(c);
-    proa__message_run(c, now_ms);
-    proa__exchange_run(c, now_ms);
-    proa__body_run(c, now_ms);
+    run_timers(c);
     if (!proa__list_empty(&c->ended)) {
         tell_end(c, event);
         return true;
@@ -523,11 +444,19 @@ bool proa_coap_poll(proa_coap *c, uint64_t now_ms, proa_coap_event *event)
 
 proa_coap_stats proa_coap_stats_get(const proa_coap *c)
 {
-    proa_coap_stats stats = c->stats;
-    stats.retransmitted = c->stats.retransmitted;
-    stats.requests = c->requests.count;
-    stats.exchanges = c->exchanges.count;
-    stats.relations = c->relations.count;
-    stats.bodies = c->bodies.count;
+    const proa__counts *n = &c->counts;
+    proa_coap_stats stats = {.received = n->received,
+                             .sent = n->sent,
+                             .retransmitted = n->retransmitted,
+                             .duplicates = n->duplicates,
+                             .malformed = n->malformed,
+                             .resets_sent = n->resets_sent,
+                             .resets_received = n->resets_received,
+                             .refused_full = n->refused_full,
+                             .unmatched = n->unmatched};
+    stats.requests = c->pools[PROA__REQUEST].count;
+    stats.exchanges = c->pools[PROA__EXCHANGE].count;
+    stats.relations = c->pools[PROA__RELATION].count;
+    stats.bodies = c->pools[PROA__BODY].count;
     return stats;
 }

@@ -3,7 +3,6 @@
 #define PROA_CORE_COAP_ENGINE_INTERNAL_H
 
 #include "core/base/heap.h"
-#include "core/base/map.h"
 #include "core/base/pool.h"
 #include "core/base/siphash.h"
 #include "core/coap/cells.h"
@@ -14,60 +13,70 @@
 /* What the files of the CoAP engine share: the things it keeps and who may touch them.
  *
  *     peer       who talks to us; its next Message ID; NSTART; holds every thing of that peer
- *     message    a datagram under way: waiting for NSTART, for an ACK, or for a response
  *     received   a message a peer sent and what was replied (deduplication)
  *     request    ours; while an observation is held it has no message and is small
- *     exchange   a peer's request that the application has not finished
  *     relation   a peer observes us
+ *     exchange   a peer's request that the application has not finished
  *     body       a long payload, coming or going in blocks
+ *     message    a datagram under way: waiting for NSTART, for an ACK, or for a response
  *
- * Things live in pools and are found by maps or through their peer, never by search over all.
- * Deadlines stand in one heap per kind of thing. Nothing here calls the application: what it should
- * know stands in `event` (one message at most, because only input makes one) or in the lists of
- * ended and delivered things. */
+ * All of them are things: they live in one pool per kind, are found by one index or through their
+ * peer, never by search over all, and go by one function. Deadlines stand in one heap. Nothing here
+ * calls the application: what it should know stands in `event` (one message at most, because only
+ * input makes one) or in the lists of ended and delivered things. */
 
-typedef struct proa__peer {
+typedef enum proa__kind {
+    PROA__PEER,
+    PROA__RECEIVED,
+    PROA__REQUEST, /* from here to EXCHANGE: listed with their peer */
+    PROA__RELATION,
+    PROA__EXCHANGE, /* from here on: begins with a proa__timed */
+    PROA__BODY,
+    PROA__MESSAGE,
+    PROA__KINDS
+} proa__kind;
+
+typedef struct proa__peer proa__peer;
+
+/* What all kinds have in common; the first field of each. */
+typedef struct proa__thing {
+    struct proa__thing *next; /* in its bucket of the index */
+    proa__link link;          /* in a list of its peer or of the engine, by its kind */
+    proa__peer *peer;         /* counted there; itself for a peer, NULL for a body of a request */
+    proa_coap_token token;    /* or another name of the thing */
+    uint8_t kind;
+    uint16_t mid;
+} proa__thing;
+
+/* What has a deadline. */
+typedef struct proa__timed {
+    proa__thing thing;
+    proa_timer timer;
+} proa__timed;
+
+struct proa__peer {
+    proa__thing thing; /* link: in proa_coap.idle_peers while refs is 0 */
     proa_coap_peer name;
-    proa_handle handle;
-    proa__link things;   /* requests, exchanges, relations, assemblies of this peer */
-    proa__link messages; /* CON messages; the first in_flight of them are in flight (NSTART) */
-    proa__link idle;     /* in proa_coap.idle_peers while refs is 0 */
-    uint64_t idle_since_ms;
-    uint32_t refs; /* things, messages and received records that point here */
+    uint32_t hash;         /* of the name */
+    proa__link things;     /* requests, relations, exchanges, listed bodies of this peer */
+    proa__link messages;   /* CON messages; the first in_flight of them are in flight (NSTART) */
+    uint32_t idle_since_s; /* engine seconds, rounded up */
+    uint32_t refs;         /* things that point here */
     uint16_t next_mid;
     uint8_t in_flight;
     bool dead; /* gone: no longer found; given back with its last reference */
-} proa__peer;
-
-typedef enum proa__kind {
-    PROA__REQUEST = 1,
-    PROA__EXCHANGE,
-    PROA__RELATION,
-    PROA__BODY
-} proa__kind;
-
-/* What the four kinds have in common; the first field of each. */
-typedef struct proa__thing {
-    proa__link link; /* in its peer's list, or in proa_coap.ended */
-    proa__peer *peer;
-    proa_handle handle;
-    uint8_t kind;
-} proa__thing;
+};
 
 typedef struct proa__message {
-    proa__link link; /* CON: in peer->messages until ACKed */
-    proa__link out;  /* in proa_coap.messages_out */
-    proa_timer timer;
+    proa__timed timed;    /* link, CON: in peer->messages until ACKed; mid: its own */
+    proa__link out;       /* in proa_coap.messages_out */
     uint64_t deadline_ms; /* of the whole request; PROA_NEVER */
-    proa__peer *peer;
-    proa__thing *owner; /* request, exchange or relation to be told; NULL: nobody */
-    proa_handle handle;
-    uint32_t timeout_ms; /* of the current transmission */
-    proa__chain bytes;   /* encoded; 0 for a request, which is composed anew */
-    proa__chain newer;   /* the notification that supersedes `bytes`, RFC 7641 §4.5.2 */
+    proa__thing *owner;   /* request, exchange or relation to be told; NULL: nobody */
+    uint32_t timeout_ms;  /* of the current transmission */
+    proa__chain bytes;    /* encoded; 0 for a request, which is composed anew */
+    proa__chain newer;    /* the notification that supersedes `bytes`, RFC 7641 §4.5.2 */
     uint16_t bytes_len;
     uint16_t newer_len;
-    uint16_t mid;
     uint8_t type;
     uint8_t transmissions;
     bool flying; /* counted in peer->in_flight */
@@ -91,38 +100,31 @@ typedef enum proa__harm {
 #define PROA__HARMS 3
 
 typedef struct proa__received {
-    proa__link age; /* in proa_coap.aging[harm] once its exchange is over */
-    proa__link out; /* in proa_coap.replies_out */
-    proa__peer *peer;
-    uint64_t since_ms;
-    proa_handle handle;
+    proa__thing thing; /* link: in proa_coap.aging[harm] once its exchange is over */
+    struct proa__received *next_owed;
+    uint32_t since_s;  /* engine seconds, rounded up: never forgotten too early */
     proa__chain reply; /* 0 and STORED: header, Token and code say it all */
     uint16_t reply_len;
-    uint16_t mid;
     uint8_t code; /* of the reply */
-    uint8_t state;
-    uint8_t harm; /* proa__harm */
-    proa_coap_token token;
+    uint8_t state : 2;
+    uint8_t harm : 2;
+    bool owed : 1; /* in the queue of replies to be sent */
 } proa__received;
 
+/* Bodies of peers stand under a name with their peer; those of our requests belong to these, and
+ * the one that the current event borrows, to the engine. */
 typedef enum proa__body_use {
-    PROA__BODY_OUT = 1,  /* payload of a request of ours, going out by Block1 */
-    PROA__BODY_IN,       /* response to a request of ours, coming in by Block2 */
-    PROA__BODY_ASSEMBLY, /* a peer's request, coming in by Block1 */
-    PROA__BODY_KEPT,     /* our response to an unsafe request, going out by Block2 */
-    PROA__BODY_EVENT     /* whole; the current event borrows it */
+    PROA__BODY_ASSEMBLY = 1, /* a peer's request, coming in by Block1 */
+    PROA__BODY_KEPT          /* our response to an unsafe request, going out by Block2 */
 } proa__body_use;
 
 typedef struct proa__body {
-    proa__thing thing; /* ASSEMBLY and KEPT: listed with their peer */
-    proa_timer timer;  /* ASSEMBLY and KEPT */
-    uint64_t key;      /* ASSEMBLY and KEPT: hash of the options that name it */
+    proa__timed timed; /* token: its name */
     uint32_t len;
-    uint16_t format; /* KEPT */
-    uint8_t use;
-    uint8_t code; /* KEPT */
+    uint16_t format; /* KEPT: Content-Format, PROA_FORMAT_NONE: none */
+    uint8_t code;    /* KEPT */
     uint8_t etag_len;
-    uint8_t etag[8]; /* IN */
+    uint8_t etag[8]; /* of what comes in by Block2 */
     uint8_t bytes[]; /* body_max */
 } proa__body;
 
@@ -133,62 +135,54 @@ typedef enum proa__phase {
 } proa__phase;
 
 typedef struct proa__request {
-    proa__thing thing;
+    proa__thing thing; /* token: the last bit is 0, but 1 in messages that fetch a notification's
+                          rest; mid: of the newest message */
     uint64_t user;
     proa__message *message; /* the round under way; NULL only while an observation is held */
     proa__body *body;
-    proa__chain stored; /* options as encoded, then the payload unless it is in `body` */
+    proa__chain stored; /* options as encoded, the payload unless it is in `body`, Echo's value */
     uint16_t options_len;
     uint16_t payload_len;
     uint32_t offset; /* bytes of the body that are done */
     uint32_t seq;    /* Observe of the newest notification */
     uint32_t seq_s;  /* when it came, engine seconds */
-    uint8_t
-        token[PROA_COAP_TOKEN_MAX]; /* the last bit is 0; 1 while fetching a notification's rest */
-    uint16_t mid;                   /* of the newest message */
+    uint8_t echo_len;
     uint8_t code;
     uint8_t szx;
     uint8_t phase;
     uint8_t restarts;
     uint8_t failure;
-    bool non : 1;
-    bool observe : 1;    /* asked for */
-    bool observing : 1;  /* accepted by the peer */
-    bool answered : 1;   /* its RESPONSE event was given */
-    bool cancelling : 1; /* forgotten by the application; only saying goodbye */
-    bool echoed : 1;
+    bool non;
+    bool observe;    /* asked for */
+    bool observing;  /* accepted by the peer */
+    bool answered;   /* its RESPONSE event was given */
+    bool cancelling; /* forgotten by the application; only saying goodbye */
 } proa__request;
 
 typedef struct proa__exchange {
-    proa__thing thing;
+    proa__timed timed; /* the empty ACK, then the end; token: of the body a long response is kept
+                          in */
     proa__received *received;
     proa__message *message; /* the separate CON response */
-    proa_timer timer;       /* the empty ACK, then the end */
-    uint64_t kept_key;
     proa_coap_id relation;  /* held under this Token */
-    proa_coap_block block2; /* as asked for */
-    uint32_t block1;        /* Block1 of the response */
-    uint8_t code;
-    uint8_t no_response; /* RFC 7967 §2.1 */
-    bool non : 1;
-    bool multicast : 1;
-    bool acked : 1; /* the empty ACK was given: the response will be separate */
-    bool has_block1 : 1;
-    bool has_block2 : 1;
-    bool keep : 1;     /* a long response must be kept for its later blocks */
-    bool observe : 1;  /* asks for an observation */
-    bool accepted : 1; /* and gets it */
+    uint32_t block2;        /* as asked for, or PROA__NONE */
+    uint32_t block1;        /* of the response, or PROA__NONE */
+    uint8_t no_response;    /* RFC 7967 §2.1 */
+    bool non;
+    bool multicast;
+    bool acked;    /* the empty ACK was given: the response will be separate */
+    bool keep;     /* a long response must be kept for its later blocks */
+    bool observe;  /* asks for an observation */
+    bool accepted; /* and gets it */
 } proa__exchange;
 
 typedef struct proa__relation {
-    proa__thing thing;
+    proa__thing thing;    /* mid: of the newest NON */
     proa__link delivered; /* in proa_coap.delivered */
     uint64_t user;
     proa__message *message; /* the CON under way */
-    proa_coap_token token;
     uint32_t seq;
     uint32_t con_s; /* when the peer last proved its interest, engine seconds */
-    uint16_t mid;   /* of the newest NON */
     bool has_mid;
     bool ended;
     uint8_t szx; /* blocks no larger than the peer asked for */
@@ -196,44 +190,165 @@ typedef struct proa__relation {
 
 /* Small replies that leave no trace: RST, ACK, 4.02, 5.03. A few wait until output is called;
  * one more drops the oldest, as the network might have. */
-#define PROA__INSTANT_LEN 16
-#define PROA__INSTANT_MAX 4
+#define PROA__INSTANT_MAX 4U /* a power of two */
 
 typedef struct proa__instant {
     proa_coap_peer to;
-    uint8_t len;
-    uint8_t bytes[PROA__INSTANT_LEN];
+    proa_coap_token token;
+    uint8_t type;
+    uint8_t code;
+    uint16_t mid;
 } proa__instant;
 
+/* proa_coap_stats, each as wide as the machine. */
+typedef struct proa__counts {
+    size_t received, sent, retransmitted, duplicates, malformed, resets_sent, resets_received;
+    size_t refused_full, unmatched;
+} proa__counts;
+
 struct proa_coap {
-    proa_coap_config config; /* zeros replaced by defaults */
-    uint64_t now_ms;         /* the latest time told */
-    uint8_t key[PROA_SIPHASH_KEY_LEN];
-    uint8_t szx; /* of config.block_size */
-    uint8_t instant_first;
-    uint8_t instant_count;
+    uint64_t now_ms; /* the latest time told */
+    uint8_t szx;     /* of config.block_size */
     bool has_event;
-    proa_pool peers, messages, received, requests, exchanges, relations, bodies;
-    proa_map peer_map, received_map, request_map, relation_map, body_map;
-    proa_heap message_heap, exchange_heap, body_heap;
+    uint8_t instant_first, instant_end; /* counted on and on */
+    uint8_t *out;                       /* message_max bytes: what output gave */
+    uint8_t *scratch;                   /* message_max bytes: for the length of one call */
+    proa__body *event_body;
+    proa__counts counts;
+    proa__link messages_out;
+    proa__link ended, delivered;
+    proa__received *owed, **owed_end; /* whose reply is to be sent, first and behind the last */
+    proa__link idle_peers;            /* longest idle first */
+    proa_heap timers;
+    uint32_t seed;                 /* of the index */
+    proa__thing **buckets;         /* the index */
+    uint32_t bucket_count;         /* a power of two */
+    uint32_t indexed;              /* things in it */
+    proa_coap_config config;       /* zeros replaced by defaults */
+    proa__link aging[PROA__HARMS]; /* received, oldest first */
     proa__cells message_cells;     /* requests, notifications, separate responses */
     proa__cells reply_cells;       /* replies remembered */
-    proa__link idle_peers;         /* longest idle first */
-    proa__link aging[PROA__HARMS]; /* received, oldest first */
-    proa__link replies_out, messages_out;
-    proa__link ended, delivered;
+    proa_pool pools[PROA__KINDS];
     proa_coap_event event;
-    proa__body *event_body;
-    uint8_t *out;     /* message_max bytes: what output gave */
-    uint8_t *scratch; /* message_max bytes: for the length of one call */
     proa__instant instants[PROA__INSTANT_MAX];
-    proa_coap_stats stats;
+    uint8_t echo_key[PROA_SIPHASH_KEY_LEN];
+    uint32_t etag_keys[2];
 };
 
-static inline uint32_t proa__seconds(uint64_t now_ms)
+/* Engine seconds now; and when they have passed what is not over yet. */
+uint32_t proa__now_s(const proa_coap *c);
+uint32_t proa__next_s(const proa_coap *c);
+
+/* ---- options.c -------------------------------------------------------------------------- */
+
+/* The options that are the engine's business, read from a message or to be put into one. */
+typedef struct proa__fields {
+    uint32_t observe, content_format, max_age, block2, block1, size2, size1,
+        no_response;                   /* PROA__NONE: absent */
+    proa_span etag, echo, request_tag; /* data NULL: absent */
+} proa__fields;
+
+#define PROA__NONE UINT32_MAX
+
+/* An option that is understood; those of fields say where they stand in them. */
+typedef struct proa__known {
+    uint16_t number;
+    uint8_t len_min;
+    uint8_t len_max;
+    uint8_t field; /* offset in proa__fields, or PROA__NO_FIELD */
+    bool repeatable;
+} proa__known;
+
+#define PROA__NO_FIELD 0xffU
+#define PROA__KNOWN_COUNT 18
+
+extern const proa__known proa__known_options[PROA__KNOWN_COUNT]; /* ascending */
+
+typedef enum proa__options_verdict {
+    PROA__OPTIONS_OK = 0,
+    PROA__OPTIONS_CRITICAL, /* one that must be understood is not */
+    PROA__OPTIONS_PROXY     /* for a proxy, which we are not */
+} proa__options_verdict;
+
+/* A message that came. */
+typedef struct proa__heard {
+    proa_coap_msg msg;
+    proa__fields fields;
+    proa__options_verdict verdict;
+} proa__heard;
+
+void proa__fields_clear(proa__fields *fields);
+
+/* Reads fields and verdict of h->msg. */
+void proa__options_read(proa__heard *h);
+
+/* Values of Block options (RFC 7959 §2.2): number << 4 | more << 3 | szx. */
+static inline uint32_t proa__block_szx(uint32_t block)
 {
-    return (uint32_t)(now_ms / 1000);
+    return block & 7U;
 }
+
+static inline bool proa__block_more(uint32_t block)
+{
+    return (block & 8U) != 0;
+}
+
+static inline uint32_t proa__block_len(uint32_t szx)
+{
+    return 16U << szx;
+}
+
+static inline uint32_t proa__block_offset(uint32_t block)
+{
+    return (block >> 4) << (proa__block_szx(block) + 4);
+}
+
+static inline uint32_t proa__block_at(uint32_t offset, bool more, uint32_t szx)
+{
+    return offset >> (szx + 4) << 4 | (more ? 8U : 0U) | szx;
+}
+
+static inline bool proa__block_is_bad(uint32_t block)
+{
+    return proa__block_szx(block) == 7U;
+}
+
+static inline uint32_t proa__least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- things.c --------------------------------------------------------------------------- */
+
+/* A zeroed thing, counted by and, as its kind wants, listed with a peer (NULL: none); NULL if there
+ * is no place. */
+void *proa__thing_new(proa_coap *c, proa__kind kind, proa__peer *peer);
+
+/* From wherever it stands (index, list, heap) back to its pool. */
+void proa__thing_free(proa_coap *c, proa__thing *thing);
+
+/* Its handle: what the application knows it by. */
+proa_handle proa__id(const proa_coap *c, const proa__thing *thing);
+
+/* The thing an id names, or NULL. */
+void *proa__get(const proa_coap *c, proa__kind kind, proa_coap_id id);
+
+/* To another peer, with the message that is under way for it (NULL: none), which starts anew. */
+void proa__thing_move(proa_coap *c, proa__thing *thing, proa__message *m, proa__peer *to);
+
+/* From its peer's list to the list of what ended: poll will tell and give it back. */
+void proa__thing_end(proa_coap *c, proa__thing *thing);
+
+/* Can be found from now on, or no more (no effect if it could not). Names must not change between. */
+void proa__index_add(proa_coap *c, proa__thing *thing);
+void proa__index_remove(proa_coap *c, proa__thing *thing);
+
+/* The things whose name has that hash, and others: follow `next`. */
+proa__thing *proa__index_at(const proa_coap *c, uint32_t hash);
+
+/* A peer's thing by its token, or for token NULL by its Message ID; NULL if there is none. */
+void *proa__find(const proa_coap *c, proa__kind kind, const proa__peer *peer,
+                 const proa_coap_token *token, uint16_t mid);
 
 /* ---- peers.c ---------------------------------------------------------------------------- */
 
@@ -246,89 +361,48 @@ proa__peer *proa__peer_take(proa_coap *c, const proa_coap_peer *name);
 void proa__peer_ref(proa__peer *peer);
 void proa__peer_unref(proa_coap *c, proa__peer *peer);
 
-/* Put a thing under its peer, or take it away. */
-void proa__thing_attach(proa__thing *thing, proa__peer *peer, proa_handle handle, proa__kind kind);
-void proa__thing_detach(proa_coap *c, proa__thing *thing);
-
-/* From its peer's list to the list of what ended: poll will tell and give it back. */
-void proa__thing_end(proa_coap *c, proa__thing *thing);
-
 /* ---- engine.c --------------------------------------------------------------------------- */
 
-/* Make room in a heap for as many timers as the pool has things. */
-bool proa__heap_room(proa_coap *c, proa_heap *heap, const proa_pool *pool);
-
-/* Queue a small reply without a record. */
-void proa__instant_empty(proa_coap *c, const proa_coap_peer *to, proa_coap_type type, uint16_t mid);
-void proa__instant_code(proa_coap *c, const proa_coap_peer *to, const proa_coap_msg *request,
-                        uint8_t code);
-uint32_t proa__hash(const proa_map *map, const proa__peer *peer, const void *key, size_t len);
+/* Queue a small reply to a message, without a record: RST or ACK if it is empty, else as the type
+ * of a request wants it. */
+void proa__instant_add(proa_coap *c, const proa_coap_peer *to, const proa_coap_msg *m,
+                       proa_coap_type type, uint8_t code);
 
 /* The one event of the datagram just fed. */
 proa_coap_event *proa__event(proa_coap *c, proa_coap_event_kind kind, const proa__peer *peer,
                              const proa_coap_msg *msg);
 
-/* ---- options.c -------------------------------------------------------------------------- */
-
-typedef enum proa__options_verdict {
-    PROA__OPTIONS_OK = 0,
-    PROA__OPTIONS_CRITICAL, /* one that must be understood is not */
-    PROA__OPTIONS_PROXY     /* for a proxy, which we are not */
-} proa__options_verdict;
-
-proa__options_verdict proa__options_check(const proa_coap_msg *m);
-
 /* ---- compose.c -------------------------------------------------------------------------- */
 
 /* A message as a list of options and what the engine adds to it. */
-#define PROA__EXTRAS_MAX 6
-#define PROA__EXTRA_LEN 16
-
 typedef struct proa__draft {
     proa_coap_type type;
     uint8_t code;
     uint16_t mid;
-    proa_coap_token token;
+    const proa_coap_token *token;    /* NULL: none */
     const proa_coap_option *options; /* these, or the encoded ones */
     size_t option_count;
     proa_span encoded;
+    proa__fields fields;
     proa_span payload;
-    uint8_t extra_count;
-    struct {
-        uint16_t number;
-        uint8_t len;
-        uint8_t value[PROA__EXTRA_LEN];
-    } extras[PROA__EXTRAS_MAX]; /* ascending */
 } proa__draft;
 
-void proa__draft_add(proa__draft *draft, uint16_t number, proa_span value);
-void proa__draft_add_uint(proa__draft *draft, uint16_t number, uint32_t value);
+void proa__draft_init(proa__draft *draft, proa_coap_type type, uint8_t code, uint16_t mid,
+                      const proa_coap_token *token);
 
-/* The message's length, or PROA_E_NO_SPACE. */
-int proa__compose(const proa__draft *draft, uint8_t *buf, size_t cap);
+/* Into buf of message_max bytes. The message's length, or PROA_E_NO_SPACE. */
+int proa__compose(const proa_coap *c, const proa__draft *draft, uint8_t *buf);
 
-/* What the engine puts into a response. */
-typedef struct proa__shape {
-    proa_coap_type type;
-    uint16_t mid;
-    proa_coap_token token;
-    bool has_observe, has_block1, has_block2;
-    uint32_t observe;
-    uint32_t block1;
-    proa_coap_block block2; /* the block asked for */
-    proa_span echo;         /* empty: none */
-} proa__shape;
-
-/* A response or notification, cut to the block asked for (RFC 7959 §2.4).
+/* A response or notification, cut to the block asked for in draft->fields.block2 (RFC 7959 §2.4).
  * *whole  out; false if more blocks follow or came before.
  * Returns the length; PROA_E_TOO_LARGE (options); PROA_E_RANGE (no such block). */
-int proa__compose_response(proa_coap *c, const proa_coap_response *response,
-                           const proa__shape *shape, uint8_t *buf, bool *whole);
+int proa__compose_response(const proa_coap *c, proa__draft *draft,
+                           const proa_coap_response *response, uint8_t *buf, bool *whole);
 
 /* ---- transmit.c ------------------------------------------------------------------------- */
 
-/* A new message to a peer, with its reference; NULL if there is no place. It gets a Message ID when
- * it first leaves the queue of NSTART. */
+/* A new message to a peer; NULL if there is no place. It gets a Message ID when it first leaves the
+ * queue of NSTART. */
 proa__message *proa__message_new(proa_coap *c, proa__peer *peer, proa__thing *owner,
                                  proa_coap_type type);
 
@@ -336,7 +410,9 @@ proa__message *proa__message_new(proa_coap *c, proa__peer *peer, proa__thing *ow
 proa__message *proa__message_copy(proa_coap *c, proa__peer *peer, proa__thing *owner,
                                   proa_coap_type type, proa_span bytes);
 void proa__message_start(proa_coap *c, proa__message *m);
-void proa__message_free(proa_coap *c, proa__message *m);
+
+/* And *m is NULL then; no effect if it was. */
+void proa__message_free(proa_coap *c, proa__message **m);
 
 /* Start a NON message later: the Leisure of RFC 7252 §8.2. */
 void proa__message_delay(proa_coap *c, proa__message *m, uint32_t delay_ms);
@@ -349,12 +425,8 @@ void proa__message_again(proa_coap *c, proa__message *m);
 
 /* The message in flight to this peer with that Message ID, or NULL. */
 proa__message *proa__message_match(const proa__peer *peer, uint16_t mid);
-
-/* Wait until then, or the deadline of the whole. */
-void proa__message_wait(proa_coap *c, proa__message *m, uint64_t at_ms);
-void proa__message_run(proa_coap *c, uint64_t now_ms);
-bool proa__message_emit(proa_coap *c, uint64_t now_ms, proa_coap_peer *to, proa_span *datagram);
-uint16_t proa__mid_next(proa__peer *peer);
+void proa__message_due(proa_coap *c, proa__message *m);
+bool proa__message_emit(proa_coap *c, proa_coap_peer *to, proa_span *datagram);
 
 /* An empty ACK or a RST came. */
 void proa__on_empty_ack(proa_coap *c, const proa_coap_peer *from, const proa_coap_msg *m);
@@ -381,13 +453,19 @@ void proa__received_close(proa_coap *c, proa__received *r);
 
 /* Send its reply (again). */
 void proa__received_owe(proa_coap *c, proa__received *r);
+
+/* A repetition came: the same reply again, or none while there is none (RFC 7252 §4.2). */
+void proa__received_again(proa_coap *c, proa__received *r, proa_coap_type type);
 bool proa__received_emit(proa_coap *c, proa_coap_peer *to, proa_span *datagram);
 
 /* ---- request.c -------------------------------------------------------------------------- */
 
-void proa__on_response(proa_coap *c, const proa_coap_peer *from, const proa_coap_msg *m);
+void proa__on_response(proa_coap *c, const proa_coap_peer *from, const proa__heard *h);
 int proa__request_compose(proa_coap *c, const proa__request *q, const proa__message *m,
                           uint8_t *buf);
+
+/* Options, payload and Echo as stored, into scratch. */
+void proa__request_load(proa_coap *c, const proa__request *q);
 
 /* Its one failure. */
 void proa__request_fail(proa_coap *c, proa__request *q, proa_coap_failure why);
@@ -403,54 +481,50 @@ typedef enum proa__step {
     PROA__STEP_DELIVER = 1, /* this is the response, or its body is whole */
     PROA__STEP_ROUND,       /* another message is due */
     PROA__STEP_IGNORE,      /* not of this round */
-    PROA__STEP_FAIL         /* *why says it */
+    PROA__STEP_FULL,        /* the request fails, because of that */
+    PROA__STEP_TOO_LARGE,
+    PROA__STEP_PROTOCOL
 } proa__step;
 
-/* What a response means for the blocks under way. */
-proa__step proa__blocks_step(proa_coap *c, proa__request *q, const proa_coap_msg *m,
-                             proa_coap_failure *why);
+/* proa_coap_request_blocks, unless the program leaves it out (parts.c). */
+struct proa_coap_blocks {
+    /* What a response means for the blocks under way. */
+    proa__step (*step)(proa_coap *c, proa__request *q, const proa__heard *h);
+    /* The payload is cut from its first message on; false if there is no body for it. */
+    bool (*start)(proa_coap *c, proa__request *q, proa_span payload, uint32_t szx);
+    /* What a message of a phase other than PLAIN says about blocks. */
+    void (*compose)(const proa__request *q, proa__draft *draft);
+};
+
+extern const proa_coap_blocks proa__request_blocks;
 
 /* Forget the blocks under way. */
 void proa__blocks_reset(proa_coap *c, proa__request *q);
 
-/* The payload is cut from its first message on; false if there is no body for it. */
-bool proa__blocks_start(proa_coap *c, proa__request *q, proa_span payload, uint8_t szx);
-
 /* ---- reply.c ---------------------------------------------------------------------------- */
 
-void proa__on_request(proa_coap *c, const proa_coap_peer *from, const proa_coap_msg *m,
+void proa__on_request(proa_coap *c, const proa_coap_peer *from, const proa__heard *h,
                       bool multicast);
 void proa__exchange_free(proa_coap *c, proa__exchange *x);
-void proa__exchange_run(proa_coap *c, uint64_t now_ms);
-
-/* Send a composed reply to a request: as ACK (remembered) or NON. */
-bool proa__reply(proa_coap *c, proa__received *r, bool non, proa_span bytes);
+void proa__exchange_due(proa_coap *c, proa__exchange *x);
 
 /* ---- assemble.c: blocks in the server role ------------------------------------------------ */
 
-typedef enum proa__assembly {
-    PROA__ASSEMBLY_WHOLE = 1, /* *payload is the body */
-    PROA__ASSEMBLY_REPLY      /* the engine answers by itself: *code */
-} proa__assembly;
+/* Adds a block of a peer's request. 0 if the body is whole, and then *payload is it; else the code
+ * with which the engine answers by itself. *reply is the Block1 of the response, whichever. */
+uint8_t proa__assemble(proa_coap *c, proa__peer *peer, const proa__heard *h, uint32_t *reply,
+                       proa_span *payload);
 
-proa__assembly proa__assemble(proa_coap *c, proa__peer *peer, const proa_coap_msg *m,
-                              proa_span block1, uint8_t *code, uint32_t *block1_reply,
-                              proa_span *payload);
-
-/* The name of a body: peer, method and the options that select it. */
-uint64_t proa__request_key(const proa_coap *c, const proa__peer *peer, const proa_coap_msg *m,
-                           bool with_tag);
-bool proa__body_keep(proa_coap *c, proa__peer *peer, uint64_t key,
+/* The name of a body (ASSEMBLY, KEPT): method and the options that select it. */
+proa_coap_token proa__body_name(const proa_coap *c, const proa_coap_msg *m, proa__body_use use);
+bool proa__body_keep(proa_coap *c, proa__peer *peer, const proa_coap_token *name,
                      const proa_coap_response *response);
-proa__body *proa__body_find(proa_coap *c, const proa__peer *peer, uint64_t key, proa__body_use use);
-proa__body *proa__body_new(proa_coap *c, proa__body_use use);
-void proa__body_free(proa_coap *c, proa__body *body);
-void proa__body_run(proa_coap *c, uint64_t now_ms);
+
+/* And *body is NULL then; no effect if it was. */
+void proa__body_free(proa_coap *c, proa__body **body);
 
 /* ---- observe.c -------------------------------------------------------------------------- */
 
-proa__relation *proa__relation_find(proa_coap *c, const proa__peer *peer,
-                                    const proa_coap_token *token);
 void proa__relation_free(proa_coap *c, proa__relation *r);
 
 /* The peer or the network ended it: free it after the event. */
@@ -458,12 +532,7 @@ void proa__relation_end(proa_coap *c, proa__relation *r);
 void proa__relation_acked(proa_coap *c, proa__relation *r);
 void proa__relation_move(proa_coap *c, proa__relation *r, proa__peer *to);
 
-/* ---- echo.c ----------------------------------------------------------------------------- */
-
-/* RFC 9175 §2.2.1: 1 to 40 bytes. Ours: 5 bytes of time, 8 of hash. */
-#define PROA__ECHO_LEN 13
+/* RFC 9175 §2.2.1: an Echo value has at most 40 bytes. */
 #define PROA__ECHO_MAX 40
-
-void proa__echo_make(const proa_coap *c, const proa_coap_peer *peer, uint8_t out[PROA__ECHO_LEN]);
 
 #endif

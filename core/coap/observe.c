@@ -6,64 +6,27 @@
  * in that message and takes its place at the next retransmission or right after the ACK (§4.5.2).
  * NON notifications leave at once and are remembered by the Message ID of the newest, for its RST.
  * What is observed and when something is to be told is the application's business. */
-#include <string.h>
-
 #include "core/coap/engine_internal.h"
 
 /* A client has to confirm its interest at least once a day, §4.5. */
 #define CON_INTERVAL_S (24U * 60U * 60U)
 #define SEQ_MASK 0xffffffU
 
-typedef struct relation_key {
-    const proa__peer *peer;
-    const proa_coap_token *token;
-} relation_key;
-
-static bool is_relation(const void *owner, proa_handle handle, const void *key)
-{
-    const proa_coap *c = owner;
-    const relation_key *k = key;
-    const proa__relation *r = proa_pool_get(&c->relations, handle);
-    return r->thing.peer == k->peer && proa_coap_token_equal(&r->token, k->token);
-}
-
-static uint32_t hash_of(const proa_coap *c, const proa__peer *peer, const proa_coap_token *token)
-{
-    return proa__hash(&c->relation_map, peer, token->bytes, token->len);
-}
-
-proa__relation *proa__relation_find(proa_coap *c, const proa__peer *peer,
-                                    const proa_coap_token *token)
-{
-    relation_key key = {peer, token};
-    proa_handle handle =
-        proa_map_find(&c->relation_map, hash_of(c, peer, token), is_relation, c, &key);
-    return handle == 0 ? NULL : proa_pool_get(&c->relations, handle);
-}
-
 /* ---- beginning and end ------------------------------------------------------------------ */
 
 /* No longer found, nothing under way. */
 static void release(proa_coap *c, proa__relation *r)
 {
-    if (r->ended) {
-        return;
-    }
-    if (r->message != NULL) {
-        proa__message_free(c, r->message);
-        r->message = NULL;
-    }
+    proa__message_free(c, &r->message);
     proa__unlink(&r->delivered);
-    proa_map_remove(&c->relation_map, hash_of(c, r->thing.peer, &r->token), r->thing.handle);
+    proa__index_remove(c, &r->thing);
     r->ended = true;
 }
 
 void proa__relation_free(proa_coap *c, proa__relation *r)
 {
     release(c, r);
-    proa_handle handle = r->thing.handle;
-    proa__thing_detach(c, &r->thing);
-    proa_pool_give(&c->relations, handle);
+    proa__thing_free(c, &r->thing);
 }
 
 void proa__relation_end(proa_coap *c, proa__relation *r)
@@ -74,7 +37,7 @@ void proa__relation_end(proa_coap *c, proa__relation *r)
 
 static proa__relation *living(const proa_coap *c, proa_coap_id id)
 {
-    proa__relation *r = proa_pool_get(&c->relations, id);
+    proa__relation *r = proa__get(c, PROA__RELATION, id);
     return r == NULL || r->ended ? NULL : r;
 }
 
@@ -86,71 +49,44 @@ void proa_coap_unobserve(proa_coap *c, proa_coap_id relation)
     }
 }
 
-static proa__relation *new_relation(proa_coap *c, const proa__exchange *x)
-{
-    proa_handle handle;
-    proa__relation *r = proa_pool_take(&c->relations, &handle);
-    if (r == NULL) {
-        return NULL;
-    }
-    r->token = x->received->token;
-    if (proa_map_add(&c->relation_map, hash_of(c, x->thing.peer, &r->token), handle) != PROA_OK) {
-        proa_pool_give(&c->relations, handle);
-        return NULL;
-    }
-    proa__thing_attach(&r->thing, x->thing.peer, handle, PROA__RELATION);
-    return r;
-}
-
 proa_err proa_coap_accept(proa_coap *c, proa_coap_id exchange, uint64_t user,
                           proa_coap_id *relation)
 {
     *relation = 0;
-    proa__exchange *x = proa_pool_get(&c->exchanges, exchange);
+    proa__exchange *x = proa__get(c, PROA__EXCHANGE, exchange);
     if (x == NULL || !x->observe || x->message != NULL) {
         return PROA_E_STATE;
     }
-    proa__relation *r = proa__relation_find(c, x->thing.peer, &x->received->token);
+    proa__peer *peer = x->timed.thing.peer;
+    const proa_coap_token *token = &x->received->thing.token;
+    proa__relation *r = proa__find(c, PROA__RELATION, peer, token, 0);
     if (r == NULL) {
-        r = new_relation(c, x);
-    } else if (r->message != NULL) {
-        proa__message_free(c, r->message); /* the response tells what it would have told */
-        r->message = NULL;
+        r = proa__thing_new(c, PROA__RELATION, peer);
+        if (r == NULL) {
+            return PROA_E_FULL;
+        }
+        r->thing.token = *token;
+        proa__index_add(c, &r->thing);
     }
-    if (r == NULL) {
-        return PROA_E_FULL;
-    }
+    proa__message_free(c, &r->message); /* the response tells what it would have told */
     r->user = user;
-    r->con_s = proa__seconds(c->now_ms);
-    r->szx = x->has_block2 && x->block2.szx < c->szx ? x->block2.szx : c->szx;
+    r->con_s = proa__now_s(c);
+    r->szx =
+        x->block2 == PROA__NONE ? c->szx : (uint8_t)proa__least(proa__block_szx(x->block2), c->szx);
     x->accepted = true;
-    x->relation = r->thing.handle;
-    *relation = r->thing.handle;
+    x->relation = proa__id(c, &r->thing);
+    *relation = x->relation;
     return PROA_OK;
 }
 
 void proa__relation_move(proa_coap *c, proa__relation *r, proa__peer *to)
 {
-    proa_handle handle = r->thing.handle;
-    if (proa__relation_find(c, to, &r->token) != NULL) {
+    if (proa__find(c, PROA__RELATION, to, &r->thing.token, 0) != NULL) {
         proa__relation_end(c, r); /* observed anew under the new name already */
         return;
     }
-    proa_map_remove(&c->relation_map, hash_of(c, r->thing.peer, &r->token), handle);
-    if (r->message != NULL) {
-        proa__message_land(c, r->message);
-        proa__peer_ref(to);
-        proa__peer_unref(c, r->message->peer);
-        r->message->peer = to;
-        r->message->transmissions = 0;
-        proa__message_start(c, r->message);
-    }
     r->has_mid = false;
-    proa__thing_detach(c, &r->thing);
-    proa__thing_attach(&r->thing, to, handle, PROA__RELATION);
-    if (proa_map_add(&c->relation_map, hash_of(c, to, &r->token), handle) != PROA_OK) {
-        PROA_ASSERT(false); /* one was just removed, so there is room */
-    }
+    proa__thing_move(c, &r->thing, r->message, to);
 }
 
 /* ---- notifying -------------------------------------------------------------------------- */
@@ -187,7 +123,7 @@ static proa_err transmit(proa_coap *c, proa__relation *r, proa_span bytes, bool 
     r->message = confirmable ? m : NULL;
     proa__message_start(c, m);
     if (!confirmable) {
-        r->mid = m->mid;
+        r->thing.mid = m->timed.thing.mid;
         r->has_mid = true;
     }
     return PROA_OK;
@@ -202,22 +138,22 @@ proa_err proa_coap_notify(proa_coap *c, uint64_t now_ms, proa_coap_id relation,
         return PROA_E_NOT_FOUND;
     }
     bool is_last = PROA_COAP_CLASS(response->code) != 2;
-    proa__shape shape = {.type = PROA_COAP_NON, .token = r->token};
-    shape.has_observe = !is_last;
-    shape.observe = (r->seq + 1) & SEQ_MASK;
-    shape.has_block2 = true;
-    shape.block2.szx = r->szx;
+    uint32_t seq = (r->seq + 1) & SEQ_MASK;
+    proa__draft draft;
     bool whole;
-    int len = proa__compose_response(c, response, &shape, c->scratch, &whole);
+    proa__draft_init(&draft, PROA_COAP_NON, 0, 0, &r->thing.token);
+    draft.fields.observe = is_last ? PROA__NONE : seq;
+    draft.fields.block2 = r->szx;
+    int len = proa__compose_response(c, &draft, response, c->scratch, &whole);
     if (len < 0) {
         return PROA_E_TOO_LARGE;
     }
-    confirmable = confirmable || proa__seconds(now_ms) - r->con_s >= CON_INTERVAL_S;
+    confirmable = confirmable || proa__now_s(c) - r->con_s >= CON_INTERVAL_S;
     proa_err err = transmit(c, r, proa_span_make(c->scratch, (size_t)len), confirmable);
     if (err != PROA_OK) {
         return err;
     }
-    r->seq = shape.observe;
+    r->seq = seq;
     if (is_last) {
         if (r->message != NULL) {
             r->message->owner = NULL; /* it goes on by itself until it is acknowledged */
@@ -230,7 +166,7 @@ proa_err proa_coap_notify(proa_coap *c, uint64_t now_ms, proa_coap_id relation,
 
 void proa__relation_acked(proa_coap *c, proa__relation *r)
 {
-    r->con_s = proa__seconds(c->now_ms);
+    r->con_s = proa__now_s(c);
     if (!proa__is_linked(&r->delivered)) {
         proa__list_append(&c->delivered, &r->delivered);
     }

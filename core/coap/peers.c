@@ -7,8 +7,7 @@
  *
  * A peer that is gone is no longer found, so that nothing can match its things; the record goes with
  * the last reference, which is how everything it ever sent is forgotten in O(1). */
-#include <string.h>
-
+#include "core/base/map.h"
 #include "core/coap/engine_internal.h"
 
 bool proa_coap_peer_equal(const proa_coap_peer *a, const proa_coap_peer *b)
@@ -18,45 +17,28 @@ bool proa_coap_peer_equal(const proa_coap_peer *a, const proa_coap_peer *b)
 
 static uint32_t hash_of(const proa_coap *c, const proa_coap_peer *name)
 {
-    uint8_t bytes[sizeof *name];
-    proa_writer w = proa_writer_make(bytes, sizeof bytes);
-    proa_write_u32(&w, name->session);
-    if (name->session == 0) {
-        proa_write_bytes(&w, name->addr.ip, sizeof name->addr.ip);
-        proa_write_u16(&w, name->addr.port);
-        proa_write_u16(&w, name->addr.zone);
-    }
-    return proa_map_hash(&c->peer_map, 0, proa_writer_span(&w));
-}
-
-static bool is_peer(const void *owner, proa_handle handle, const void *key)
-{
-    const proa_coap *c = owner;
-    const proa__peer *peer = proa_pool_get(&c->peers, handle);
-    return proa_coap_peer_equal(&peer->name, key);
+    return name->session != 0
+               ? proa_hash(c->seed, proa_span_make(&name->session, sizeof name->session))
+               : proa_hash(c->seed, proa_span_make(&name->addr, sizeof name->addr));
 }
 
 proa__peer *proa__peer_find(proa_coap *c, const proa_coap_peer *name)
 {
-    proa_handle handle = proa_map_find(&c->peer_map, hash_of(c, name), is_peer, c, name);
-    return handle == 0 ? NULL : proa_pool_get(&c->peers, handle);
-}
-
-static void forget(proa_coap *c, proa__peer *peer)
-{
-    proa__unlink(&peer->idle);
-    if (!peer->dead) {
-        proa_map_remove(&c->peer_map, hash_of(c, &peer->name), peer->handle);
+    for (proa__thing *at = proa__index_at(c, hash_of(c, name)); at != NULL; at = at->next) {
+        if (at->kind == PROA__PEER && proa_coap_peer_equal(&at->peer->name, name)) {
+            return at->peer;
+        }
     }
-    proa_pool_give(&c->peers, peer->handle);
+    return NULL;
 }
 
 /* Message IDs older than this may come again, RFC 7252 §4.8.2 EXCHANGE_LIFETIME. */
-#define MID_LIFETIME_MS 247000U
+#define MID_LIFETIME_S 247U
 
 static proa__peer *longest_idle(const proa_coap *c)
 {
-    return proa__list_empty(&c->idle_peers) ? NULL : PROA__OF(proa__peer, idle, c->idle_peers.next);
+    return proa__list_empty(&c->idle_peers) ? NULL
+                                            : PROA__OF(proa__peer, thing.link, c->idle_peers.next);
 }
 
 /* The longest idle peer goes; when all are referred to, what was remembered of one does, which in
@@ -65,7 +47,7 @@ static bool make_place(proa_coap *c)
 {
     proa__peer *longest = longest_idle(c);
     if (longest != NULL) {
-        forget(c, longest);
+        proa__thing_free(c, &longest->thing);
         return true;
     }
     return proa__received_yield(c);
@@ -74,18 +56,20 @@ static bool make_place(proa_coap *c)
 static proa__peer *new_peer(proa_coap *c)
 {
     proa__peer *longest = longest_idle(c);
-    if (longest != NULL && c->now_ms - longest->idle_since_ms >= MID_LIFETIME_MS) {
-        forget(c, longest);
+    if (longest != NULL && proa__now_s(c) >= longest->idle_since_s + MID_LIFETIME_S) {
+        proa__thing_free(c, &longest->thing);
     }
-    proa_handle handle;
     proa__peer *peer;
     do {
-        peer = proa_pool_take(&c->peers, &handle);
+        peer = proa__thing_new(c, PROA__PEER, NULL);
     } while (peer == NULL && make_place(c));
-    if (peer != NULL) {
-        peer->handle = handle;
-    }
     return peer;
+}
+
+static void rest(proa_coap *c, proa__peer *peer)
+{
+    peer->idle_since_s = proa__next_s(c);
+    proa__list_append(&c->idle_peers, &peer->thing.link);
 }
 
 proa__peer *proa__peer_take(proa_coap *c, const proa_coap_peer *name)
@@ -99,22 +83,20 @@ proa__peer *proa__peer_take(proa_coap *c, const proa_coap_peer *name)
     if (peer == NULL) {
         return NULL;
     }
+    peer->thing.peer = peer;
     peer->name = *name;
-    if (proa_map_add(&c->peer_map, hash_of(c, name), peer->handle) != PROA_OK) {
-        proa_pool_give(&c->peers, peer->handle);
-        return NULL;
-    }
+    peer->hash = hash_of(c, name);
     proa__list_init(&peer->things);
     proa__list_init(&peer->messages);
     proa_random_fill(&c->config.random, &peer->next_mid, sizeof peer->next_mid);
-    peer->idle_since_ms = c->now_ms;
-    proa__list_append(&c->idle_peers, &peer->idle);
+    proa__index_add(c, &peer->thing);
+    rest(c, peer);
     return peer;
 }
 
 void proa__peer_ref(proa__peer *peer)
 {
-    proa__unlink(&peer->idle);
+    proa__unlink(&peer->thing.link);
     peer->refs++;
 }
 
@@ -125,54 +107,25 @@ void proa__peer_unref(proa_coap *c, proa__peer *peer)
         return;
     }
     if (peer->dead) {
-        proa_pool_give(&c->peers, peer->handle);
-        return;
+        proa__thing_free(c, &peer->thing);
+    } else {
+        rest(c, peer);
     }
-    peer->idle_since_ms = c->now_ms;
-    proa__list_append(&c->idle_peers, &peer->idle);
-}
-
-/* ---- things ----------------------------------------------------------------------------- */
-
-void proa__thing_attach(proa__thing *thing, proa__peer *peer, proa_handle handle, proa__kind kind)
-{
-    thing->peer = peer;
-    thing->handle = handle;
-    thing->kind = (uint8_t)kind;
-    proa__peer_ref(peer);
-    proa__list_append(&peer->things, &thing->link);
-}
-
-void proa__thing_detach(proa_coap *c, proa__thing *thing)
-{
-    proa__unlink(&thing->link);
-    proa__peer_unref(c, thing->peer);
-    thing->peer = NULL;
-}
-
-void proa__thing_end(proa_coap *c, proa__thing *thing)
-{
-    proa__unlink(&thing->link);
-    proa__list_append(&c->ended, &thing->link);
 }
 
 /* ---- going and moving ------------------------------------------------------------------- */
 
 static void end_thing(proa_coap *c, proa__thing *thing)
 {
-    switch ((proa__kind)thing->kind) {
-    case PROA__REQUEST:
+    if (thing->kind == PROA__REQUEST) {
         proa__request_fail(c, (proa__request *)thing, PROA_COAP_FAILED_PEER_GONE);
-        break;
-    case PROA__EXCHANGE:
+    } else if (thing->kind == PROA__EXCHANGE) {
         proa__exchange_free(c, (proa__exchange *)thing);
-        break;
-    case PROA__RELATION:
+    } else if (thing->kind == PROA__RELATION) {
         proa__relation_end(c, (proa__relation *)thing);
-        break;
-    case PROA__BODY:
-        proa__body_free(c, (proa__body *)thing);
-        break;
+    } else {
+        proa__body *body = (proa__body *)thing;
+        proa__body_free(c, &body);
     }
 }
 
@@ -183,9 +136,10 @@ static void bury(proa_coap *c, proa__peer *peer)
         end_thing(c, PROA__OF(proa__thing, link, peer->things.next));
     }
     while (!proa__list_empty(&peer->messages)) {
-        proa__message_free(c, PROA__OF(proa__message, link, peer->messages.next));
+        proa__message *m = PROA__OF(proa__message, timed.thing.link, peer->messages.next);
+        proa__message_free(c, &m);
     }
-    proa_map_remove(&c->peer_map, hash_of(c, &peer->name), peer->handle);
+    proa__index_remove(c, &peer->thing);
     peer->dead = true;
 }
 

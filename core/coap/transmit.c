@@ -12,33 +12,27 @@
  * decided by the owner's file.
  *
  * NON requests do not count for NSTART: nothing tells when their peer has them. */
-#include <string.h>
-
 #include "core/coap/engine_internal.h"
 
-uint16_t proa__mid_next(proa__peer *peer)
+static uint16_t next_mid(const proa__message *m)
 {
-    return peer->next_mid++;
+    return m->timed.thing.peer->next_mid++;
+}
+
+static bool is_of(const proa__message *m, proa__kind kind)
+{
+    return m->owner != NULL && m->owner->kind == kind;
 }
 
 proa__message *proa__message_new(proa_coap *c, proa__peer *peer, proa__thing *owner,
                                  proa_coap_type type)
 {
-    proa_handle handle;
-    proa__message *m = proa_pool_take(&c->messages, &handle);
-    if (m == NULL) {
-        return NULL;
+    proa__message *m = proa__thing_new(c, PROA__MESSAGE, peer);
+    if (m != NULL) {
+        m->owner = owner;
+        m->type = (uint8_t)type;
+        m->deadline_ms = PROA_NEVER;
     }
-    m->handle = handle;
-    if (!proa__heap_room(c, &c->message_heap, &c->messages)) {
-        proa_pool_give(&c->messages, handle);
-        return NULL;
-    }
-    m->peer = peer;
-    m->owner = owner;
-    m->type = (uint8_t)type;
-    m->deadline_ms = PROA_NEVER;
-    proa__peer_ref(peer);
     return m;
 }
 
@@ -46,24 +40,26 @@ proa__message *proa__message_copy(proa_coap *c, proa__peer *peer, proa__thing *o
                                   proa_coap_type type, proa_span bytes)
 {
     proa__message *m = proa__message_new(c, peer, owner, type);
-    if (m == NULL) {
-        return NULL;
+    if (m != NULL && !proa__cells_store(&c->message_cells, bytes, &m->bytes)) {
+        proa__message_free(c, &m);
     }
-    if (!proa__cells_store(&c->message_cells, bytes, &m->bytes)) {
-        proa__message_free(c, m);
-        return NULL;
+    if (m != NULL) {
+        m->bytes_len = (uint16_t)bytes.len;
     }
-    m->bytes_len = (uint16_t)bytes.len;
     return m;
 }
 
-void proa__message_wait(proa_coap *c, proa__message *m, uint64_t at_ms)
+/* Wait so long, or until the deadline of the whole. */
+static void wait(proa_coap *c, proa__message *m, uint32_t ms)
 {
-    at_ms = at_ms < m->deadline_ms ? at_ms : m->deadline_ms;
-    if (at_ms == PROA_NEVER) {
-        proa_heap_clear(&c->message_heap, &m->timer);
-    } else {
-        proa_heap_set(&c->message_heap, &m->timer, at_ms);
+    uint64_t at_ms = c->now_ms + ms;
+    proa_heap_set(&c->timers, &m->timed.timer, at_ms < m->deadline_ms ? at_ms : m->deadline_ms);
+}
+
+static void queue(proa_coap *c, proa__message *m)
+{
+    if (!proa__is_linked(&m->out)) {
+        proa__list_append(&c->messages_out, &m->out);
     }
 }
 
@@ -72,45 +68,49 @@ static void pump(proa_coap *c, proa__peer *peer)
 {
     for (proa__link *at = peer->messages.next;
          at != &peer->messages && peer->in_flight < c->config.timing.nstart; at = at->next) {
-        proa__message *m = PROA__OF(proa__message, link, at);
+        proa__message *m = PROA__OF(proa__message, timed.thing.link, at);
         if (!m->flying) {
             m->flying = true;
-            m->mid = proa__mid_next(peer);
+            m->timed.thing.mid = next_mid(m);
             peer->in_flight++;
-            proa__list_append(&c->messages_out, &m->out);
+            queue(c, m);
         }
     }
 }
 
 void proa__message_start(proa_coap *c, proa__message *m)
 {
-    proa__message_wait(c, m, PROA_NEVER);
+    proa__peer *peer = m->timed.thing.peer;
+    if (m->deadline_ms != PROA_NEVER) {
+        proa_heap_set(&c->timers, &m->timed.timer, m->deadline_ms);
+    }
     if (m->type == PROA_COAP_CON) {
-        proa__list_append(&m->peer->messages, &m->link);
-        pump(c, m->peer);
+        proa__list_append(&peer->messages, &m->timed.thing.link);
+        pump(c, peer);
         return;
     }
     if (m->type == PROA_COAP_NON) {
-        m->mid = proa__mid_next(m->peer);
+        m->timed.thing.mid = next_mid(m);
     }
-    proa__list_append(&c->messages_out, &m->out);
+    queue(c, m);
 }
 
 void proa__message_delay(proa_coap *c, proa__message *m, uint32_t delay_ms)
 {
-    m->mid = proa__mid_next(m->peer);
-    proa__message_wait(c, m, c->now_ms + delay_ms);
+    m->timed.thing.mid = next_mid(m);
+    wait(c, m, delay_ms);
 }
 
 void proa__message_land(proa_coap *c, proa__message *m)
 {
+    proa__peer *peer = m->timed.thing.peer;
     proa__unlink(&m->out);
-    proa__unlink(&m->link);
-    proa_heap_clear(&c->message_heap, &m->timer);
+    proa__unlink(&m->timed.thing.link);
+    proa_heap_clear(&c->timers, &m->timed.timer);
     if (m->flying) {
         m->flying = false;
-        m->peer->in_flight--;
-        pump(c, m->peer);
+        peer->in_flight--;
+        pump(c, peer);
     }
 }
 
@@ -121,24 +121,26 @@ void proa__message_again(proa_coap *c, proa__message *m)
     proa__message_start(c, m);
 }
 
-void proa__message_free(proa_coap *c, proa__message *m)
+void proa__message_free(proa_coap *c, proa__message **message)
 {
-    proa__message_land(c, m);
-    proa__cells_release(&c->message_cells, m->bytes);
-    proa__cells_release(&c->message_cells, m->newer);
-    proa__peer *peer = m->peer;
-    proa_pool_give(&c->messages, m->handle);
-    proa__peer_unref(c, peer);
+    proa__message *m = *message;
+    *message = NULL;
+    if (m != NULL) {
+        proa__message_land(c, m);
+        proa__cells_release(&c->message_cells, m->bytes);
+        proa__cells_release(&c->message_cells, m->newer);
+        proa__thing_free(c, &m->timed.thing);
+    }
 }
 
 proa__message *proa__message_match(const proa__peer *peer, uint16_t mid)
 {
     for (proa__link *at = peer->messages.next; at != &peer->messages; at = at->next) {
-        proa__message *m = PROA__OF(proa__message, link, at);
+        proa__message *m = PROA__OF(proa__message, timed.thing.link, at);
         if (!m->flying) {
             break;
         }
-        if (m->mid == mid && m->transmissions > 0) {
+        if (m->timed.thing.mid == mid && m->transmissions > 0) {
             return m;
         }
     }
@@ -150,15 +152,14 @@ proa__message *proa__message_match(const proa__peer *peer, uint16_t mid)
 /* The peer did not answer, or said that it will not. */
 static void give_up(proa_coap *c, proa__message *m, proa_coap_failure why)
 {
-    proa__thing *owner = m->owner;
-    if (owner == NULL) {
-        proa__message_free(c, m);
-    } else if (owner->kind == PROA__REQUEST) {
-        proa__request_fail(c, (proa__request *)owner, why);
-    } else if (owner->kind == PROA__EXCHANGE) {
-        proa__exchange_free(c, (proa__exchange *)owner);
+    if (m->owner == NULL) {
+        proa__message_free(c, &m);
+    } else if (is_of(m, PROA__REQUEST)) {
+        proa__request_fail(c, (proa__request *)m->owner, why);
+    } else if (is_of(m, PROA__EXCHANGE)) {
+        proa__exchange_free(c, (proa__exchange *)m->owner);
     } else {
-        proa__relation_end(c, (proa__relation *)owner);
+        proa__relation_end(c, (proa__relation *)m->owner);
     }
 }
 
@@ -173,33 +174,20 @@ static void supersede(proa_coap *c, proa__message *m)
     m->bytes = m->newer;
     m->bytes_len = m->newer_len;
     m->newer = 0;
-    m->mid = proa__mid_next(m->peer);
+    m->timed.thing.mid = next_mid(m);
 }
 
-static void due(proa_coap *c, proa__message *m)
+void proa__message_due(proa_coap *c, proa__message *m)
 {
-    if (m->type == PROA_COAP_NON && m->transmissions == 0 && c->now_ms < m->deadline_ms) {
-        proa__list_append(&c->messages_out, &m->out); /* its leisure is over */
-        return;
-    }
-    bool retransmit = m->flying && m->transmissions <= c->config.timing.max_retransmit &&
-                      c->now_ms < m->deadline_ms;
-    if (!retransmit) {
+    bool in_time = c->now_ms < m->deadline_ms;
+    if (in_time && m->type == PROA_COAP_NON && m->transmissions == 0) {
+        queue(c, m); /* its leisure is over */
+    } else if (in_time && m->flying && m->transmissions <= c->config.timing.max_retransmit) {
+        m->timeout_ms = m->timeout_ms > UINT32_MAX / 2 ? m->timeout_ms : m->timeout_ms * 2;
+        supersede(c, m);
+        queue(c, m);
+    } else {
         give_up(c, m, PROA_COAP_FAILED_TIMEOUT);
-        return;
-    }
-    m->timeout_ms = m->timeout_ms > UINT32_MAX / 2 ? m->timeout_ms : m->timeout_ms * 2;
-    supersede(c, m);
-    if (!proa__is_linked(&m->out)) {
-        proa__list_append(&c->messages_out, &m->out);
-    }
-}
-
-void proa__message_run(proa_coap *c, uint64_t now_ms)
-{
-    proa_timer *timer;
-    while ((timer = proa_heap_take_due(&c->message_heap, now_ms)) != NULL) {
-        due(c, PROA__OF(proa__message, timer, timer));
     }
 }
 
@@ -208,10 +196,11 @@ void proa__message_run(proa_coap *c, uint64_t now_ms)
 /* ACK_TIMEOUT to ACK_TIMEOUT * ACK_RANDOM_FACTOR, §4.8. */
 static uint32_t first_timeout_ms(proa_coap *c)
 {
-    uint64_t base_ms = c->config.timing.ack_timeout_ms;
-    uint64_t spread_ms = base_ms * (c->config.timing.ack_random_permille - 1000U) / 1000U;
-    spread_ms = spread_ms < UINT32_MAX - base_ms ? spread_ms : UINT32_MAX - base_ms - 1;
-    return (uint32_t)(base_ms + proa_random_below(&c->config.random, (uint32_t)spread_ms + 1));
+    uint32_t base_ms = c->config.timing.ack_timeout_ms;
+    uint64_t spread_ms = (uint64_t)base_ms * (c->config.timing.ack_random_permille - 1000U) / 1000U;
+    uint32_t spread_max_ms = UINT32_MAX - base_ms - 1;
+    uint32_t bound = spread_ms < spread_max_ms ? (uint32_t)spread_ms : spread_max_ms;
+    return base_ms + proa_random_below(&c->config.random, bound + 1);
 }
 
 static size_t encode(proa_coap *c, const proa__message *m)
@@ -223,8 +212,8 @@ static size_t encode(proa_coap *c, const proa__message *m)
     }
     proa__cells_load(&c->message_cells, m->bytes, c->out, m->bytes_len);
     c->out[0] = (uint8_t)((c->out[0] & 0xcfU) | (unsigned)m->type << 4);
-    c->out[2] = (uint8_t)(m->mid >> 8);
-    c->out[3] = (uint8_t)m->mid;
+    c->out[2] = (uint8_t)(m->timed.thing.mid >> 8);
+    c->out[3] = (uint8_t)m->timed.thing.mid;
     return m->bytes_len;
 }
 
@@ -236,51 +225,33 @@ static void sent(proa_coap *c, proa__message *m)
         if (m->transmissions == 1) {
             m->timeout_ms = first_timeout_ms(c);
         } else {
-            c->stats.retransmitted++;
+            c->counts.retransmitted++;
         }
-        proa__message_wait(c, m, c->now_ms + m->timeout_ms);
-    } else if (m->owner != NULL && m->owner->kind == PROA__REQUEST) {
-        proa__message_wait(c, m, c->now_ms + c->config.timing.non_timeout_ms);
+        wait(c, m, m->timeout_ms);
+    } else if (is_of(m, PROA__REQUEST)) {
+        wait(c, m, c->config.timing.non_timeout_ms);
     } else {
-        proa__message_free(c, m);
+        proa__message_free(c, &m);
     }
 }
 
-bool proa__message_emit(proa_coap *c, uint64_t now_ms, proa_coap_peer *to, proa_span *datagram)
+bool proa__message_emit(proa_coap *c, proa_coap_peer *to, proa_span *datagram)
 {
     if (proa__list_empty(&c->messages_out)) {
         return false;
     }
-    c->now_ms = now_ms;
     proa__message *m = PROA__OF(proa__message, out, c->messages_out.next);
     proa__unlink(&m->out);
     *datagram = proa_span_make(c->out, encode(c, m));
-    *to = m->peer->name;
-    if (m->owner != NULL && m->owner->kind == PROA__REQUEST) {
-        ((proa__request *)m->owner)->mid = m->mid;
+    *to = m->timed.thing.peer->name;
+    if (is_of(m, PROA__REQUEST)) {
+        m->owner->mid = m->timed.thing.mid;
     }
     sent(c, m);
     return true;
 }
 
 /* ---- ACK and RST ------------------------------------------------------------------------ */
-
-static void acked(proa_coap *c, proa__message *m)
-{
-    if (m->newer != 0) {
-        supersede(c, m);
-        proa__message_again(c, m);
-    } else if (m->owner == NULL) {
-        proa__message_free(c, m);
-    } else if (m->owner->kind == PROA__EXCHANGE) {
-        proa__exchange_free(c, (proa__exchange *)m->owner);
-    } else if (m->owner->kind == PROA__RELATION) {
-        proa__message_free(c, m);
-    } else {
-        proa__message_land(c, m);
-        proa__message_wait(c, m, c->now_ms + c->config.timing.response_timeout_ms);
-    }
-}
 
 void proa__on_empty_ack(proa_coap *c, const proa_coap_peer *from, const proa_coap_msg *msg)
 {
@@ -289,12 +260,24 @@ void proa__on_empty_ack(proa_coap *c, const proa_coap_peer *from, const proa_coa
     if (m == NULL) {
         return;
     }
-    if (m->owner != NULL && m->owner->kind == PROA__RELATION) {
-        proa__relation *r = (proa__relation *)m->owner;
-        proa__relation_acked(c, r);
-        r->message = m->newer == 0 ? NULL : m;
+    bool more = m->newer != 0;
+    if (is_of(m, PROA__RELATION)) {
+        proa__relation_acked(c, (proa__relation *)m->owner);
     }
-    acked(c, m);
+    if (more) {
+        supersede(c, m);
+        proa__message_again(c, m);
+    } else if (is_of(m, PROA__EXCHANGE)) {
+        proa__exchange_free(c, (proa__exchange *)m->owner);
+    } else if (is_of(m, PROA__REQUEST)) {
+        proa__message_land(c, m);
+        wait(c, m, c->config.timing.response_timeout_ms);
+    } else {
+        if (is_of(m, PROA__RELATION)) {
+            ((proa__relation *)m->owner)->message = NULL;
+        }
+        proa__message_free(c, &m);
+    }
 }
 
 /* A NON message is gone when its RST comes; its owner remembers the Message ID. */
@@ -304,9 +287,9 @@ static proa__thing *owner_of_non(const proa__peer *peer, uint16_t mid)
         proa__thing *thing = PROA__OF(proa__thing, link, at);
         const proa__relation *r = (const proa__relation *)thing;
         const proa__request *q = (const proa__request *)thing;
-        if ((thing->kind == PROA__RELATION && r->has_mid && r->mid == mid) ||
+        if ((thing->kind == PROA__RELATION && r->has_mid && thing->mid == mid) ||
             (thing->kind == PROA__REQUEST && q->non && q->message != NULL &&
-             q->message->transmissions > 0 && q->mid == mid)) {
+             q->message->transmissions > 0 && thing->mid == mid)) {
             return thing;
         }
     }
@@ -315,18 +298,16 @@ static proa__thing *owner_of_non(const proa__peer *peer, uint16_t mid)
 
 void proa__on_reset(proa_coap *c, const proa_coap_peer *from, const proa_coap_msg *msg)
 {
-    c->stats.resets_received++;
+    c->counts.resets_received++;
     proa__peer *peer = proa__peer_find(c, from);
     if (peer == NULL) {
         return;
     }
     proa__message *m = proa__message_match(peer, msg->mid);
+    proa__thing *thing = m != NULL ? NULL : owner_of_non(peer, msg->mid);
     if (m != NULL) {
         give_up(c, m, PROA_COAP_FAILED_RESET);
-        return;
-    }
-    proa__thing *thing = owner_of_non(peer, msg->mid);
-    if (thing != NULL && thing->kind == PROA__REQUEST) {
+    } else if (thing != NULL && thing->kind == PROA__REQUEST) {
         proa__request_fail(c, (proa__request *)thing, PROA_COAP_FAILED_RESET);
     } else if (thing != NULL) {
         proa__relation_end(c, (proa__relation *)thing);

@@ -28,12 +28,8 @@
 proa_err proa__ops_open(proa_server *s)
 {
     uint32_t max = s->config.operation_max;
-    proa_err err = proa_pool_init(&s->ops, &s->config.memory, sizeof(proa__op),
-                                  max < OPS_FIRST ? max : OPS_FIRST, max);
-    if (err == PROA_OK) {
-        err = proa__deadlines_open(&s->op_timeouts, &s->config.memory, OPS_FIRST);
-    }
-    return err;
+    return proa_pool_init(&s->ops, &s->config.memory, sizeof(proa__op),
+                          max < OPS_FIRST ? max : OPS_FIRST, max);
 }
 
 static void give_block(proa_server *s, proa__op *op)
@@ -53,7 +49,6 @@ void proa__ops_close(proa_server *s)
     for (proa__op *op; (op = proa_pool_next(&s->ops, &cursor, &handle)) != NULL;) {
         give_block(s, op);
     }
-    proa__deadlines_close(&s->op_timeouts);
     proa_pool_clear(&s->ops);
 }
 
@@ -102,7 +97,7 @@ static proa__op *find_observation(proa_server *s, const proa__device *d, const p
 
 static void leave_waiting(proa_server *s, proa__device *d, proa__op *op)
 {
-    proa_heap_clear(&s->op_timeouts.heap, &op->timer);
+    proa_heap_clear(&s->op_timeouts, &op->timer);
     give_block(s, op);
     d->waiting--;
 }
@@ -183,7 +178,7 @@ bool proa__ops_next_finished(proa_server *s, proa_server_event *out)
 
 void proa__ops_run(proa_server *s, uint64_t now_ms)
 {
-    for (proa_timer *due; (due = proa_heap_take_due(&s->op_timeouts.heap, now_ms)) != NULL;) {
+    for (proa_timer *due; (due = proa_heap_take_due(&s->op_timeouts, now_ms)) != NULL;) {
         finish(s, now_ms, (proa__op *)due, PROA_OP_TIMEOUT, false);
     }
 }
@@ -229,9 +224,6 @@ static proa_err keep(proa_server *s, uint64_t now_ms, proa__device *d, proa__op 
     if (asked->payload.len > s->config.coap.body_max) {
         return PROA_E_TOO_LARGE;
     }
-    if (proa__deadlines_reserve(&s->op_timeouts, s->op_timeouts.heap.count + 1) != PROA_OK) {
-        return PROA_E_FULL;
-    }
     if (len > 0) {
         op->block = s->config.memory.take(s->config.memory.ctx, len);
         if (op->block == NULL) {
@@ -245,7 +237,7 @@ static proa_err keep(proa_server *s, uint64_t now_ms, proa__device *d, proa__op 
     op->has_attributes = attributes_len > 0;
     op->state = PROA__OP_WAITING;
     d->waiting++;
-    proa_heap_set(&s->op_timeouts.heap, &op->timer, now_ms + timeout_ms);
+    proa_heap_set(&s->op_timeouts, &op->timer, now_ms + timeout_ms);
     return PROA_OK;
 }
 

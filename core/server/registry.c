@@ -76,7 +76,7 @@ proa__device *proa__registry_by_session(const proa__registry *r, uint32_t sessio
 
 proa__device *proa__registry_take_expired(proa__registry *r, uint64_t now_ms)
 {
-    return (proa__device *)proa_heap_take_due(&r->expiry.heap, now_ms);
+    return (proa__device *)proa_heap_take_due(&r->expiry, now_ms);
 }
 
 /* ---- coming and going ------------------------------------------------------------------- */
@@ -100,9 +100,6 @@ proa_err proa__registry_open(proa__registry *r, const proa_server_config *config
     if (err == PROA_OK) {
         err = proa_map_init(&r->by_session, &r->memory, first, seeds[2]);
     }
-    if (err == PROA_OK) {
-        err = proa__deadlines_open(&r->expiry, &r->memory, first);
-    }
     return err;
 }
 
@@ -120,7 +117,6 @@ void proa__registry_close(proa__registry *r)
     for (proa__device *d; (d = proa_pool_next(&r->devices, &cursor, &handle)) != NULL;) {
         give_text(r, d->text, d->endpoint_len + d->links_len);
     }
-    proa__deadlines_close(&r->expiry);
     proa_map_clear(&r->by_session);
     proa_map_clear(&r->by_id);
     proa_map_clear(&r->by_endpoint);
@@ -174,22 +170,21 @@ proa_err proa__registry_add(proa__registry *r, const proa__device_facts *facts,
 {
     PROA_ASSERT(facts->endpoint.len >= 1 && facts->endpoint.len <= PROA_ENDPOINT_MAX);
     PROA_ASSERT(facts->id.len == 0 || facts->id.len == PROA_REG_ID_LEN);
-    if (in_place_of == NULL && r->devices.count >= r->devices.count_max) {
+    if (in_place_of == NULL && r->devices.count >= r->devices.places.count_max) {
         return PROA_E_FULL;
     }
     uint8_t *text = make_text(r, facts->endpoint, facts->links);
     if (text == NULL) {
         return PROA_E_NO_MEMORY;
     }
-    /* After this the pool has a free place, the maps are a slot shorter, the heap has room: what
-     * follows cannot fail any more. */
+    /* After this the pool has a free place and the maps are a slot shorter: what follows cannot fail
+     * any more. */
     if (in_place_of != NULL) {
         proa__registry_end(r, in_place_of);
         proa__registry_release(r, in_place_of);
     }
     proa_reg reg;
-    proa_err err = proa__deadlines_reserve(&r->expiry, r->devices.count + 1U);
-    proa__device *d = err == PROA_OK ? proa_pool_take(&r->devices, &reg) : NULL;
+    proa__device *d = proa_pool_take(&r->devices, &reg);
     if (d == NULL) {
         give_text(r, text, facts->endpoint.len + facts->links.len);
         return PROA_E_NO_MEMORY;
@@ -204,7 +199,7 @@ proa_err proa__registry_add(proa__registry *r, const proa__device_facts *facts,
     } else {
         memcpy(d->id, facts->id.data, PROA_REG_ID_LEN);
     }
-    err = put_in_maps(r, d);
+    proa_err err = put_in_maps(r, d);
     if (err != PROA_OK) {
         d->ended = true;
         proa__registry_release(r, d);
@@ -222,7 +217,7 @@ void proa__registry_end(proa__registry *r, proa__device *d)
     (void)!proa__registry_set_session(r, d, 0); /* only binding can fail */
     proa_map_remove(&r->by_endpoint, hash_endpoint(r, proa__device_endpoint(d)), d->reg);
     proa_map_remove(&r->by_id, hash_id(r, d->id), d->reg);
-    proa_heap_clear(&r->expiry.heap, &d->expiry);
+    proa_heap_clear(&r->expiry, &d->expiry);
     d->ended = true;
 }
 
@@ -238,9 +233,9 @@ void proa__registry_release(proa__registry *r, proa__device *d)
 void proa__registry_expires(proa__registry *r, proa__device *d, uint64_t at_ms)
 {
     if (at_ms == UINT64_MAX) {
-        proa_heap_clear(&r->expiry.heap, &d->expiry);
+        proa_heap_clear(&r->expiry, &d->expiry);
     } else {
-        proa_heap_set(&r->expiry.heap, &d->expiry, at_ms);
+        proa_heap_set(&r->expiry, &d->expiry, at_ms);
     }
 }
 

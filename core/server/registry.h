@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/heap.h"
 #include "core/base/map.h"
 #include "core/base/pool.h"
-#include "core/server/deadlines.h"
 #include "proa/random.h"
 #include "proa/server.h"
 
@@ -54,7 +54,7 @@ typedef struct proa__registry {
     proa_map by_endpoint;
     proa_map by_id;
     proa_map by_session;
-    proa__deadlines expiry;
+    proa_heap expiry;
     proa_memory memory;
     proa_random random;
 } proa__registry;

@@ -387,8 +387,8 @@ uint64_t proa_server_next_ms(const proa_server *s)
     if (s->finished_first != 0) {
         return 0;
     }
-    uint64_t next = proa_heap_next_ms(&s->registry.expiry.heap);
-    uint64_t others[3] = {proa_heap_next_ms(&s->op_timeouts.heap), proa_coap_next_ms(s->coap),
+    uint64_t next = proa_heap_next_ms(&s->registry.expiry);
+    uint64_t others[3] = {proa_heap_next_ms(&s->op_timeouts), proa_coap_next_ms(s->coap),
                           s->config.secure == NULL
                               ? PROA_NEVER
                               : s->config.secure->class_->next_ms(s->config.secure)};

@@ -12,7 +12,7 @@
  *     directory.c   looking at registrations, putting them back after a restart
  *     operations.c  what is asked of devices, until it is done
  *     request.c     an operation as a CoAP request
- *     registry.c    the registrations      deadlines.c  a heap that grows
+ *     registry.c    the registrations
  *     links.c       what an object list says
  *
  * Events. One step of poll makes at most one: what CoAP, the secure box or a deadline brought. What
@@ -54,7 +54,7 @@ struct proa_server {
     proa_coap *coap;
     proa__registry registry;
     proa_pool ops;
-    proa__deadlines op_timeouts;
+    proa_heap op_timeouts;
     proa_op_id finished_first, finished_last;
     proa_reg ended; /* told by the event just polled; released by the next poll */
     proa_reg heard; /* whose datagram this is; what waits for it starts when that is dealt with */

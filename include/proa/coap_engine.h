@@ -204,8 +204,6 @@ typedef struct proa_coap_response {
                           a later block comes as a REQUEST of its own and is answered with the
                           whole body again: nothing is kept between blocks (RFC 7959 §2.4); if the
                           body changed, its ETag does, and the peer starts again */
-    bool echo;         /* add a fresh Echo value: with 4.01 this asks the peer to prove that it is
-                          there now (RFC 9175 §2.4) */
 } proa_coap_response;
 
 /* Answer a request.
@@ -222,6 +220,12 @@ void proa_coap_defer(proa_coap *c, uint64_t now_ms, proa_coap_id exchange);
 
 /* Drop a request without any answer: what is to be ignored silently. Repetitions of it, too. */
 void proa_coap_ignore(proa_coap *c, proa_coap_id exchange);
+
+/* A fresh Echo value for the sender of a request. As an option of a 4.01 it asks the peer to prove
+ * that it is there now (RFC 9175 §2.4). Nothing is remembered. */
+#define PROA_COAP_ECHO_LEN 13
+void proa_coap_echo_make(const proa_coap *c, uint64_t now_ms, const proa_coap_event *event,
+                         uint8_t out[PROA_COAP_ECHO_LEN]);
 
 /* True if the request carries an Echo value made by this engine for this peer within max_age_ms:
  * the sender is reachable there and the request is fresh (RFC 9175 §2.3). Call while its REQUEST
@@ -262,6 +266,15 @@ void proa_coap_peer_gone(proa_coap *c, uint64_t now_ms, const proa_coap_peer *na
  * fails with TIMEOUT instead. */
 void proa_coap_peer_moved(proa_coap *c, uint64_t now_ms, const proa_coap_peer *old,
                           const proa_coap_peer *now);
+
+/* ---- what may be left out ----------------------------------------------------------------- */
+
+/* Payloads of our requests that are longer than a message, and responses to them that come in
+ * blocks. A program whose requests need neither defines this itself, as NULL, and links nothing of
+ * it: then such a payload is refused with PROA_E_TOO_LARGE, and such a response fails its request
+ * with TOO_LARGE. What peers send and ask for in blocks does not depend on it. */
+typedef struct proa_coap_blocks proa_coap_blocks;
+extern const proa_coap_blocks *const proa_coap_request_blocks;
 
 /* ---- counting --------------------------------------------------------------------------- */
 

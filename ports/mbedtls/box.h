@@ -126,7 +126,6 @@ typedef struct proa__dtls {
     proa_map by_cid;
     proa_map by_addr; /* handshakes, and sessions without connection id */
     proa_heap timers;
-    proa_timer **timer_slots;
     uint32_t settling; /* sessions in this phase */
     uint32_t awake;
     uint32_t asleep;

@@ -48,7 +48,6 @@ proa_err proa__dtls_tables_init(proa__dtls *box)
     sessions = sessions < PROA_POOL_COUNT_MAX ? sessions : PROA_POOL_COUNT_MAX;
     box->datagram_cap = PROA_DATAGRAM_MAX + 256U; /* a peer that reckons without DTLS's overhead */
     box->outbox_cap = config->output_len != 0 ? config->output_len : 4U * (config->mtu + 32U);
-    size_t slots_len = config->handshake_max * sizeof *box->timer_slots;
     proa_err err = proa_pool_init(&box->sessions, memory, sizeof(proa__session),
                                   first_count(sessions), sessions);
     if (err == PROA_OK) {
@@ -64,16 +63,14 @@ proa_err proa__dtls_tables_init(proa__dtls *box)
     if (err == PROA_OK) {
         err = proa_map_init(&box->by_addr, memory, 8, seed);
     }
-    box->timer_slots = take(box, slots_len);
     box->datagram = take(box, box->datagram_cap);
     box->plain = take(box, box->datagram_cap);
     box->outbox_bytes = take(box, box->outbox_cap);
-    if (err != PROA_OK || box->timer_slots == NULL || box->datagram == NULL || box->plain == NULL ||
+    if (err != PROA_OK || box->datagram == NULL || box->plain == NULL ||
         box->outbox_bytes == NULL) {
         proa__dtls_tables_free(box);
         return PROA_E_NO_MEMORY;
     }
-    proa_heap_init(&box->timers, box->timer_slots, config->handshake_max);
     proa__outbox_init(&box->outbox, box->outbox_bytes, box->outbox_cap);
     return PROA_OK;
 }
@@ -91,7 +88,6 @@ void proa__dtls_tables_free(proa__dtls *box)
     give(box, box->outbox_bytes, box->outbox_cap);
     give(box, box->plain, box->datagram_cap);
     give(box, box->datagram, box->datagram_cap);
-    give(box, box->timer_slots, box->config.handshake_max * sizeof *box->timer_slots);
     proa_map_clear(&box->by_addr);
     proa_map_clear(&box->by_cid);
     proa_pool_clear(&box->handshakes);

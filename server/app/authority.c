@@ -19,7 +19,6 @@
 #define FIRST_GRANTS 16
 #define FIRST_JOBS 4
 #define FIRST_NOTES 32
-#define FIRST_TIMERS 64
 
 struct proa__note {
     proa_handle handle;
@@ -131,13 +130,6 @@ proa_err proa_authority_open(proa_authority **out, const proa_authority_config *
     return PROA_OK;
 }
 
-static void clear_pool(proa_pool *pool)
-{
-    if (pool->memory.give != NULL) {
-        proa_pool_clear(pool);
-    }
-}
-
 void proa_authority_close(proa_authority *a)
 {
     uint32_t cursor = 0;
@@ -147,21 +139,15 @@ void proa_authority_close(proa_authority *a)
         return;
     }
     proa_memory memory = a->config.memory;
-    while (a->jobs.memory.give != NULL &&
-           (job = proa_pool_next(&a->jobs, &cursor, &handle)) != NULL) {
+    while ((job = proa_pool_next(&a->jobs, &cursor, &handle)) != NULL) {
         proa_wipe(job->key, sizeof job->key);
     }
-    clear_pool(&a->devices);
-    clear_pool(&a->grants);
-    clear_pool(&a->overrides);
-    clear_pool(&a->jobs);
-    clear_pool(&a->notes);
-    if (a->by_endpoint.memory.give != NULL) {
-        proa_map_clear(&a->by_endpoint);
-    }
-    if (a->heap.slots != NULL) {
-        memory.give(memory.ctx, a->heap.slots, a->heap.cap * sizeof(*a->heap.slots));
-    }
+    proa_pool_clear(&a->devices);
+    proa_pool_clear(&a->grants);
+    proa_pool_clear(&a->overrides);
+    proa_pool_clear(&a->jobs);
+    proa_pool_clear(&a->notes);
+    proa_map_clear(&a->by_endpoint);
     proa_wipe(a, sizeof *a);
     memory.give(memory.ctx, a, sizeof *a);
 }
@@ -179,31 +165,6 @@ int64_t proa__unix_s(const proa_authority *a, uint64_t now_ms)
 {
     uint64_t passed_ms = now_ms > a->clock_ms ? now_ms - a->clock_ms : 0;
     return a->clock_unix_s + (int64_t)(passed_ms / 1000);
-}
-
-proa_err proa__alarm_room(proa_authority *a)
-{
-    /* One place for each thing that can have a timer, and one for the thing about to be made. */
-    size_t needed =
-        (size_t)a->devices.count + a->grants.count + a->overrides.count + a->jobs.count + 1;
-    if (needed <= a->heap.cap) {
-        return PROA_OK;
-    }
-    const proa_memory *memory = &a->config.memory;
-    proa_timer **old = a->heap.slots;
-    size_t old_cap = a->heap.cap;
-    size_t cap = old_cap == 0 ? FIRST_TIMERS : old_cap * 2;
-    proa_timer **slots = memory->take(memory->ctx, cap * sizeof *slots);
-    if (slots == NULL) {
-        return PROA_E_NO_MEMORY;
-    }
-    if (old == NULL) {
-        proa_heap_init(&a->heap, slots, cap);
-    } else {
-        proa_heap_move(&a->heap, slots, cap);
-        memory->give(memory->ctx, old, old_cap * sizeof *slots);
-    }
-    return PROA_OK;
 }
 
 void proa__alarm_set(proa_authority *a, proa__alarm *alarm, uint8_t kind, uint64_t at_ms)

@@ -29,7 +29,7 @@ proa__device *proa__device_take(proa_authority *a, proa_span endpoint)
     proa__device *d = proa__device_find(a, endpoint);
     proa_handle handle;
     if (d != NULL || endpoint.len == 0 || endpoint.len > PROA_ENDPOINT_MAX ||
-        memchr(endpoint.data, 0, endpoint.len) != NULL || proa__alarm_room(a) != PROA_OK) {
+        memchr(endpoint.data, 0, endpoint.len) != NULL) {
         return d;
     }
     d = proa_pool_take(&a->devices, &handle);

@@ -61,9 +61,6 @@ proa__record *proa__grant_take(proa_authority *a, uint64_t now_ms, proa__device 
                                proa__device *requester)
 {
     proa_handle handle;
-    if (proa__alarm_room(a) != PROA_OK) {
-        return NULL;
-    }
     proa__record *r = proa_pool_take(&a->grants, &handle);
     if (r == NULL) {
         return NULL;

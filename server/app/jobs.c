@@ -25,9 +25,6 @@ proa__job *proa__job_take(proa_authority *a, const proa__plan *plan, proa__devic
                           proa__device *second)
 {
     proa_handle handle;
-    if (proa__alarm_room(a) != PROA_OK) {
-        return NULL;
-    }
     proa__job *job = proa_pool_take(&a->jobs, &handle);
     if (job == NULL) {
         return NULL;

@@ -111,8 +111,11 @@ static void serve_path(world *w, proa_coap_id exchange, uint8_t path)
 
 static void serve_later(world *w)
 {
+    proa_coap_id exchange = w->later[0].exchange; /* the oldest: nobody waits for ever */
+    uint8_t path = w->later[0].path;
     w->later_count--;
-    serve_path(w, w->later[w->later_count].exchange, w->later[w->later_count].path);
+    memmove(w->later, w->later + 1, w->later_count * sizeof w->later[0]);
+    serve_path(w, exchange, path);
 }
 
 static void serve(world *w, const proa_coap_event *e)

@@ -46,14 +46,20 @@ static void turn(proa_coap *c, uint8_t what)
     proa_coap_peer to;
     proa_span out;
     while (proa_coap_poll(c, now_ms, &e)) {
-        proa_coap_response r = {.code = 0x45, .payload = e.msg.payload, .echo = what & 64};
+        proa_coap_response r = {.code = 0x45, .payload = e.msg.payload};
         if (e.kind != PROA_COAP_EVENT_REQUEST) {
             continue;
         }
         if (what & 32) {
             (void)!proa_coap_accept(c, e.exchange, 1, &ids[1]);
         }
-        r.echo = r.echo && !proa_coap_echo_ok(c, now_ms, &e, 1000);
+        uint8_t echo[PROA_COAP_ECHO_LEN];
+        proa_coap_option option = {PROA_COAP_OPT_ECHO, proa_span_make(echo, sizeof echo)};
+        if ((what & 64) && !proa_coap_echo_ok(c, now_ms, &e, 1000)) {
+            proa_coap_echo_make(c, now_ms, &e, echo);
+            r.options = &option;
+            r.option_count = 1;
+        }
         if (!(what & 16)) {
             (void)!proa_coap_respond(c, now_ms, e.exchange, &r);
         }
