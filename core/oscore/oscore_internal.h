@@ -66,7 +66,8 @@ typedef struct proa__context {
     bool announced; /* requests carry the kid context */
     bool renewing;  /* the peer may have other keys already: after a reboot these are lost */
     uint8_t phase;
-    uint8_t tries;  /* B.2: of a candidate, what it was used for in vain */
+    uint8_t tries;   /* B.2: requests under a candidate that has not been confirmed */
+    uint8_t refused; /* B.2: the peer's attempts that had to wait for it */
     uint32_t epoch; /* B.2: an R2 belongs to one incarnation of one context */
 } proa__context;
 

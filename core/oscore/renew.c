@@ -286,14 +286,14 @@ static bool insists(const proa_oscore *o, const proa__context *current)
 {
     const proa__keys *keys = &current->keys;
     proa__context *candidate = proa__context_get(o, current->candidate);
-    if (candidate == NULL || candidate->tries >= REFUSED_MAX) {
+    if (candidate == NULL || candidate->refused >= REFUSED_MAX) {
         return false;
     }
     size_t len =
         keys->sender_id_len < keys->recipient_id_len ? keys->sender_id_len : keys->recipient_id_len;
     int order = memcmp(keys->sender_id, keys->recipient_id, len);
     bool smaller = order != 0 ? order < 0 : keys->sender_id_len < keys->recipient_id_len;
-    candidate->tries = (uint8_t)(candidate->tries + smaller);
+    candidate->refused = (uint8_t)(candidate->refused + smaller);
     return smaller;
 }
 

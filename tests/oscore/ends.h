@@ -54,6 +54,7 @@ unsigned crypto_calls(void);
 /* Encryptions seen, and bytes that a nonce was used for twice: must stay 0. */
 unsigned checker_seen(void);
 unsigned checker_violations(void);
+void checker_forget(void);
 
 /* The table's only context, to look inside. */
 proa__context *end_context(const end *e);
