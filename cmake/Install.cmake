@@ -10,7 +10,7 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/proa)
 
 set(exported proa_flags ${libraries})
 if(TARGET mbedtls_proa)
-  list(APPEND exported mbedtls_proa)
+  list(APPEND exported mbedtls_proa mbedtls_chacha)
 endif()
 install(TARGETS ${exported} EXPORT proaTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})

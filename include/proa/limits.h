@@ -35,6 +35,15 @@
 /* Connection ids of our own: 8 bytes are more than any server needs to steer by. */
 #define PROA_DTLS_CID_MAX 8
 
+/* OSCORE: secret and salt as object 21 may have them; servers make 16 and 8 bytes. At least as long
+ * as an AES key, or it could be guessed (RFC 8613 §12.3). */
+#define PROA_OSCORE_SECRET_MIN 16
+#define PROA_OSCORE_SECRET_MAX 64
+#define PROA_OSCORE_SALT_MAX 32
+
+/* ID Context: 8 bytes in practice; what Appendix B.2 makes of random strings has 24. */
+#define PROA_OSCORE_ID_CONTEXT_MAX 32
+
 /* A DTLS cookie works for one to two of these; a client returns it within a few round trips. */
 #define PROA_DTLS_COOKIE_MS 30000
 
