@@ -14,8 +14,9 @@ static void make(const proa_coap *c, const proa_coap_peer *peer, uint64_t time_m
     uint8_t bytes[TIME_LEN + sizeof *peer];
     proa_writer in = proa_writer_make(bytes, sizeof bytes);
     proa_write_uint(&in, time_ms, TIME_LEN);
-    proa_write_u32(&in, peer->session);
-    if (peer->session == 0) {
+    proa_write_u64(&in, peer->account);
+    proa_write_u32(&in, peer->account == 0 ? peer->session : 0);
+    if (peer->session == 0 && peer->account == 0) {
         proa_write_bytes(&in, peer->addr.ip, sizeof peer->addr.ip);
         proa_write_u16(&in, peer->addr.port);
         proa_write_u16(&in, peer->addr.zone);

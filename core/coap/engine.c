@@ -86,7 +86,9 @@ static bool config_is_valid(const proa_coap_config *config)
     uint16_t block = config->block_size;
     return config->body_max >= 1 && config->body_max <= 1U << 24 &&
            config->dedup_bytes >= DEDUP_MIN && block >= 16 && block <= 1024 &&
-           (block & (block - 1)) == 0 && config->message_max >= MESSAGE_MIN &&
+           (block & (block - 1)) == 0 &&
+           config->message_max >=
+               MESSAGE_MIN + (config->oscore == NULL ? 0U : config->oscore->overhead) &&
            config->message_max <= PROA_COAP_MESSAGE_MAX &&
            (config->timing.ack_random_permille == 0 || config->timing.ack_random_permille >= 1000);
 }
@@ -149,6 +151,12 @@ static proa_err open_pools(proa_coap *c, uint32_t received_bytes)
     return c->buckets == NULL ? PROA_E_NO_MEMORY : PROA_OK;
 }
 
+static size_t buffers_len(const proa_coap *c)
+{
+    return (size_t)c->datagram_max + c->config.message_max +
+           (c->config.oscore == NULL ? 0U : PROA_DATAGRAM_MAX);
+}
+
 static proa_err open_storage(proa_coap *c)
 {
     const proa_coap_config *f = &c->config;
@@ -163,12 +171,13 @@ static proa_err open_storage(proa_coap *c)
         open_cells(c, &c->reply_cells, reply_bytes) != PROA_OK) {
         return PROA_E_NO_MEMORY;
     }
-    /* One block for both buffers: what goes out, and what lives for one call. */
-    c->out = f->memory.take(f->memory.ctx, 2U * f->message_max);
+    /* One block for all buffers. */
+    c->out = f->memory.take(f->memory.ctx, buffers_len(c));
     if (c->out == NULL) {
         return PROA_E_NO_MEMORY;
     }
-    c->scratch = c->out + f->message_max;
+    c->scratch = c->out + c->datagram_max;
+    c->inner = c->scratch + f->message_max;
     return PROA_OK;
 }
 
@@ -183,6 +192,10 @@ proa_err proa_coap_open(proa_coap **out, const proa_coap_config *config)
         return PROA_E_NO_MEMORY;
     }
     c->config = *config;
+    c->datagram_max = config->message_max;
+    if (config->oscore != NULL) {
+        c->config.message_max = (uint16_t)(config->message_max - config->oscore->overhead);
+    }
     fill_config(&c->config);
     proa_random_fill(&c->config.random, c->echo_key, sizeof c->echo_key);
     proa_random_fill(&c->config.random, c->etag_keys, sizeof c->etag_keys);
@@ -225,7 +238,7 @@ void proa_coap_close(proa_coap *c)
     proa__cells_clear(&c->message_cells);
     proa__cells_clear(&c->reply_cells);
     give(&memory, c->buckets, c->bucket_count * sizeof(proa__thing *));
-    give(&memory, c->out, 2U * c->config.message_max);
+    give(&memory, c->out, buffers_len(c));
     give(&memory, c, sizeof *c);
 }
 
@@ -258,8 +271,8 @@ proa_coap_event *proa__event(proa_coap *c, proa_coap_event_kind kind, const proa
     return &c->event;
 }
 
-void proa__instant_add(proa_coap *c, const proa_coap_peer *to, const proa_coap_msg *m,
-                       proa_coap_type type, uint8_t code)
+proa__instant *proa__instant_add(proa_coap *c, const proa_coap_peer *to, const proa_coap_msg *m,
+                                 proa_coap_type type, uint8_t code)
 {
     if ((uint8_t)(c->instant_end - c->instant_first) == PROA__INSTANT_MAX) {
         c->instant_first++;
@@ -270,10 +283,12 @@ void proa__instant_add(proa_coap *c, const proa_coap_peer *to, const proa_coap_m
     i->type = (uint8_t)type;
     i->code = code;
     i->mid = m->mid;
+    i->max_age = code == PROA_COAP_SERVICE_UNAVAILABLE ? RETRY_AFTER_S : PROA__NONE;
     if (type == PROA_COAP_NON) {
         proa_random_fill(&c->config.random, &i->mid, sizeof i->mid);
     }
     c->counts.resets_sent += type == PROA_COAP_RST;
+    return i;
 }
 
 /* ---- the four doors --------------------------------------------------------------------- */
@@ -317,6 +332,7 @@ void proa_coap_input(proa_coap *c, uint64_t now_ms, const proa_coap_peer *from, 
     release_event(c);
     c->counts.received++;
     proa__heard h;
+    h.bytes = datagram;
     const proa_coap_msg *m = &h.msg;
     proa_err err = proa_coap_parse(&h.msg, datagram);
     if (err != PROA_OK) {
@@ -352,9 +368,7 @@ static bool emit_instant(proa_coap *c, proa_coap_peer *to, proa_span *datagram)
     proa__draft draft;
     proa__draft_init(&draft, (proa_coap_type)i->type, i->code, i->mid,
                      i->code == PROA_COAP_EMPTY ? NULL : &i->token);
-    if (i->code == PROA_COAP_SERVICE_UNAVAILABLE) {
-        draft.fields.max_age = RETRY_AFTER_S;
-    }
+    draft.fields.max_age = i->max_age;
     *datagram = proa_span_make(c->out, (size_t)proa__compose(c, &draft, c->out));
     *to = i->to;
     return true;
@@ -453,7 +467,8 @@ proa_coap_stats proa_coap_stats_get(const proa_coap *c)
                              .resets_sent = n->resets_sent,
                              .resets_received = n->resets_received,
                              .refused_full = n->refused_full,
-                             .unmatched = n->unmatched};
+                             .unmatched = n->unmatched,
+                             .unprotected = n->unprotected};
     stats.requests = c->pools[PROA__REQUEST].count;
     stats.exchanges = c->pools[PROA__EXCHANGE].count;
     stats.relations = c->pools[PROA__RELATION].count;

@@ -7,12 +7,15 @@
 #include "core/base/siphash.h"
 #include "core/coap/cells.h"
 #include "core/coap/list.h"
+#include "core/coap/sealed.h"
 #include "proa/assert.h"
 #include "proa/coap_engine.h"
 
 /* What the files of the CoAP engine share: the things it keeps and who may touch them.
  *
- *     peer       who talks to us; its next Message ID; NSTART; holds every thing of that peer
+ *     peer       who talks to us; its next Message ID; NSTART; holds every thing of that peer. One
+ *                that is known by OSCORE keys rides on another, which is the way to it: things are
+ *                its own, messages and what was received belong to the way
  *     received   a message a peer sent and what was replied (deduplication)
  *     request    ours; while an observation is held it has no message and is small
  *     relation   a peer observes us
@@ -57,6 +60,9 @@ typedef struct proa__timed {
 struct proa__peer {
     proa__thing thing; /* link: in proa_coap.idle_peers while refs is 0 */
     proa_coap_peer name;
+    proa__peer *way; /* itself, unless it is known by OSCORE keys; then NULL if there is none */
+    proa__link ride; /* in way->riders */
+    proa__link riders;
     uint32_t hash;         /* of the name */
     proa__link things;     /* requests, relations, exchanges, listed bodies of this peer */
     proa__link messages;   /* CON messages; the first in_flight of them are in flight (NSTART) */
@@ -124,8 +130,9 @@ typedef struct proa__body {
     uint16_t format; /* KEPT: Content-Format, PROA_FORMAT_NONE: none */
     uint8_t code;    /* KEPT */
     uint8_t etag_len;
-    uint8_t etag[8]; /* of what comes in by Block2 */
-    uint8_t bytes[]; /* body_max */
+    uint8_t etag[8];        /* of what comes in by Block2 */
+    proa_coap_binding rest; /* OSCORE: of the request for the next part of a notification */
+    uint8_t bytes[];        /* body_max */
 } proa__body;
 
 typedef enum proa__phase {
@@ -144,8 +151,14 @@ typedef struct proa__request {
     uint16_t options_len;
     uint16_t payload_len;
     uint32_t offset; /* bytes of the body that are done */
-    uint32_t seq;    /* Observe of the newest notification */
-    uint32_t seq_s;  /* when it came, engine seconds */
+    union {
+        struct {
+            uint32_t seq;   /* Observe of the newest notification */
+            uint32_t seq_s; /* when it came, engine seconds */
+        } plain;
+        proa_coap_binding sealed; /* OSCORE: of the request, and the order of its notifications;
+                                     `rest` in the body if that is being fetched */
+    } order;
     uint8_t echo_len;
     uint8_t code;
     uint8_t szx;
@@ -163,11 +176,12 @@ typedef struct proa__exchange {
     proa__timed timed; /* the empty ACK, then the end; token: of the body a long response is kept
                           in */
     proa__received *received;
-    proa__message *message; /* the separate CON response */
-    proa_coap_id relation;  /* held under this Token */
-    uint32_t block2;        /* as asked for, or PROA__NONE */
-    uint32_t block1;        /* of the response, or PROA__NONE */
-    uint8_t no_response;    /* RFC 7967 §2.1 */
+    proa__message *message;    /* the separate CON response */
+    proa_coap_binding binding; /* OSCORE */
+    proa_coap_id relation;     /* held under this Token */
+    uint32_t block2;           /* as asked for, or PROA__NONE */
+    uint32_t block1;           /* of the response, or PROA__NONE */
+    uint8_t no_response;       /* RFC 7967 §2.1 */
     bool non;
     bool multicast;
     bool acked;    /* the empty ACK was given: the response will be separate */
@@ -180,10 +194,12 @@ typedef struct proa__relation {
     proa__thing thing;    /* mid: of the newest NON */
     proa__link delivered; /* in proa_coap.delivered */
     uint64_t user;
-    proa__message *message; /* the CON under way */
+    proa__message *message;    /* the CON under way */
+    proa_coap_binding binding; /* OSCORE */
     uint32_t seq;
     uint32_t con_s; /* when the peer last proved its interest, engine seconds */
     bool has_mid;
+    bool doubt; /* somebody says that nobody observes: the next one asks for an ACK */
     bool ended;
     uint8_t szx; /* blocks no larger than the peer asked for */
 } proa__relation;
@@ -198,12 +214,13 @@ typedef struct proa__instant {
     uint8_t type;
     uint8_t code;
     uint16_t mid;
+    uint32_t max_age; /* PROA__NONE: absent */
 } proa__instant;
 
 /* proa_coap_stats, each as wide as the machine. */
 typedef struct proa__counts {
     size_t received, sent, retransmitted, duplicates, malformed, resets_sent, resets_received;
-    size_t refused_full, unmatched;
+    size_t refused_full, unmatched, unprotected;
 } proa__counts;
 
 struct proa_coap {
@@ -211,8 +228,11 @@ struct proa_coap {
     uint8_t szx;     /* of config.block_size */
     bool has_event;
     uint8_t instant_first, instant_end; /* counted on and on */
-    uint8_t *out;                       /* message_max bytes: what output gave */
+    uint16_t datagram_max;              /* config.message_max and what sealing adds */
+    uint8_t *out;                       /* datagram_max bytes: what output gave */
     uint8_t *scratch;                   /* message_max bytes: for the length of one call */
+    uint8_t *inner;                     /* OSCORE: PROA_DATAGRAM_MAX bytes: what was opened or is
+                                           to be sealed */
     proa__body *event_body;
     proa__counts counts;
     proa__link messages_out;
@@ -244,8 +264,8 @@ uint32_t proa__next_s(const proa_coap *c);
 /* The options that are the engine's business, read from a message or to be put into one. */
 typedef struct proa__fields {
     uint32_t observe, content_format, max_age, block2, block1, size2, size1,
-        no_response;                   /* PROA__NONE: absent */
-    proa_span etag, echo, request_tag; /* data NULL: absent */
+        no_response;                           /* PROA__NONE: absent */
+    proa_span etag, oscore, echo, request_tag; /* data NULL: absent */
 } proa__fields;
 
 #define PROA__NONE UINT32_MAX
@@ -260,7 +280,7 @@ typedef struct proa__known {
 } proa__known;
 
 #define PROA__NO_FIELD 0xffU
-#define PROA__KNOWN_COUNT 18
+#define PROA__KNOWN_COUNT 19
 
 extern const proa__known proa__known_options[PROA__KNOWN_COUNT]; /* ascending */
 
@@ -272,6 +292,7 @@ typedef enum proa__options_verdict {
 
 /* A message that came. */
 typedef struct proa__heard {
+    proa_span bytes;
     proa_coap_msg msg;
     proa__fields fields;
     proa__options_verdict verdict;
@@ -356,8 +377,21 @@ void *proa__find(const proa_coap *c, proa__kind kind, const proa__peer *peer,
 proa__peer *proa__peer_find(proa_coap *c, const proa_coap_peer *name);
 
 /* Known or new; NULL if there is no place. Updates the address of a session. Without a reference
- * of its own a peer may be reused by the next take. */
+ * of its own a peer may be reused by the next take. One with an account rides on the way named. */
 proa__peer *proa__peer_take(proa_coap *c, const proa_coap_peer *name);
+
+/* The same for the sender of an authentic request that came by `way`, on which it rides if it was
+ * its newest or there is no other. */
+proa__peer *proa__peer_of_account(proa_coap *c, uint64_t account, proa__peer *way, bool newest);
+
+/* Before a peer goes: off the way it rides on. */
+void proa__peer_dismount(proa_coap *c, proa__peer *peer);
+
+/* True if what is said to and by this peer is sealed. */
+static inline bool proa__is_sealed(const proa__peer *peer)
+{
+    return peer->name.account != 0;
+}
 void proa__peer_ref(proa__peer *peer);
 void proa__peer_unref(proa_coap *c, proa__peer *peer);
 
@@ -365,8 +399,8 @@ void proa__peer_unref(proa_coap *c, proa__peer *peer);
 
 /* Queue a small reply to a message, without a record: RST or ACK if it is empty, else as the type
  * of a request wants it. */
-void proa__instant_add(proa_coap *c, const proa_coap_peer *to, const proa_coap_msg *m,
-                       proa_coap_type type, uint8_t code);
+proa__instant *proa__instant_add(proa_coap *c, const proa_coap_peer *to, const proa_coap_msg *m,
+                                 proa_coap_type type, uint8_t code);
 
 /* The one event of the datagram just fed. */
 proa_coap_event *proa__event(proa_coap *c, proa_coap_event_kind kind, const proa__peer *peer,
@@ -417,6 +451,12 @@ void proa__message_free(proa_coap *c, proa__message **m);
 /* Start a NON message later: the Leisure of RFC 7252 §8.2. */
 void proa__message_delay(proa_coap *c, proa__message *m, uint32_t delay_ms);
 
+/* The peer does not answer, or says that it will not: its owner's end. */
+void proa__message_give_up(proa_coap *c, proa__message *m, proa_coap_failure why);
+
+/* To another way, as a new message. */
+void proa__message_divert(proa_coap *c, proa__message *m, proa__peer *way);
+
 /* Stop retransmitting, leave NSTART to the next; the message stays, for the response. */
 void proa__message_land(proa_coap *c, proa__message *m);
 
@@ -461,6 +501,15 @@ bool proa__received_emit(proa_coap *c, proa_coap_peer *to, proa_span *datagram);
 /* ---- request.c -------------------------------------------------------------------------- */
 
 void proa__on_response(proa_coap *c, const proa_coap_peer *from, const proa__heard *h);
+
+/* What a response, opened if it was sealed, means for the request that it answers. */
+void proa__response_to(proa_coap *c, proa__peer *way, proa__request *q, const proa__heard *h);
+
+/* True while the rest of a notification is fetched. */
+bool proa__request_fetches_rest(const proa__request *q);
+
+/* Neither safe nor idempotent: RFC 7252 §5.1, RFC 8132 §2 and §3. */
+bool proa__request_is_unsafe(const proa__request *q);
 int proa__request_compose(proa_coap *c, const proa__request *q, const proa__message *m,
                           uint8_t *buf);
 
@@ -505,8 +554,37 @@ void proa__blocks_reset(proa_coap *c, proa__request *q);
 
 void proa__on_request(proa_coap *c, const proa_coap_peer *from, const proa__heard *h,
                       bool multicast);
+
+/* A request that `peer` sent by `way`, where no copy of it came before.
+ * binding  OSCORE: of the request; NULL: it was not sealed, or (and then the options of h are its
+ *          cover's) cannot be opened. */
+void proa__serve_new(proa_coap *c, proa__peer *peer, proa__peer *way, const proa__heard *h,
+                     const proa_coap_binding *binding, bool multicast);
+
+/* Answer a request without a record. */
+proa__instant *proa__refuse(proa_coap *c, const proa_coap_peer *from, const proa__heard *h,
+                            uint8_t code);
 void proa__exchange_free(proa_coap *c, proa__exchange *x);
 void proa__exchange_due(proa_coap *c, proa__exchange *x);
+
+/* ---- sealed.c: OSCORE --------------------------------------------------------------------- */
+
+struct proa_coap_sealed {
+    void (*request)(proa_coap *c, const proa_coap_peer *from, const proa__heard *h, bool multicast);
+    void (*response)(proa_coap *c, proa__peer *way, proa__request *q, const proa__heard *h);
+
+    /* A request of ours, sealed, into out; its length, or <= 0 if it cannot be sent. */
+    int (*compose)(proa_coap *c, proa__request *q, const proa__message *m);
+
+    /* A response or notification: `bytes` in scratch, the result in out; empty if it cannot be
+     * sent. */
+    proa_span (*reply)(proa_coap *c, proa_coap_binding *binding, bool notification,
+                       proa_span bytes);
+};
+
+/* `bytes` as they are, or sealed for a peer whose messages are. */
+proa_span proa__sealed_reply(proa_coap *c, const proa__peer *peer, proa_coap_binding *binding,
+                             bool notification, proa_span bytes);
 
 /* ---- assemble.c: blocks in the server role ------------------------------------------------ */
 

@@ -73,6 +73,7 @@ proa_err proa_coap_accept(proa_coap *c, proa_coap_id exchange, uint64_t user,
     r->con_s = proa__now_s(c);
     r->szx =
         x->block2 == PROA__NONE ? c->szx : (uint8_t)proa__least(proa__block_szx(x->block2), c->szx);
+    r->binding = x->binding;
     x->accepted = true;
     x->relation = proa__id(c, &r->thing);
     *relation = x->relation;
@@ -148,11 +149,14 @@ proa_err proa_coap_notify(proa_coap *c, uint64_t now_ms, proa_coap_id relation,
     if (len < 0) {
         return PROA_E_TOO_LARGE;
     }
-    confirmable = confirmable || proa__now_s(c) - r->con_s >= CON_INTERVAL_S;
-    proa_err err = transmit(c, r, proa_span_make(c->scratch, (size_t)len), confirmable);
+    proa_span bytes = proa__sealed_reply(c, r->thing.peer, &r->binding, true,
+                                         proa_span_make(c->scratch, (size_t)len));
+    confirmable = confirmable || r->doubt || proa__now_s(c) - r->con_s >= CON_INTERVAL_S;
+    proa_err err = bytes.len == 0 ? PROA_E_FULL : transmit(c, r, bytes, confirmable);
     if (err != PROA_OK) {
         return err;
     }
+    r->doubt = false;
     r->seq = seq;
     if (is_last) {
         if (r->message != NULL) {

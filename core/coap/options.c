@@ -16,6 +16,7 @@ const proa__known proa__known_options[PROA__KNOWN_COUNT] = {
     {PROA_COAP_OPT_IF_NONE_MATCH, 0, 0, PROA__NO_FIELD, false},
     {PROA_COAP_OPT_OBSERVE, 0, 3, FIELD(observe), false},
     {PROA_COAP_OPT_URI_PORT, 0, 2, PROA__NO_FIELD, false},
+    {PROA_COAP_OPT_OSCORE, 0, 255, FIELD(oscore), false},
     {PROA_COAP_OPT_URI_PATH, 0, 255, PROA__NO_FIELD, true},
     {PROA_COAP_OPT_CONTENT_FORMAT, 0, 2, FIELD(content_format), false},
     {PROA_COAP_OPT_MAX_AGE, 0, 4, FIELD(max_age), false},

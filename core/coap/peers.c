@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who talks to us, and what belongs to whom.
  *
- * A peer is found by its session, or without one by its address; never by both. It lives as long as
- * anything refers to it, and stays a while after that for its Message IDs: they must not repeat
+ * A peer is found by its account, else by its session, else by its address; never by two of them.
+ * It lives as long as anything refers to it, and stays a while after that for its Message IDs: they must not repeat
  * within EXCHANGE_LIFETIME (RFC 7252 §4.4). The longest idle one makes place when there is none.
+ *
+ * A peer with an account has no messages of its own: it rides on the peer that is the way to it,
+ * and takes what is under way along when its newest request comes by another.
  *
  * A peer that is gone is no longer found, so that nothing can match its things; the record goes with
  * the last reference, which is how everything it ever sent is forgotten in O(1). */
@@ -12,14 +15,21 @@
 
 bool proa_coap_peer_equal(const proa_coap_peer *a, const proa_coap_peer *b)
 {
+    if (a->account != 0 || b->account != 0) {
+        return a->account == b->account;
+    }
     return a->session == b->session && (a->session != 0 || proa_addr_equal(&a->addr, &b->addr));
 }
 
 static uint32_t hash_of(const proa_coap *c, const proa_coap_peer *name)
 {
-    return name->session != 0
-               ? proa_hash(c->seed, proa_span_make(&name->session, sizeof name->session))
-               : proa_hash(c->seed, proa_span_make(&name->addr, sizeof name->addr));
+    proa_span span = proa_span_make(&name->addr, sizeof name->addr);
+    if (name->account != 0) {
+        span = proa_span_make(&name->account, sizeof name->account);
+    } else if (name->session != 0) {
+        span = proa_span_make(&name->session, sizeof name->session);
+    }
+    return proa_hash(c->seed, span);
 }
 
 proa__peer *proa__peer_find(proa_coap *c, const proa_coap_peer *name)
@@ -72,7 +82,7 @@ static void rest(proa_coap *c, proa__peer *peer)
     proa__list_append(&c->idle_peers, &peer->thing.link);
 }
 
-proa__peer *proa__peer_take(proa_coap *c, const proa_coap_peer *name)
+static proa__peer *take(proa_coap *c, const proa_coap_peer *name)
 {
     proa__peer *peer = proa__peer_find(c, name);
     if (peer != NULL) {
@@ -86,8 +96,10 @@ proa__peer *proa__peer_take(proa_coap *c, const proa_coap_peer *name)
     peer->thing.peer = peer;
     peer->name = *name;
     peer->hash = hash_of(c, name);
+    peer->way = name->account == 0 ? peer : NULL;
     proa__list_init(&peer->things);
     proa__list_init(&peer->messages);
+    proa__list_init(&peer->riders);
     proa_random_fill(&c->config.random, &peer->next_mid, sizeof peer->next_mid);
     proa__index_add(c, &peer->thing);
     rest(c, peer);
@@ -113,6 +125,77 @@ void proa__peer_unref(proa_coap *c, proa__peer *peer)
     }
 }
 
+/* ---- ways ------------------------------------------------------------------------------- */
+
+void proa__peer_dismount(proa_coap *c, proa__peer *peer)
+{
+    proa__peer *way = peer->way;
+    if (way != NULL && way != peer) {
+        proa__unlink(&peer->ride);
+        peer->way = NULL;
+        proa__peer_unref(c, way);
+    }
+}
+
+/* What is under way goes along, but for what must not arrive twice: its copies stay copies of each
+ * other on the old way only. */
+static void divert(proa_coap *c, proa__peer *peer)
+{
+    for (proa__link *at = peer->things.next; at != &peer->things; at = at->next) {
+        proa__thing *thing = PROA__OF(proa__thing, link, at);
+        proa__message *m = NULL;
+        if (thing->kind == PROA__REQUEST && !proa__request_is_unsafe((proa__request *)thing)) {
+            m = ((proa__request *)thing)->message;
+        } else if (thing->kind == PROA__RELATION) {
+            m = ((proa__relation *)thing)->message;
+            ((proa__relation *)thing)->has_mid = false;
+        }
+        if (m != NULL) {
+            proa__message_divert(c, m, peer->way);
+        }
+    }
+}
+
+static void mount(proa_coap *c, proa__peer *peer, proa__peer *way)
+{
+    peer->name.addr = way->name.addr;
+    peer->name.session = way->name.session;
+    if (peer->way != way) {
+        bool is_first = peer->way == NULL;
+        proa__peer_ref(way);
+        proa__peer_dismount(c, peer);
+        peer->way = way;
+        proa__list_append(&way->riders, &peer->ride);
+        if (!is_first) {
+            divert(c, peer);
+        }
+    }
+}
+
+proa__peer *proa__peer_of_account(proa_coap *c, uint64_t account, proa__peer *way, bool newest)
+{
+    proa_coap_peer name = way->name;
+    name.account = account;
+    proa__peer_ref(way); /* the next take must not give its place away */
+    proa__peer *peer = take(c, &name);
+    if (peer != NULL && (newest || peer->way == NULL)) {
+        mount(c, peer, way);
+    }
+    proa__peer_unref(c, way);
+    return peer;
+}
+
+proa__peer *proa__peer_take(proa_coap *c, const proa_coap_peer *name)
+{
+    if (name->account == 0) {
+        return take(c, name);
+    }
+    proa_coap_peer way = *name;
+    way.account = 0;
+    proa__peer *on = take(c, &way);
+    return on == NULL ? NULL : proa__peer_of_account(c, name->account, on, true);
+}
+
 /* ---- going and moving ------------------------------------------------------------------- */
 
 static void end_thing(proa_coap *c, proa__thing *thing)
@@ -135,9 +218,12 @@ static void bury(proa_coap *c, proa__peer *peer)
     while (!proa__list_empty(&peer->things)) {
         end_thing(c, PROA__OF(proa__thing, link, peer->things.next));
     }
-    while (!proa__list_empty(&peer->messages)) {
+    while (!proa__list_empty(&peer->messages)) { /* of riders, or of nobody */
         proa__message *m = PROA__OF(proa__message, timed.thing.link, peer->messages.next);
-        proa__message_free(c, &m);
+        proa__message_give_up(c, m, PROA_COAP_FAILED_PEER_GONE);
+    }
+    while (!proa__list_empty(&peer->riders)) {
+        proa__peer_dismount(c, PROA__OF(proa__peer, ride, peer->riders.next));
     }
     proa__index_remove(c, &peer->thing);
     peer->dead = true;

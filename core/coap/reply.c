@@ -34,6 +34,13 @@ static proa__harm harm_of(uint8_t code)
 
 /* ---- sending replies -------------------------------------------------------------------- */
 
+proa_span proa__sealed_reply(proa_coap *c, const proa__peer *peer, proa_coap_binding *binding,
+                             bool notification, proa_span bytes)
+{
+    return proa__is_sealed(peer) ? c->config.oscore->part->reply(c, binding, notification, bytes)
+                                 : bytes;
+}
+
 /* The piggybacked response. What cannot be remembered is sent once at least. */
 static void reply_ack(proa_coap *c, proa__received *r, proa_span bytes)
 {
@@ -53,13 +60,18 @@ static void reply_ack(proa_coap *c, proa__received *r, proa_span bytes)
  * PROA_OK or PROA_E_FULL. */
 static proa_err dispatch(proa_coap *c, proa__exchange *x, proa_span bytes)
 {
+    bytes = proa__sealed_reply(c, x->timed.thing.peer, &x->binding, false, bytes);
+    if (bytes.len == 0) {
+        return PROA_E_FULL;
+    }
     if (!x->non && !x->acked) {
         reply_ack(c, x->received, bytes);
         proa__exchange_free(c, x);
         return PROA_OK;
     }
-    proa__message *m = proa__message_copy(c, x->timed.thing.peer, x->non ? NULL : &x->timed.thing,
-                                          x->non ? PROA_COAP_NON : PROA_COAP_CON, bytes);
+    proa__message *m =
+        proa__message_copy(c, x->received->thing.peer, x->non ? NULL : &x->timed.thing,
+                           x->non ? PROA_COAP_NON : PROA_COAP_CON, bytes);
     if (m == NULL) {
         return PROA_E_FULL;
     }
@@ -199,14 +211,14 @@ static proa_err send(proa_coap *c, proa__exchange *x, const proa_coap_response *
 
 /* ---- a request arrives ------------------------------------------------------------------ */
 
-static proa__exchange *new_exchange(proa_coap *c, proa__peer *peer, const proa__heard *h,
-                                    bool multicast)
+static proa__exchange *new_exchange(proa_coap *c, proa__peer *peer, proa__peer *way,
+                                    const proa__heard *h, bool multicast)
 {
     proa__exchange *x = proa__thing_new(c, PROA__EXCHANGE, peer);
     if (x == NULL) {
         return NULL;
     }
-    x->received = proa__received_new(c, peer, &h->msg, harm_of(h->msg.code));
+    x->received = proa__received_new(c, way, &h->msg, harm_of(h->msg.code));
     if (x->received == NULL) {
         proa__thing_free(c, &x->timed.thing);
         return NULL;
@@ -269,6 +281,7 @@ static void announce(proa_coap *c, proa__exchange *x, const proa__heard *h, proa
     proa_coap_event *event = proa__event(c, PROA_COAP_EVENT_REQUEST, peer, &h->msg);
     event->exchange = proa__id(c, &x->timed.thing);
     event->multicast = x->multicast;
+    event->sealed = h->fields.oscore.data != NULL;
     event->msg.payload = payload;
     x->observe = h->fields.observe == 0 && is_safe(h->msg.code) && !is_later_block(x);
     wait(c, x, x->non ? c->config.timing.response_timeout_ms : c->config.timing.separate_after_ms);
@@ -308,28 +321,60 @@ static void serve(proa_coap *c, proa__exchange *x, const proa__heard *h)
     announce(c, x, h, payload);
 }
 
-static void refuse(proa_coap *c, const proa_coap_peer *from, const proa__heard *h, uint8_t code)
+proa__instant *proa__refuse(proa_coap *c, const proa_coap_peer *from, const proa__heard *h,
+                            uint8_t code)
 {
-    proa__instant_add(c, from, &h->msg,
-                      h->msg.type == PROA_COAP_CON ? PROA_COAP_ACK : PROA_COAP_NON, code);
+    return proa__instant_add(c, from, &h->msg,
+                             h->msg.type == PROA_COAP_CON ? PROA_COAP_ACK : PROA_COAP_NON, code);
+}
+
+static uint8_t code_of(proa__options_verdict verdict)
+{
+    return verdict == PROA__OPTIONS_PROXY ? PROA_COAP_PROXYING_NOT_SUPPORTED : PROA_COAP_BAD_OPTION;
 }
 
 /* RFC 7252 §5.4.1 and §5.7.2. */
 static void reject_options(proa_coap *c, const proa_coap_peer *from, const proa__heard *h)
 {
-    if (h->verdict == PROA__OPTIONS_PROXY) {
-        refuse(c, from, h, PROA_COAP_PROXYING_NOT_SUPPORTED);
-    } else if (h->msg.type == PROA_COAP_CON) {
-        refuse(c, from, h, PROA_COAP_BAD_OPTION);
+    if (h->verdict == PROA__OPTIONS_PROXY || h->msg.type == PROA_COAP_CON) {
+        proa__refuse(c, from, h, code_of(h->verdict));
     } else {
         proa__instant_add(c, from, &h->msg, PROA_COAP_RST, PROA_COAP_EMPTY);
+    }
+}
+
+void proa__serve_new(proa_coap *c, proa__peer *peer, proa__peer *way, const proa__heard *h,
+                     const proa_coap_binding *binding, bool multicast)
+{
+    proa__exchange *x = peer == NULL ? NULL : new_exchange(c, peer, way, h, multicast);
+    if (x == NULL) {
+        c->counts.refused_full++;
+        if (!multicast) {
+            proa__refuse(c, &way->name, h, PROA_COAP_SERVICE_UNAVAILABLE);
+        }
+        return;
+    }
+    if (binding != NULL) {
+        x->binding = *binding;
+    }
+    if (h->verdict != PROA__OPTIONS_OK) {
+        finish_with(c, x, code_of(h->verdict));
+    } else if (h->fields.oscore.data != NULL) {
+        x->block2 = PROA__NONE; /* a cover; there is no more to be read from it */
+        announce(c, x, h, h->msg.payload);
+    } else {
+        serve(c, x, h);
     }
 }
 
 void proa__on_request(proa_coap *c, const proa_coap_peer *from, const proa__heard *h,
                       bool multicast)
 {
-    if (h->verdict != PROA__OPTIONS_OK) {
+    if (h->fields.oscore.data != NULL && c->config.oscore != NULL) {
+        c->config.oscore->part->request(c, from, h, multicast);
+        return;
+    }
+    if (h->verdict != PROA__OPTIONS_OK || h->fields.oscore.data != NULL) {
         if (!multicast) { /* to a multicast nobody says no (§8.2) */
             reject_options(c, from, h);
         }
@@ -341,14 +386,13 @@ void proa__on_request(proa_coap *c, const proa_coap_peer *from, const proa__hear
         proa__received_again(c, r, h->msg.type);
         return;
     }
-    proa__exchange *x = peer == NULL ? NULL : new_exchange(c, peer, h, multicast);
-    if (x != NULL) {
-        serve(c, x, h);
+    if (peer != NULL) {
+        proa__serve_new(c, peer, peer, h, NULL, multicast);
         return;
     }
     c->counts.refused_full++;
     if (!multicast) {
-        refuse(c, from, h, PROA_COAP_SERVICE_UNAVAILABLE);
+        proa__refuse(c, from, h, PROA_COAP_SERVICE_UNAVAILABLE);
     }
 }
 

@@ -26,7 +26,7 @@
 /* Number and length of Echo take three bytes at most. */
 #define ECHO_OVERHEAD 3U
 
-static bool fetches_rest(const proa__request *q)
+bool proa__request_fetches_rest(const proa__request *q)
 {
     return q->observing && q->phase == PROA__PHASE_BLOCK2;
 }
@@ -45,7 +45,7 @@ int proa__request_compose(proa_coap *c, const proa__request *q, const proa__mess
     const uint8_t *payload = c->scratch + q->options_len;
     proa_coap_token token = q->thing.token;
     proa__draft draft;
-    token.bytes[TOKEN_LAST] |= fetches_rest(q) ? 1U : 0U;
+    token.bytes[TOKEN_LAST] |= proa__request_fetches_rest(q) ? 1U : 0U;
     proa__draft_init(&draft, (proa_coap_type)m->type, q->code, m->timed.thing.mid, &token);
     proa__request_load(c, q);
     draft.encoded = proa_span_make(c->scratch, q->options_len);
@@ -252,11 +252,14 @@ bool proa__request_round(proa_coap *c, proa__request *q)
     return true;
 }
 
+bool proa__request_is_unsafe(const proa__request *q)
+{
+    return q->code == PROA_COAP_POST || q->code == PROA_COAP_PATCH;
+}
+
 void proa__request_move(proa_coap *c, proa__request *q, proa__peer *to)
 {
-    /* Neither safe nor idempotent: RFC 7252 §5.1, RFC 8132 §2 and §3. */
-    bool is_unsafe = q->code == PROA_COAP_POST || q->code == PROA_COAP_PATCH;
-    if (is_unsafe && q->message != NULL && q->message->transmissions > 0) {
+    if (proa__request_is_unsafe(q) && q->message != NULL && q->message->transmissions > 0) {
         proa__request_fail(c, q, PROA_COAP_FAILED_TIMEOUT);
         return;
     }
@@ -268,9 +271,9 @@ void proa__request_move(proa_coap *c, proa__request *q, proa__peer *to)
 /* RFC 7641 §3.4: a 24-bit number that wraps, or 128 seconds later. */
 static bool is_fresh(const proa_coap *c, const proa__request *q, uint32_t seq)
 {
-    bool later =
-        (q->seq < seq && seq - q->seq < 1U << 23) || (q->seq > seq && q->seq - seq > 1U << 23);
-    return later || proa__now_s(c) - q->seq_s > 128;
+    uint32_t last = q->order.plain.seq;
+    bool later = (last < seq && seq - last < 1U << 23) || (last > seq && last - seq > 1U << 23);
+    return later || proa__now_s(c) - q->order.plain.seq_s > 128;
 }
 
 static bool is_notification(const proa__heard *h)
@@ -281,8 +284,10 @@ static bool is_notification(const proa__heard *h)
 
 static void note(const proa_coap *c, proa__request *q, const proa__heard *h)
 {
-    q->seq = h->fields.observe;
-    q->seq_s = proa__now_s(c);
+    if (!proa__is_sealed(q->thing.peer)) {
+        q->order.plain.seq = h->fields.observe;
+        q->order.plain.seq_s = proa__now_s(c);
+    }
 }
 
 static void deliver(proa_coap *c, proa__request *q, const proa_coap_msg *m)
@@ -354,8 +359,8 @@ static void on_notification(proa_coap *c, proa__request *q, const proa__heard *h
         deliver(c, q, &h->msg);
         return;
     }
-    if (!is_fresh(c, q, h->fields.observe)) {
-        return;
+    if (!proa__is_sealed(q->thing.peer) && !is_fresh(c, q, h->fields.observe)) {
+        return; /* what was sealed came in its order, RFC 8613 §4.1.3.5.2 */
     }
     note(c, q, h);
     proa__blocks_reset(c, q); /* what was being fetched is old now */
@@ -402,15 +407,16 @@ static void on_answer(proa_coap *c, proa__request *q, const proa__heard *h)
 static void dispatch(proa_coap *c, proa__request *q, const proa__heard *h)
 {
     bool rest = (h->msg.token.bytes[TOKEN_LAST] & 1U) != 0;
-    if (h->verdict != PROA__OPTIONS_OK) {
-        proa__request_fail(c, q, PROA_COAP_FAILED_PROTOCOL);
+    if (h->verdict != PROA__OPTIONS_OK || h->fields.oscore.data != NULL) {
+        proa__request_fail(c, q, PROA_COAP_FAILED_PROTOCOL); /* sealed, but we did not ask so */
     } else if (q->cancelling) {
         if (h->msg.type == PROA_COAP_ACK || !is_notification(h)) {
             proa__request_free(c, q);
         }
     } else if (q->observing && !rest) {
         on_notification(c, q, h);
-    } else if (q->message != NULL && q->message->transmissions > 0 && rest == fetches_rest(q)) {
+    } else if (q->message != NULL && q->message->transmissions > 0 &&
+               rest == proa__request_fetches_rest(q)) {
         on_answer(c, q, h);
     } else {
         c->counts.unmatched++; /* of a round that is over */
@@ -443,12 +449,29 @@ static void confirm(proa_coap *c, proa__peer *peer, const proa__request *q, cons
     }
 }
 
-/* The request that this is the Token of: its own, or that of the rest of a notification. */
+/* The request that this is the Token of: its own, or that of the rest of a notification. It is the
+ * peer's or of somebody who rides on it. */
 static proa__request *find_by_token(proa_coap *c, const proa__peer *peer, const proa_coap_msg *m)
 {
     proa_coap_token token = m->token;
     token.bytes[TOKEN_LAST] &= 0xfeU;
-    return proa__find(c, PROA__REQUEST, peer, &token, 0);
+    proa__request *q = proa__find(c, PROA__REQUEST, peer, &token, 0);
+    for (proa__link *at = peer->riders.next; q == NULL && at != &peer->riders; at = at->next) {
+        q = proa__find(c, PROA__REQUEST, PROA__OF(proa__peer, ride, at), &token, 0);
+    }
+    return q;
+}
+
+void proa__response_to(proa_coap *c, proa__peer *way, proa__request *q, const proa__heard *h)
+{
+    if (h->msg.type != PROA_COAP_ACK) {
+        if (h->verdict != PROA__OPTIONS_OK) {
+            reject(c, &way->name, h);
+        } else {
+            confirm(c, way, q, h);
+        }
+    }
+    dispatch(c, q, h);
 }
 
 void proa__on_response(proa_coap *c, const proa_coap_peer *from, const proa__heard *h)
@@ -475,11 +498,10 @@ void proa__on_response(proa_coap *c, const proa_coap_peer *from, const proa__hea
     }
     if (!is_ack) {
         peer->name.addr = from->addr;
-        if (h->verdict != PROA__OPTIONS_OK) {
-            reject(c, from, h);
-        } else {
-            confirm(c, peer, q, h);
-        }
     }
-    dispatch(c, q, h);
+    if (proa__is_sealed(q->thing.peer)) {
+        c->config.oscore->part->response(c, peer, q, h);
+    } else {
+        proa__response_to(c, peer, q, h);
+    }
 }

@@ -124,6 +124,9 @@ void *proa__thing_new(proa_coap *c, proa__kind kind, proa__peer *peer)
 void proa__thing_free(proa_coap *c, proa__thing *thing)
 {
     proa__peer *peer = thing->peer;
+    if (thing->kind == PROA__PEER) {
+        proa__peer_dismount(c, peer);
+    }
     if (peer != NULL) {
         proa__index_remove(c, thing);
     }
@@ -161,12 +164,17 @@ void proa__thing_move(proa_coap *c, proa__thing *thing, proa__message *m, proa__
     proa__index_remove(c, thing);
     change_peer(c, thing, to);
     proa__index_add(c, thing);
-    if (m != NULL) {
-        proa__message_land(c, m);
-        change_peer(c, &m->timed.thing, to);
-        m->transmissions = 0;
-        proa__message_start(c, m);
+    if (m != NULL && to->way != NULL) {
+        proa__message_divert(c, m, to->way);
     }
+}
+
+void proa__message_divert(proa_coap *c, proa__message *m, proa__peer *way)
+{
+    proa__message_land(c, m);
+    change_peer(c, &m->timed.thing, way);
+    m->transmissions = 0;
+    proa__message_start(c, m);
 }
 
 void proa__thing_end(proa_coap *c, proa__thing *thing)

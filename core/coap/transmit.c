@@ -27,7 +27,7 @@ static bool is_of(const proa__message *m, proa__kind kind)
 proa__message *proa__message_new(proa_coap *c, proa__peer *peer, proa__thing *owner,
                                  proa_coap_type type)
 {
-    proa__message *m = proa__thing_new(c, PROA__MESSAGE, peer);
+    proa__message *m = peer->way == NULL ? NULL : proa__thing_new(c, PROA__MESSAGE, peer->way);
     if (m != NULL) {
         m->owner = owner;
         m->type = (uint8_t)type;
@@ -149,8 +149,7 @@ proa__message *proa__message_match(const proa__peer *peer, uint16_t mid)
 
 /* ---- deadlines -------------------------------------------------------------------------- */
 
-/* The peer did not answer, or said that it will not. */
-static void give_up(proa_coap *c, proa__message *m, proa_coap_failure why)
+void proa__message_give_up(proa_coap *c, proa__message *m, proa_coap_failure why)
 {
     if (m->owner == NULL) {
         proa__message_free(c, &m);
@@ -187,7 +186,7 @@ void proa__message_due(proa_coap *c, proa__message *m)
         supersede(c, m);
         queue(c, m);
     } else {
-        give_up(c, m, PROA_COAP_FAILED_TIMEOUT);
+        proa__message_give_up(c, m, PROA_COAP_FAILED_TIMEOUT);
     }
 }
 
@@ -203,18 +202,23 @@ static uint32_t first_timeout_ms(proa_coap *c)
     return base_ms + proa_random_below(&c->config.random, bound + 1);
 }
 
-static size_t encode(proa_coap *c, const proa__message *m)
+/* Into out; the length, or <= 0 for a request that cannot be sealed. */
+static int encode(proa_coap *c, const proa__message *m)
 {
     if (m->bytes == 0) {
-        int len = proa__request_compose(c, (const proa__request *)m->owner, m, c->out);
+        proa__request *q = (proa__request *)m->owner;
+        if (proa__is_sealed(q->thing.peer)) {
+            return c->config.oscore->part->compose(c, q, m);
+        }
+        int len = proa__request_compose(c, q, m, c->out);
         PROA_ASSERT(len > 0); /* its size was checked when it was accepted */
-        return (size_t)len;
+        return len;
     }
     proa__cells_load(&c->message_cells, m->bytes, c->out, m->bytes_len);
     c->out[0] = (uint8_t)((c->out[0] & 0xcfU) | (unsigned)m->type << 4);
     c->out[2] = (uint8_t)(m->timed.thing.mid >> 8);
     c->out[3] = (uint8_t)m->timed.thing.mid;
-    return m->bytes_len;
+    return (int)m->bytes_len;
 }
 
 /* What follows for a message that has just left. */
@@ -237,18 +241,23 @@ static void sent(proa_coap *c, proa__message *m)
 
 bool proa__message_emit(proa_coap *c, proa_coap_peer *to, proa_span *datagram)
 {
-    if (proa__list_empty(&c->messages_out)) {
-        return false;
+    while (!proa__list_empty(&c->messages_out)) {
+        proa__message *m = PROA__OF(proa__message, out, c->messages_out.next);
+        proa__unlink(&m->out);
+        int len = encode(c, m);
+        if (len <= 0) {
+            proa__request_fail(c, (proa__request *)m->owner, PROA_COAP_FAILED_KEYS);
+            continue;
+        }
+        *datagram = proa_span_make(c->out, (size_t)len);
+        *to = m->timed.thing.peer->name;
+        if (is_of(m, PROA__REQUEST)) {
+            m->owner->mid = m->timed.thing.mid;
+        }
+        sent(c, m);
+        return true;
     }
-    proa__message *m = PROA__OF(proa__message, out, c->messages_out.next);
-    proa__unlink(&m->out);
-    *datagram = proa_span_make(c->out, encode(c, m));
-    *to = m->timed.thing.peer->name;
-    if (is_of(m, PROA__REQUEST)) {
-        m->owner->mid = m->timed.thing.mid;
-    }
-    sent(c, m);
-    return true;
+    return false;
 }
 
 /* ---- ACK and RST ------------------------------------------------------------------------ */
@@ -283,6 +292,12 @@ void proa__on_empty_ack(proa_coap *c, const proa_coap_peer *from, const proa_coa
 /* A NON message is gone when its RST comes; its owner remembers the Message ID. */
 static proa__thing *owner_of_non(const proa__peer *peer, uint16_t mid)
 {
+    for (proa__link *at = peer->riders.next; at != &peer->riders; at = at->next) {
+        proa__thing *thing = owner_of_non(PROA__OF(proa__peer, ride, at), mid);
+        if (thing != NULL) {
+            return thing;
+        }
+    }
     for (proa__link *at = peer->things.next; at != &peer->things; at = at->next) {
         proa__thing *thing = PROA__OF(proa__thing, link, at);
         const proa__relation *r = (const proa__relation *)thing;
@@ -304,9 +319,14 @@ void proa__on_reset(proa_coap *c, const proa_coap_peer *from, const proa_coap_ms
         return;
     }
     proa__message *m = proa__message_match(peer, msg->mid);
-    proa__thing *thing = m != NULL ? NULL : owner_of_non(peer, msg->mid);
-    if (m != NULL) {
-        give_up(c, m, PROA_COAP_FAILED_RESET);
+    proa__thing *thing = m != NULL ? m->owner : owner_of_non(peer, msg->mid);
+    if (thing != NULL && proa__is_sealed(thing->peer)) {
+        c->counts.unprotected++; /* anybody can say that */
+        if (thing->kind == PROA__RELATION) {
+            ((proa__relation *)thing)->doubt = true;
+        }
+    } else if (m != NULL) {
+        proa__message_give_up(c, m, PROA_COAP_FAILED_RESET);
     } else if (thing != NULL && thing->kind == PROA__REQUEST) {
         proa__request_fail(c, (proa__request *)thing, PROA_COAP_FAILED_RESET);
     } else if (thing != NULL) {

@@ -177,7 +177,7 @@ proa_err proa_oscore_add(proa_oscore *o, uint64_t account, const proa_oscore_par
 {
     proa__context *c = proa__context_take(o);
     if (c == NULL) {
-        return o->contexts.count == o->contexts.count_max ? PROA_E_FULL : PROA_E_NO_MEMORY;
+        return o->contexts.count == o->config.contexts_max ? PROA_E_FULL : PROA_E_NO_MEMORY;
     }
     c->account = account;
     proa_err err = derive(o, c, params);

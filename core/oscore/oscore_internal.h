@@ -4,6 +4,7 @@
 
 #include "core/base/map.h"
 #include "core/base/pool.h"
+#include "core/coap/sealed.h"
 #include "core/oscore/window.h"
 #include "proa/coap.h"
 #include "proa/oscore.h"
@@ -77,6 +78,7 @@ struct proa_oscore {
     proa_map by_kid;     /* current contexts */
     proa_map by_account; /* the same */
     proa_oscore_stats stats;
+    proa_coap_oscore coap;
     uint8_t secret[16]; /* of this boot: R2 of B.2 */
     uint32_t epochs;    /* incarnations so far */
 };

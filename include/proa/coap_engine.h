@@ -22,10 +22,16 @@
  *     while (proa_coap_poll(c, now, &event)) { ... proa_coap_respond(c, now, event.exchange, &r); }
  *     while (proa_coap_output(c, now, &peer, &bytes)) { send }
  *
- * Peers. A peer is where protection says a message belongs: session is the handle of a DTLS
- * session (or an OSCORE context), and then the address is only where the datagram goes; session 0
- * is unprotected CoAP, and then the address is all there is. Nothing that arrives from one peer
- * can finish, cancel or answer anything of another (DESIGN: identity is a key).
+ * Peers. A peer is where protection says a message belongs. With an account it is who holds the
+ * OSCORE keys of that account, and the rest of its name is only the way to it, which moves with its
+ * newest authentic request. Else with a session it is the other end of that DTLS session, and the
+ * address is only where the datagram goes. Without both it is unprotected CoAP, and then the address
+ * is all there is. Nothing that arrives from one peer can finish, cancel or answer anything of
+ * another (DESIGN: identity is a key).
+ *
+ * OSCORE. With `oscore` in the configuration messages with the OSCORE option are opened and those
+ * to peers with an account are sealed (proa/oscore.h). What everybody could have sent (an answer
+ * without protection, a RST) never ends what was protected: it is told (UNPROTECTED) or ignored.
  *
  * What the engine does by itself: deduplication (RFC 7252 §4.2, §4.5) with the stored reply,
  * retransmission with jitter (§4.8), NSTART (§4.7), an empty ACK and a separate CON response when
@@ -40,10 +46,11 @@
 
 typedef struct proa_coap_peer {
     proa_addr addr;
-    uint32_t session; /* 0 = unprotected */
+    uint32_t session; /* of DTLS; 0 = none */
+    uint64_t account; /* of OSCORE; 0 = none */
 } proa_coap_peer;
 
-/* Same session, or both unprotected at the same address. */
+/* Same account, else same session, else both unprotected at the same address. */
 bool proa_coap_peer_equal(const proa_coap_peer *a, const proa_coap_peer *b);
 
 typedef uint32_t proa_coap_id; /* a handle: request, exchange or relation; 0 = none */
@@ -61,9 +68,13 @@ typedef struct proa_coap_timing {
     uint32_t separate_after_ms;   /* 1500: then an empty ACK goes out */
 } proa_coap_timing;
 
+typedef struct proa_coap_oscore proa_coap_oscore; /* core/coap/sealed.h */
+
 typedef struct proa_coap_config {
     proa_random random;
     proa_memory memory;
+    const proa_coap_oscore *oscore; /* from proa_oscore_for_coap; borrowed; NULL: messages with the
+                                       OSCORE option are refused with 4.02 */
     proa_coap_timing timing;
     uint32_t request_max; /* requests of ours under way plus observations we hold */
     uint32_t
@@ -124,6 +135,9 @@ typedef enum proa_coap_event_kind {
                                      answer accepted an observation (then `observing`) */
     PROA_COAP_EVENT_NOTIFICATION, /* a fresh notification for `request` */
     PROA_COAP_EVENT_FAILED,       /* `request` ended without answer; see reason; the last event */
+    PROA_COAP_EVENT_UNPROTECTED,  /* somebody answered the protected `request` without protection:
+                                     perhaps the peer, which has lost the keys. The request goes
+                                     on */
     PROA_COAP_EVENT_RELATION_END, /* a peer no longer observes: RST, timeout or its session went */
     PROA_COAP_EVENT_DELIVERED     /* the CON notification of `relation` was acknowledged */
 } proa_coap_event_kind;
@@ -134,22 +148,27 @@ typedef enum proa_coap_failure {
     PROA_COAP_FAILED_PEER_GONE,   /* proa_coap_peer_gone */
     PROA_COAP_FAILED_TOO_LARGE,   /* the response's body exceeds body_max */
     PROA_COAP_FAILED_FULL,        /* no place to assemble the response's body */
-    PROA_COAP_FAILED_PROTOCOL     /* unknown critical option or broken block sequence in it */
+    PROA_COAP_FAILED_KEYS,    /* it cannot be sealed: the peer's OSCORE keys are gone or used up,
+                                     or the store that their numbers need fails */
+    PROA_COAP_FAILED_PROTOCOL /* unknown critical option or broken block sequence in it */
 } proa_coap_failure;
 
 typedef struct proa_coap_event {
     proa_coap_event_kind kind;
     proa_coap_id exchange; /* REQUEST */
-    proa_coap_id request;  /* RESPONSE, NOTIFICATION, FAILED */
+    proa_coap_id request;  /* RESPONSE, NOTIFICATION, UNPROTECTED, FAILED */
     proa_coap_id relation; /* RELATION_END, DELIVERED; REQUEST: the relation this peer holds with
                               the same Token, 0 if none */
     uint64_t user;         /* what the application gave with the request or relation */
     proa_coap_peer peer;
-    proa_coap_msg msg; /* REQUEST, RESPONSE, NOTIFICATION; payload is the whole body; valid
+    proa_coap_msg
+        msg; /* REQUEST, RESPONSE, NOTIFICATION, UNPROTECTED; payload is the whole body; valid
                               until the next call on the engine except respond, which may be given
                               spans of it */
-    bool observing;    /* RESPONSE: more notifications will follow */
-    bool multicast;    /* REQUEST */
+    bool observing; /* RESPONSE: more notifications will follow */
+    bool multicast; /* REQUEST */
+    bool sealed;    /* REQUEST: protected under keys that nobody here knows, so that msg is only
+                          its cover: to be refused with 4.01, Max-Age 0 (RFC 8613 §8.2) */
     proa_coap_failure failure;
 } proa_coap_event;
 
@@ -280,8 +299,9 @@ extern const proa_coap_blocks *const proa_coap_request_blocks;
 
 typedef struct proa_coap_stats {
     uint64_t received, sent, retransmitted, duplicates, malformed, resets_sent, resets_received;
-    uint64_t refused_full;                           /* 5.03 given because a table was full */
-    uint64_t unmatched;                              /* responses that answer nothing of ours */
+    uint64_t refused_full; /* 5.03 given because a table was full */
+    uint64_t unmatched;    /* responses that answer nothing of ours */
+    uint64_t unprotected;  /* answers and RST without protection to what was protected */
     uint32_t requests, exchanges, relations, bodies; /* in use now */
 } proa_coap_stats;
 

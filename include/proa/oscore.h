@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "proa/bytes.h"
+#include "proa/coap_engine.h"
 #include "proa/crypto.h"
 #include "proa/err.h"
 #include "proa/limits.h"
@@ -155,6 +156,10 @@ PROA_CHECK proa_err proa_oscore_open(proa_oscore **out, const proa_oscore_config
 
 /* Wipes all keys. NULL is allowed. */
 void proa_oscore_free(proa_oscore *o);
+
+/* The table as proa_coap_config.oscore wants it. Borrowed by the engine; lives as long as the
+ * table. */
+const proa_coap_oscore *proa_oscore_for_coap(proa_oscore *o);
 
 /* Derive the context of `account` and take it into use; in place of the one the account has, if
  * any. With the keys it has already, nothing changes. State that the store has under this account

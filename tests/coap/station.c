@@ -4,9 +4,10 @@
 #include "proa/assert.h"
 #include "tests/support/guard.h"
 
-const proa_coap_peer alice = {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}, 5684, 0},
-                              7};
-const proa_coap_peer bob = {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 2}, 5683, 0}, 0};
+const proa_coap_peer alice = {
+    {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}, 5684, 0}, 7, 0};
+const proa_coap_peer bob = {
+    {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 2}, 5683, 0}, 0, 0};
 
 void station_config(station *s)
 {

@@ -46,8 +46,8 @@ typedef struct world {
 } world;
 
 static const proa_coap_peer peers[2] = {
-    {{{0xfd, 0, 1}, 5683, 0}, 11}, /* how engine 1 sees engine 0 */
-    {{{0xfd, 0, 2}, 5683, 0}, 22},
+    {{{0xfd, 0, 1}, 5683, 0}, 11, 0}, /* how engine 1 sees engine 0 */
+    {{{0xfd, 0, 2}, 5683, 0}, 22, 0},
 };
 
 static bool chance(world *w, unsigned percent)

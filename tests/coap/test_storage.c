@@ -250,7 +250,7 @@ static void a_held_observation_is_small(void **state)
         expect(&s, PROA_COAP_EVENT_RESPONSE);
     }
     /* 2000 fill the doubling pools by more than 98 % (2032 places) and the map by 49 %. */
-    assert_in_range((s.memory.bytes - before) / COUNT, 1, 199);
+    assert_in_range((s.memory.bytes - before) / COUNT, 1, 207); /* 8 of them for OSCORE */
     station_close(&s);
 }
 

@@ -17,7 +17,7 @@ static proa_coap_id ids[2]; /* a request and a relation of ours */
 
 static void act(proa_coap *c, const proa_coap_peer *peer, uint8_t what, proa_span bytes)
 {
-    proa_coap_peer other = {{{0}, 9, 0}, 3};
+    proa_coap_peer other = {{{0}, 9, 0}, 3, 0};
     proa_coap_response r = {.code = what & 8 ? 0x45 : 0x84, .payload = bytes};
     proa_coap_request q = {.code = (uint8_t)(1 + what % 7), .non = what & 8, .payload = bytes};
     q.observe = what & 16 ? PROA_COAP_OBSERVE_START : PROA_COAP_OBSERVE_NONE;
@@ -75,7 +75,8 @@ static void turn(proa_coap *c, uint8_t what)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    static const proa_coap_peer peers[3] = {{{{0}, 1, 0}, 1}, {{{0}, 2, 0}, 2}, {{{0}, 3, 0}, 0}};
+    static const proa_coap_peer peers[3] = {
+        {{{0}, 1, 0}, 1, 0}, {{{0}, 2, 0}, 2, 0}, {{{0}, 3, 0}, 0, 0}};
     test_random random;
     counted_memory memory;
     proa_coap_config config =

@@ -15,7 +15,7 @@
 
 /* ---- the checker and failing cryptography ------------------------------------------------- */
 
-enum { SEEN_MAX = 1 << 14 };
+enum { SEEN_MAX = 1 << 16 };
 
 typedef struct sealed {
     uint64_t under; /* hash of key and nonce; 0: free */
@@ -37,7 +37,7 @@ static bool fails(void)
 static uint64_t hash(proa_span a, proa_span b)
 {
     static const uint8_t key[PROA_SIPHASH_KEY_LEN] = {1};
-    uint8_t bytes[BUF * 2];
+    uint8_t bytes[BUF * 3];
     proa_writer w = proa_writer_make(bytes, sizeof bytes);
     proa_write_u16(&w, (uint16_t)a.len);
     proa_write_span(&w, a);

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is different for messages that OSCORE protects (RFC 8613 §8): when they are opened and sealed,
+ * and what happens when they cannot be. Everything else about them is as for any other message.
+ *
+ *     a request comes      deduplication by the way it came, then it is opened; the sender is the
+ *                          account whose keys opened it, and rides on that way from now on if this
+ *                          was its newest
+ *     a response comes     found by its Token; opened for the binding of its request
+ *     a request goes       a number for each round; each copy is composed anew and sealed under it,
+ *                          so copies are equal
+ *     a response goes      sealed once; copies come from memory
+ *
+ * A held observation keeps the binding of the request that began it; fetching the rest of a long
+ * notification takes place under another.
+ *
+ * Linked only where a program gives the engine an OSCORE table. */
+#include "core/coap/engine_internal.h"
+
+static const proa_coap_oscore *oscore_of(const proa_coap *c)
+{
+    return c->config.oscore;
+}
+
+/* Reads what was opened. False if it is no message; OSCORE has checked that it is one. */
+static bool read_inner(const proa_coap_inner *inner, proa__heard *h)
+{
+    h->bytes = inner->message;
+    if (proa_coap_parse(&h->msg, inner->message) != PROA_OK) {
+        return false;
+    }
+    proa__options_read(h);
+    h->fields.oscore = proa_span_make(NULL, 0);
+    return true;
+}
+
+/* ---- answering -------------------------------------------------------------------------- */
+
+/* A protected answer that OSCORE itself has made. Without room it is lost: the peer asks again. */
+static void send_back(proa_coap *c, proa__peer *way, const proa__heard *h, proa_span answer)
+{
+    bool is_con = h->msg.type == PROA_COAP_CON;
+    proa__message *m =
+        proa__message_copy(c, way, NULL, is_con ? PROA_COAP_ACK : PROA_COAP_NON, answer);
+    if (m != NULL) {
+        m->timed.thing.mid = h->msg.mid;
+        proa__message_start(c, m);
+    }
+}
+
+static void request(proa_coap *c, const proa_coap_peer *from, const proa__heard *h, bool multicast)
+{
+    const proa_coap_oscore *o = oscore_of(c);
+    proa__peer *way = multicast ? NULL : proa__peer_take(c, from);
+    if (way == NULL) {
+        return;
+    }
+    proa__received *r = proa__received_find(c, way, h->msg.mid);
+    if (r != NULL) {
+        proa__received_again(c, r, h->msg.type);
+        return;
+    }
+    proa_coap_inner inner;
+    proa__heard opened;
+    switch (o->open_request(o->ctx, h->bytes, c->inner, PROA_DATAGRAM_MAX, &inner)) {
+    case PROA_COAP_OPENED:
+        if (read_inner(&inner, &opened)) {
+            proa__peer *peer = proa__peer_of_account(c, inner.account, way, inner.newest);
+            proa__serve_new(c, peer, way, &opened, &inner.binding, false);
+        }
+        break;
+    case PROA_COAP_OPENED_ANSWER:
+        send_back(c, way, h, inner.message);
+        break;
+    case PROA_COAP_OPENED_REFUSED:
+        proa__refuse(c, from, h, inner.code)->max_age = 0; /* §8.2: it must not be cached */
+        break;
+    case PROA_COAP_OPENED_STRANGER:
+        proa__serve_new(c, way, way, h, NULL, false);
+        break;
+    case PROA_COAP_OPENED_NOT:
+    case PROA_COAP_OPENED_RETRY:
+    case PROA_COAP_OPENED_KNOWN:
+        break;
+    }
+}
+
+static proa_span reply(proa_coap *c, proa_coap_binding *binding, bool notification, proa_span bytes)
+{
+    const proa_coap_oscore *o = oscore_of(c);
+    int len = o->begin_response(o->ctx, binding, notification) == PROA_OK
+                  ? o->seal(o->ctx, binding, bytes, c->out, c->datagram_max)
+                  : 0;
+    return proa_span_make(c->out, len > 0 ? (size_t)len : 0);
+}
+
+/* ---- asking ----------------------------------------------------------------------------- */
+
+static proa_coap_binding *binding_of(proa__request *q, bool rest)
+{
+    return rest ? &q->body->rest : &q->order.sealed;
+}
+
+static int compose(proa_coap *c, proa__request *q, const proa__message *m)
+{
+    const proa_coap_oscore *o = oscore_of(c);
+    proa_coap_binding *binding = binding_of(q, proa__request_fetches_rest(q));
+    if (m->transmissions == 0 &&
+        o->begin_request(o->ctx, q->thing.peer->name.account, binding) != PROA_OK) {
+        return 0;
+    }
+    int len = proa__request_compose(c, q, m, c->inner);
+    PROA_ASSERT(len > 0); /* its size was checked when it was accepted */
+    return o->seal(o->ctx, binding, proa_span_make(c->inner, (size_t)len), c->out, c->datagram_max);
+}
+
+static void acknowledge(proa_coap *c, const proa__peer *way, const proa__heard *h)
+{
+    if (h->msg.type == PROA_COAP_CON) {
+        proa__instant_add(c, &way->name, &h->msg, PROA_COAP_ACK, PROA_COAP_EMPTY);
+    }
+}
+
+/* Anybody can have said that, so the request goes on; who asked may have reason to believe it. */
+static void tell_unprotected(proa_coap *c, const proa__request *q, const proa__heard *h)
+{
+    proa_coap_event *event = proa__event(c, PROA_COAP_EVENT_UNPROTECTED, q->thing.peer, &h->msg);
+    event->request = proa__id(c, &q->thing);
+    event->user = q->user;
+    c->counts.unprotected++;
+}
+
+static void response(proa_coap *c, proa__peer *way, proa__request *q, const proa__heard *h)
+{
+    const proa_coap_oscore *o = oscore_of(c);
+    bool rest = (h->msg.token.bytes[PROA_COAP_TOKEN_MAX - 1] & 1U) != 0;
+    if (rest && !proa__request_fetches_rest(q)) {
+        return; /* of a round that is over */
+    }
+    if (h->fields.oscore.data == NULL) {
+        if (!q->cancelling) {
+            tell_unprotected(c, q, h);
+        }
+        return;
+    }
+    proa_coap_inner inner;
+    proa__heard opened;
+    switch (o->open_response(o->ctx, binding_of(q, rest), h->bytes, c->inner, PROA_DATAGRAM_MAX,
+                             &inner)) {
+    case PROA_COAP_OPENED:
+        if (read_inner(&inner, &opened)) {
+            proa__response_to(c, way, q, &opened);
+        }
+        break;
+    case PROA_COAP_OPENED_RETRY:
+        acknowledge(c, way, h);
+        if (q->message != NULL) {
+            (void)proa__request_round(c, q);
+        }
+        break;
+    case PROA_COAP_OPENED_KNOWN:
+        acknowledge(c, way, h); /* the ACK to the first copy was lost */
+        break;
+    case PROA_COAP_OPENED_NOT:
+    case PROA_COAP_OPENED_ANSWER:
+    case PROA_COAP_OPENED_REFUSED:
+    case PROA_COAP_OPENED_STRANGER:
+        break;
+    }
+}
+
+const proa_coap_sealed proa_coap_sealed_part = {request, response, compose, reply};
