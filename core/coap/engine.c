@@ -26,7 +26,7 @@ proa_coap_config proa_coap_config_device(proa_random random, proa_memory memory)
         .relation_max = 8,
         .body_count_max = 1,
         .body_max = 1024,
-        .dedup_bytes = 4096, /* some 20 POSTs in four minutes: three provisionings */
+        .dedup_bytes = 2048, /* 30 POSTs in four minutes: three provisionings need some 20 */
         .block_size = 128,
         .message_max = 256,
         .peer_max = 6,
@@ -83,12 +83,12 @@ static void fill_config(proa_coap_config *config)
 /* Whether all but the counts make sense; for these see open_pools. */
 static bool config_is_valid(const proa_coap_config *config)
 {
-    uint16_t block = config->block_size;
+    uint32_t block = config->block_size;
     return config->body_max >= 1 && config->body_max <= 1U << 24 &&
            config->dedup_bytes >= DEDUP_MIN && block >= 16 && block <= 1024 &&
            (block & (block - 1)) == 0 && config->message_max >= MESSAGE_MIN &&
            config->message_max <= PROA_COAP_MESSAGE_MAX &&
-           (config->timing.ack_random_permille == 0 || config->timing.ack_random_permille >= 1000);
+           config->timing.ack_random_permille >= 1000;
 }
 
 /* ---- storage ---------------------------------------------------------------------------- */
@@ -108,36 +108,38 @@ static proa_err open_cells(proa_coap *c, proa__cells *cells, uint32_t bytes)
                             count_max);
 }
 
+static const uint16_t item_lens[PROA__KINDS] = {
+    [PROA__PEER] = sizeof(proa__peer),         [PROA__RECEIVED] = sizeof(proa__received),
+    [PROA__REQUEST] = sizeof(proa__request),   [PROA__RELATION] = sizeof(proa__relation),
+    [PROA__EXCHANGE] = sizeof(proa__exchange), [PROA__BODY] = sizeof(proa__body),
+    [PROA__MESSAGE] = sizeof(proa__message),
+};
+
 static proa_err open_pools(proa_coap *c, uint32_t received_bytes)
 {
     const proa_coap_config *f = &c->config;
-    const struct {
-        uint32_t count_max;
-        uint32_t item_len;
-    } rows[PROA__KINDS] = {
-        [PROA__PEER] = {f->peer_max, sizeof(proa__peer)},
-        [PROA__RECEIVED] = {proa__least(received_bytes / sizeof(proa__received),
-                                        PROA_POOL_COUNT_MAX),
-                            sizeof(proa__received)},
-        [PROA__REQUEST] = {f->request_max, sizeof(proa__request)},
-        [PROA__RELATION] = {f->relation_max, sizeof(proa__relation)},
-        [PROA__EXCHANGE] = {f->exchange_max, sizeof(proa__exchange)},
-        [PROA__BODY] = {f->body_count_max, sizeof(proa__body) + f->body_max},
+    const uint32_t counts[PROA__KINDS] = {
+        [PROA__PEER] = f->peer_max,
+        [PROA__RECEIVED] =
+            proa__least(received_bytes / sizeof(proa__received), PROA_POOL_COUNT_MAX),
+        [PROA__REQUEST] = f->request_max,
+        [PROA__RELATION] = f->relation_max,
+        [PROA__EXCHANGE] = f->exchange_max,
+        [PROA__BODY] = f->body_count_max,
         /* One for each request and exchange; of those who observe us, a quarter at a time. */
-        [PROA__MESSAGE] = {proa__least(f->request_max + f->exchange_max + f->relation_max / 4 + 1,
-                                       PROA_POOL_COUNT_MAX),
-                           sizeof(proa__message)},
+        [PROA__MESSAGE] = proa__least(f->request_max + f->exchange_max + f->relation_max / 4 + 1,
+                                      PROA_POOL_COUNT_MAX),
     };
     uint32_t things = 0;
     for (size_t kind = 0; kind < PROA__KINDS; kind++) {
-        uint32_t count_max = rows[kind].count_max;
-        if (count_max == 0 || count_max > PROA_POOL_COUNT_MAX) {
+        bool is_body = kind == PROA__BODY;
+        uint32_t first = first_of(c, counts[kind], is_body ? 1 : FIRST_COUNT);
+        size_t len = item_lens[kind] + (is_body ? f->body_max : 0);
+        things += first;
+        if (counts[kind] == 0 || counts[kind] > PROA_POOL_COUNT_MAX) {
             return PROA_E_RANGE;
         }
-        uint32_t first = first_of(c, count_max, kind == PROA__BODY ? 1 : FIRST_COUNT);
-        things += first;
-        if (proa_pool_init(&c->pools[kind], &f->memory, rows[kind].item_len, first, count_max) !=
-            PROA_OK) {
+        if (proa_pool_init(&c->pools[kind], &f->memory, len, first, counts[kind]) != PROA_OK) {
             return PROA_E_NO_MEMORY;
         }
     }
@@ -175,9 +177,6 @@ static proa_err open_storage(proa_coap *c)
 proa_err proa_coap_open(proa_coap **out, const proa_coap_config *config)
 {
     *out = NULL;
-    if (!config_is_valid(config)) {
-        return PROA_E_RANGE;
-    }
     proa_coap *c = config->memory.take(config->memory.ctx, sizeof *c);
     if (c == NULL) {
         return PROA_E_NO_MEMORY;
@@ -190,15 +189,11 @@ proa_err proa_coap_open(proa_coap **out, const proa_coap_config *config)
     while (proa__block_len(c->szx) < config->block_size) {
         c->szx++;
     }
-    proa__list_init(&c->idle_peers);
-    proa__list_init(&c->messages_out);
-    proa__list_init(&c->ended);
-    proa__list_init(&c->delivered);
-    for (size_t harm = 0; harm < PROA__HARMS; harm++) {
-        proa__list_init(&c->aging[harm]);
+    for (size_t i = 0; i < PROA__LISTS; i++) {
+        proa__list_init(&c->lists[i]);
     }
     c->owed_end = &c->owed;
-    proa_err err = open_storage(c);
+    proa_err err = config_is_valid(&c->config) ? open_storage(c) : PROA_E_RANGE;
     if (err != PROA_OK) {
         proa_coap_close(c);
         return err;
@@ -372,8 +367,9 @@ bool proa_coap_output(proa_coap *c, uint64_t now_ms, proa_coap_peer *to, proa_sp
 uint64_t proa_coap_next_ms(const proa_coap *c)
 {
     bool now = c->has_event || c->instant_first != c->instant_end || c->owed != NULL ||
-               !proa__list_empty(&c->messages_out) || !proa__list_empty(&c->ended) ||
-               !proa__list_empty(&c->delivered);
+               !proa__list_empty(&c->lists[PROA__OUT]) ||
+               !proa__list_empty(&c->lists[PROA__ENDED]) ||
+               !proa__list_empty(&c->lists[PROA__DELIVERED]);
     return now ? c->now_ms : proa_heap_next_ms(&c->timers);
 }
 
@@ -381,7 +377,7 @@ uint64_t proa_coap_next_ms(const proa_coap *c)
  * event. */
 static void tell_end(proa_coap *c, proa_coap_event *event)
 {
-    proa__thing *thing = PROA__OF(proa__thing, link, c->ended.next);
+    proa__thing *thing = PROA__OF(proa__thing, link, c->lists[PROA__ENDED].next);
     if (thing->kind == PROA__REQUEST) {
         proa__request *q = (proa__request *)thing;
         event_of(event, PROA_COAP_EVENT_FAILED, thing->peer);
@@ -398,7 +394,7 @@ static void tell_end(proa_coap *c, proa_coap_event *event)
 
 static void tell_delivered(proa_coap *c, proa_coap_event *event)
 {
-    proa__relation *r = PROA__OF(proa__relation, delivered, c->delivered.next);
+    proa__relation *r = PROA__OF(proa__relation, delivered, c->lists[PROA__DELIVERED].next);
     proa__unlink(&r->delivered);
     event_of(event, PROA_COAP_EVENT_DELIVERED, r->thing.peer);
     event->relation = proa__id(c, &r->thing);
@@ -431,11 +427,11 @@ bool proa_coap_poll(proa_coap *c, uint64_t now_ms, proa_coap_event *event)
     }
     release_event(c);
     run_timers(c);
-    if (!proa__list_empty(&c->ended)) {
+    if (!proa__list_empty(&c->lists[PROA__ENDED])) {
         tell_end(c, event);
         return true;
     }
-    if (!proa__list_empty(&c->delivered)) {
+    if (!proa__list_empty(&c->lists[PROA__DELIVERED])) {
         tell_delivered(c, event);
         return true;
     }

@@ -8,7 +8,7 @@
  *
  *     message set                     a round is under way; it ends by response, RST or timeout
  *     message NULL, observing         an observation is held; notifications may come
- *     in proa_coap.ended              failed; poll will tell and free it
+ *     in proa_coap.lists[ENDED]              failed; poll will tell and free it
  *
  * A response matches by peer and Token, a piggybacked one by Message ID as well (§5.3.2). The last
  * bit of the Token tells the fetching of a notification's later blocks from the notifications

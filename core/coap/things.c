@@ -172,5 +172,5 @@ void proa__thing_move(proa_coap *c, proa__thing *thing, proa__message *m, proa__
 void proa__thing_end(proa_coap *c, proa__thing *thing)
 {
     proa__unlink(&thing->link);
-    proa__list_append(&c->ended, &thing->link);
+    proa__list_append(&c->lists[PROA__ENDED], &thing->link);
 }
