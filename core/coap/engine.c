@@ -236,18 +236,28 @@ uint32_t proa__next_s(const proa_coap *c)
     return (uint32_t)((c->now_ms + 999U) / 1000U);
 }
 
-static void event_of(proa_coap_event *event, proa_coap_event_kind kind, const proa__peer *peer)
+static void event_of(const proa_coap *c, proa_coap_event *event, proa_coap_event_kind kind,
+                     const proa__thing *thing)
 {
     memset(event, 0, sizeof *event);
     event->kind = kind;
-    event->peer = peer->name;
+    event->peer = thing->peer->name;
+    if (thing->kind == PROA__REQUEST) {
+        event->request = proa__id(c, thing);
+        event->user = ((const proa__request *)thing)->user;
+    } else if (thing->kind == PROA__RELATION) {
+        event->relation = proa__id(c, thing);
+        event->user = ((const proa__relation *)thing)->user;
+    } else {
+        event->exchange = proa__id(c, thing);
+    }
 }
 
-proa_coap_event *proa__event(proa_coap *c, proa_coap_event_kind kind, const proa__peer *peer,
+proa_coap_event *proa__event(proa_coap *c, proa_coap_event_kind kind, const proa__thing *thing,
                              const proa_coap_msg *msg)
 {
     PROA_ASSERT(!c->has_event);
-    event_of(&c->event, kind, peer);
+    event_of(c, &c->event, kind, thing);
     c->event.msg = *msg;
     c->has_event = true;
     return &c->event;
@@ -378,16 +388,10 @@ uint64_t proa_coap_next_ms(const proa_coap *c)
 static void tell_end(proa_coap *c, proa_coap_event *event)
 {
     proa__thing *thing = PROA__OF(proa__thing, link, c->lists[PROA__ENDED].next);
+    event_of(c, event, PROA_COAP_EVENT_RELATION_END, thing);
     if (thing->kind == PROA__REQUEST) {
-        proa__request *q = (proa__request *)thing;
-        event_of(event, PROA_COAP_EVENT_FAILED, thing->peer);
-        event->request = proa__id(c, thing);
-        event->user = q->user;
-        event->failure = (proa_coap_failure)q->failure;
-    } else {
-        event_of(event, PROA_COAP_EVENT_RELATION_END, thing->peer);
-        event->relation = proa__id(c, thing);
-        event->user = ((proa__relation *)thing)->user;
+        event->kind = PROA_COAP_EVENT_FAILED;
+        event->failure = (proa_coap_failure)((proa__request *)thing)->failure;
     }
     proa__thing_free(c, thing);
 }
@@ -396,9 +400,7 @@ static void tell_delivered(proa_coap *c, proa_coap_event *event)
 {
     proa__relation *r = PROA__OF(proa__relation, delivered, c->lists[PROA__DELIVERED].next);
     proa__unlink(&r->delivered);
-    event_of(event, PROA_COAP_EVENT_DELIVERED, r->thing.peer);
-    event->relation = proa__id(c, &r->thing);
-    event->user = r->user;
+    event_of(c, event, PROA_COAP_EVENT_DELIVERED, &r->thing);
 }
 
 static void run_timers(proa_coap *c)

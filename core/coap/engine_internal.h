@@ -375,8 +375,8 @@ void proa__peer_unref(proa_coap *c, proa__peer *peer);
 void proa__instant_add(proa_coap *c, const proa_coap_peer *to, const proa_coap_msg *m,
                        proa_coap_type type, uint8_t code);
 
-/* The one event of the datagram just fed. */
-proa_coap_event *proa__event(proa_coap *c, proa_coap_event_kind kind, const proa__peer *peer,
+/* The one event of the datagram just fed, about that thing. */
+proa_coap_event *proa__event(proa_coap *c, proa_coap_event_kind kind, const proa__thing *thing,
                              const proa_coap_msg *msg);
 
 /* ---- compose.c -------------------------------------------------------------------------- */

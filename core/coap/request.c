@@ -292,9 +292,7 @@ static void deliver(proa_coap *c, proa__request *q, const proa_coap_msg *m)
     }
     proa_coap_event *event = proa__event(
         c, q->answered && q->observing ? PROA_COAP_EVENT_NOTIFICATION : PROA_COAP_EVENT_RESPONSE,
-        q->thing.peer, m);
-    event->request = proa__id(c, &q->thing);
-    event->user = q->user;
+        &q->thing, m);
     event->observing = q->observing;
     if (q->phase == PROA__PHASE_BLOCK2) {
         event->msg.payload = proa_span_make(q->body->bytes, q->body->len);
