@@ -47,7 +47,7 @@ static void expire(proa_coap *c)
 {
     for (size_t harm = 0; harm < PROA__HARMS; harm++) {
         proa__received *r;
-        while ((r = oldest(&c->aging[harm], false)) != NULL && is_over(c, r)) {
+        while ((r = oldest(&c->lists[PROA__AGING + harm], false)) != NULL && is_over(c, r)) {
             forget(c, r);
         }
     }
@@ -57,7 +57,7 @@ static void expire(proa_coap *c)
 static bool evict(proa_coap *c, proa__harm harm_max, bool dead)
 {
     for (size_t harm = 0; harm <= harm_max; harm++) {
-        proa__received *r = oldest(&c->aging[harm], dead);
+        proa__received *r = oldest(&c->lists[PROA__AGING + harm], dead);
         if (r != NULL) {
             forget(c, r);
             return true;
@@ -111,7 +111,7 @@ bool proa__received_store(proa_coap *c, proa__received *r, proa_span reply)
 void proa__received_close(proa_coap *c, proa__received *r)
 {
     r->since_s = proa__next_s(c);
-    proa__list_append(&c->aging[r->harm], &r->thing.link);
+    proa__list_append(&c->lists[PROA__AGING + r->harm], &r->thing.link);
 }
 
 void proa__received_owe(proa_coap *c, proa__received *r)

@@ -26,7 +26,7 @@ proa_coap_config proa_coap_config_device(proa_random random, proa_memory memory)
         .relation_max = 8,
         .body_count_max = 1,
         .body_max = 1024,
-        .dedup_bytes = 4096, /* some 20 POSTs in four minutes: three provisionings */
+        .dedup_bytes = 2048, /* 30 POSTs in four minutes: three provisionings need some 20 */
         .block_size = 128,
         .message_max = 256,
         .peer_max = 6,
@@ -83,14 +83,14 @@ static void fill_config(proa_coap_config *config)
 /* Whether all but the counts make sense; for these see open_pools. */
 static bool config_is_valid(const proa_coap_config *config)
 {
-    uint16_t block = config->block_size;
+    uint32_t block = config->block_size;
     return config->body_max >= 1 && config->body_max <= 1U << 24 &&
            config->dedup_bytes >= DEDUP_MIN && block >= 16 && block <= 1024 &&
            (block & (block - 1)) == 0 &&
            config->message_max >=
                MESSAGE_MIN + (config->oscore == NULL ? 0U : config->oscore->overhead) &&
            config->message_max <= PROA_COAP_MESSAGE_MAX &&
-           (config->timing.ack_random_permille == 0 || config->timing.ack_random_permille >= 1000);
+           config->timing.ack_random_permille >= 1000;
 }
 
 /* ---- storage ---------------------------------------------------------------------------- */
@@ -110,36 +110,38 @@ static proa_err open_cells(proa_coap *c, proa__cells *cells, uint32_t bytes)
                             count_max);
 }
 
+static const uint16_t item_lens[PROA__KINDS] = {
+    [PROA__PEER] = sizeof(proa__peer),         [PROA__RECEIVED] = sizeof(proa__received),
+    [PROA__REQUEST] = sizeof(proa__request),   [PROA__RELATION] = sizeof(proa__relation),
+    [PROA__EXCHANGE] = sizeof(proa__exchange), [PROA__BODY] = sizeof(proa__body),
+    [PROA__MESSAGE] = sizeof(proa__message),
+};
+
 static proa_err open_pools(proa_coap *c, uint32_t received_bytes)
 {
     const proa_coap_config *f = &c->config;
-    const struct {
-        uint32_t count_max;
-        uint32_t item_len;
-    } rows[PROA__KINDS] = {
-        [PROA__PEER] = {f->peer_max, sizeof(proa__peer)},
-        [PROA__RECEIVED] = {proa__least(received_bytes / sizeof(proa__received),
-                                        PROA_POOL_COUNT_MAX),
-                            sizeof(proa__received)},
-        [PROA__REQUEST] = {f->request_max, sizeof(proa__request)},
-        [PROA__RELATION] = {f->relation_max, sizeof(proa__relation)},
-        [PROA__EXCHANGE] = {f->exchange_max, sizeof(proa__exchange)},
-        [PROA__BODY] = {f->body_count_max, sizeof(proa__body) + f->body_max},
+    const uint32_t counts[PROA__KINDS] = {
+        [PROA__PEER] = f->peer_max,
+        [PROA__RECEIVED] =
+            proa__least(received_bytes / sizeof(proa__received), PROA_POOL_COUNT_MAX),
+        [PROA__REQUEST] = f->request_max,
+        [PROA__RELATION] = f->relation_max,
+        [PROA__EXCHANGE] = f->exchange_max,
+        [PROA__BODY] = f->body_count_max,
         /* One for each request and exchange; of those who observe us, a quarter at a time. */
-        [PROA__MESSAGE] = {proa__least(f->request_max + f->exchange_max + f->relation_max / 4 + 1,
-                                       PROA_POOL_COUNT_MAX),
-                           sizeof(proa__message)},
+        [PROA__MESSAGE] = proa__least(f->request_max + f->exchange_max + f->relation_max / 4 + 1,
+                                      PROA_POOL_COUNT_MAX),
     };
     uint32_t things = 0;
     for (size_t kind = 0; kind < PROA__KINDS; kind++) {
-        uint32_t count_max = rows[kind].count_max;
-        if (count_max == 0 || count_max > PROA_POOL_COUNT_MAX) {
+        bool is_body = kind == PROA__BODY;
+        uint32_t first = first_of(c, counts[kind], is_body ? 1 : FIRST_COUNT);
+        size_t len = item_lens[kind] + (is_body ? f->body_max : 0);
+        things += first;
+        if (counts[kind] == 0 || counts[kind] > PROA_POOL_COUNT_MAX) {
             return PROA_E_RANGE;
         }
-        uint32_t first = first_of(c, count_max, kind == PROA__BODY ? 1 : FIRST_COUNT);
-        things += first;
-        if (proa_pool_init(&c->pools[kind], &f->memory, rows[kind].item_len, first, count_max) !=
-            PROA_OK) {
+        if (proa_pool_init(&c->pools[kind], &f->memory, len, first, counts[kind]) != PROA_OK) {
             return PROA_E_NO_MEMORY;
         }
     }
@@ -184,9 +186,6 @@ static proa_err open_storage(proa_coap *c)
 proa_err proa_coap_open(proa_coap **out, const proa_coap_config *config)
 {
     *out = NULL;
-    if (!config_is_valid(config)) {
-        return PROA_E_RANGE;
-    }
     proa_coap *c = config->memory.take(config->memory.ctx, sizeof *c);
     if (c == NULL) {
         return PROA_E_NO_MEMORY;
@@ -203,15 +202,11 @@ proa_err proa_coap_open(proa_coap **out, const proa_coap_config *config)
     while (proa__block_len(c->szx) < config->block_size) {
         c->szx++;
     }
-    proa__list_init(&c->idle_peers);
-    proa__list_init(&c->messages_out);
-    proa__list_init(&c->ended);
-    proa__list_init(&c->delivered);
-    for (size_t harm = 0; harm < PROA__HARMS; harm++) {
-        proa__list_init(&c->aging[harm]);
+    for (size_t i = 0; i < PROA__LISTS; i++) {
+        proa__list_init(&c->lists[i]);
     }
     c->owed_end = &c->owed;
-    proa_err err = open_storage(c);
+    proa_err err = config_is_valid(&c->config) ? open_storage(c) : PROA_E_RANGE;
     if (err != PROA_OK) {
         proa_coap_close(c);
         return err;
@@ -254,18 +249,28 @@ uint32_t proa__next_s(const proa_coap *c)
     return (uint32_t)((c->now_ms + 999U) / 1000U);
 }
 
-static void event_of(proa_coap_event *event, proa_coap_event_kind kind, const proa__peer *peer)
+static void event_of(const proa_coap *c, proa_coap_event *event, proa_coap_event_kind kind,
+                     const proa__thing *thing)
 {
     memset(event, 0, sizeof *event);
     event->kind = kind;
-    event->peer = peer->name;
+    event->peer = thing->peer->name;
+    if (thing->kind == PROA__REQUEST) {
+        event->request = proa__id(c, thing);
+        event->user = ((const proa__request *)thing)->user;
+    } else if (thing->kind == PROA__RELATION) {
+        event->relation = proa__id(c, thing);
+        event->user = ((const proa__relation *)thing)->user;
+    } else {
+        event->exchange = proa__id(c, thing);
+    }
 }
 
-proa_coap_event *proa__event(proa_coap *c, proa_coap_event_kind kind, const proa__peer *peer,
+proa_coap_event *proa__event(proa_coap *c, proa_coap_event_kind kind, const proa__thing *thing,
                              const proa_coap_msg *msg)
 {
     PROA_ASSERT(!c->has_event);
-    event_of(&c->event, kind, peer);
+    event_of(c, &c->event, kind, thing);
     c->event.msg = *msg;
     c->has_event = true;
     return &c->event;
@@ -386,8 +391,9 @@ bool proa_coap_output(proa_coap *c, uint64_t now_ms, proa_coap_peer *to, proa_sp
 uint64_t proa_coap_next_ms(const proa_coap *c)
 {
     bool now = c->has_event || c->instant_first != c->instant_end || c->owed != NULL ||
-               !proa__list_empty(&c->messages_out) || !proa__list_empty(&c->ended) ||
-               !proa__list_empty(&c->delivered);
+               !proa__list_empty(&c->lists[PROA__OUT]) ||
+               !proa__list_empty(&c->lists[PROA__ENDED]) ||
+               !proa__list_empty(&c->lists[PROA__DELIVERED]);
     return now ? c->now_ms : proa_heap_next_ms(&c->timers);
 }
 
@@ -395,28 +401,20 @@ uint64_t proa_coap_next_ms(const proa_coap *c)
  * event. */
 static void tell_end(proa_coap *c, proa_coap_event *event)
 {
-    proa__thing *thing = PROA__OF(proa__thing, link, c->ended.next);
+    proa__thing *thing = PROA__OF(proa__thing, link, c->lists[PROA__ENDED].next);
+    event_of(c, event, PROA_COAP_EVENT_RELATION_END, thing);
     if (thing->kind == PROA__REQUEST) {
-        proa__request *q = (proa__request *)thing;
-        event_of(event, PROA_COAP_EVENT_FAILED, thing->peer);
-        event->request = proa__id(c, thing);
-        event->user = q->user;
-        event->failure = (proa_coap_failure)q->failure;
-    } else {
-        event_of(event, PROA_COAP_EVENT_RELATION_END, thing->peer);
-        event->relation = proa__id(c, thing);
-        event->user = ((proa__relation *)thing)->user;
+        event->kind = PROA_COAP_EVENT_FAILED;
+        event->failure = (proa_coap_failure)((proa__request *)thing)->failure;
     }
     proa__thing_free(c, thing);
 }
 
 static void tell_delivered(proa_coap *c, proa_coap_event *event)
 {
-    proa__relation *r = PROA__OF(proa__relation, delivered, c->delivered.next);
+    proa__relation *r = PROA__OF(proa__relation, delivered, c->lists[PROA__DELIVERED].next);
     proa__unlink(&r->delivered);
-    event_of(event, PROA_COAP_EVENT_DELIVERED, r->thing.peer);
-    event->relation = proa__id(c, &r->thing);
-    event->user = r->user;
+    event_of(c, event, PROA_COAP_EVENT_DELIVERED, &r->thing);
 }
 
 static void run_timers(proa_coap *c)
@@ -445,11 +443,11 @@ bool proa_coap_poll(proa_coap *c, uint64_t now_ms, proa_coap_event *event)
     }
     release_event(c);
     run_timers(c);
-    if (!proa__list_empty(&c->ended)) {
+    if (!proa__list_empty(&c->lists[PROA__ENDED])) {
         tell_end(c, event);
         return true;
     }
-    if (!proa__list_empty(&c->delivered)) {
+    if (!proa__list_empty(&c->lists[PROA__DELIVERED])) {
         tell_delivered(c, event);
         return true;
     }

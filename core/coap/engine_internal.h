@@ -58,7 +58,7 @@ typedef struct proa__timed {
 } proa__timed;
 
 struct proa__peer {
-    proa__thing thing; /* link: in proa_coap.idle_peers while refs is 0 */
+    proa__thing thing; /* link: in proa_coap.lists[IDLE] while refs is 0 */
     proa_coap_peer name;
     proa__peer *way; /* itself, unless it is known by OSCORE keys; then NULL if there is none */
     proa__link ride; /* in way->riders */
@@ -75,7 +75,7 @@ struct proa__peer {
 
 typedef struct proa__message {
     proa__timed timed;    /* link, CON: in peer->messages until ACKed; mid: its own */
-    proa__link out;       /* in proa_coap.messages_out */
+    proa__link out;       /* in proa_coap.lists[OUT] */
     uint64_t deadline_ms; /* of the whole request; PROA_NEVER */
     proa__thing *owner;   /* request, exchange or relation to be told; NULL: nobody */
     uint32_t timeout_ms;  /* of the current transmission */
@@ -106,7 +106,7 @@ typedef enum proa__harm {
 #define PROA__HARMS 3
 
 typedef struct proa__received {
-    proa__thing thing; /* link: in proa_coap.aging[harm] once its exchange is over */
+    proa__thing thing; /* link: in proa_coap.lists[AGING + harm] once its exchange is over */
     struct proa__received *next_owed;
     uint32_t since_s;  /* engine seconds, rounded up: never forgotten too early */
     proa__chain reply; /* 0 and STORED: header, Token and code say it all */
@@ -192,7 +192,7 @@ typedef struct proa__exchange {
 
 typedef struct proa__relation {
     proa__thing thing;    /* mid: of the newest NON */
-    proa__link delivered; /* in proa_coap.delivered */
+    proa__link delivered; /* in proa_coap.lists[DELIVERED] */
     uint64_t user;
     proa__message *message;    /* the CON under way */
     proa_coap_binding binding; /* OSCORE */
@@ -217,6 +217,16 @@ typedef struct proa__instant {
     uint32_t max_age; /* PROA__NONE: absent */
 } proa__instant;
 
+/* The lists of the engine. */
+typedef enum proa__list {
+    PROA__OUT,       /* messages to be sent */
+    PROA__ENDED,     /* requests and relations whose end is to be told */
+    PROA__DELIVERED, /* relations whose notification was acknowledged */
+    PROA__IDLE,      /* peers without references, longest idle first */
+    PROA__AGING,     /* received, oldest first: a list for each proa__harm */
+    PROA__LISTS = PROA__AGING + PROA__HARMS
+} proa__list;
+
 /* proa_coap_stats, each as wide as the machine. */
 typedef struct proa__counts {
     size_t received, sent, retransmitted, duplicates, malformed, resets_sent, resets_received;
@@ -235,19 +245,16 @@ struct proa_coap {
                                            to be sealed */
     proa__body *event_body;
     proa__counts counts;
-    proa__link messages_out;
-    proa__link ended, delivered;
+    proa__link lists[PROA__LISTS];
     proa__received *owed, **owed_end; /* whose reply is to be sent, first and behind the last */
-    proa__link idle_peers;            /* longest idle first */
     proa_heap timers;
-    uint32_t seed;                 /* of the index */
-    proa__thing **buckets;         /* the index */
-    uint32_t bucket_count;         /* a power of two */
-    uint32_t indexed;              /* things in it */
-    proa_coap_config config;       /* zeros replaced by defaults */
-    proa__link aging[PROA__HARMS]; /* received, oldest first */
-    proa__cells message_cells;     /* requests, notifications, separate responses */
-    proa__cells reply_cells;       /* replies remembered */
+    uint32_t seed;             /* of the index */
+    proa__thing **buckets;     /* the index */
+    uint32_t bucket_count;     /* a power of two */
+    uint32_t indexed;          /* things in it */
+    proa_coap_config config;   /* zeros replaced by defaults */
+    proa__cells message_cells; /* requests, notifications, separate responses */
+    proa__cells reply_cells;   /* replies remembered */
     proa_pool pools[PROA__KINDS];
     proa_coap_event event;
     proa__instant instants[PROA__INSTANT_MAX];
@@ -402,8 +409,8 @@ void proa__peer_unref(proa_coap *c, proa__peer *peer);
 proa__instant *proa__instant_add(proa_coap *c, const proa_coap_peer *to, const proa_coap_msg *m,
                                  proa_coap_type type, uint8_t code);
 
-/* The one event of the datagram just fed. */
-proa_coap_event *proa__event(proa_coap *c, proa_coap_event_kind kind, const proa__peer *peer,
+/* The one event of the datagram just fed, about that thing. */
+proa_coap_event *proa__event(proa_coap *c, proa_coap_event_kind kind, const proa__thing *thing,
                              const proa_coap_msg *msg);
 
 /* ---- compose.c -------------------------------------------------------------------------- */

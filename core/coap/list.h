@@ -32,23 +32,9 @@ static inline bool proa__list_empty(const proa__link *head)
     return head->next == head;
 }
 
-static inline void proa__list_append(proa__link *head, proa__link *link)
-{
-    link->prev = head->prev;
-    link->next = head;
-    head->prev->next = link;
-    head->prev = link;
-}
+void proa__list_append(proa__link *head, proa__link *link);
 
 /* No effect on a link that stands in no list. */
-static inline void proa__unlink(proa__link *link)
-{
-    if (link->next != NULL) {
-        link->prev->next = link->next;
-        link->next->prev = link->prev;
-        link->prev = NULL;
-        link->next = NULL;
-    }
-}
+void proa__unlink(proa__link *link);
 
 #endif

@@ -150,9 +150,12 @@ proa_coap_options proa_coap_options_of(const proa_coap_msg *m)
     return it;
 }
 
-void proa_coap_option_next_extended(proa_coap_options *it, proa_coap_option *option)
+bool proa_coap_option_next(proa_coap_options *it, proa_coap_option *option)
 {
     const uint8_t *at = it->at;
+    if (at == it->end) {
+        return false;
+    }
     uint32_t delta = *at >> 4;
     uint32_t len = *at & 15U;
     at++;
@@ -167,6 +170,7 @@ void proa_coap_option_next_extended(proa_coap_options *it, proa_coap_option *opt
     option->number = it->number;
     option->value.data = at;
     option->value.len = len;
+    return true;
 }
 
 bool proa_coap_option_find(const proa_coap_msg *m, uint16_t number, proa_span *value)

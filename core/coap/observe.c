@@ -172,6 +172,6 @@ void proa__relation_acked(proa_coap *c, proa__relation *r)
 {
     r->con_s = proa__now_s(c);
     if (!proa__is_linked(&r->delivered)) {
-        proa__list_append(&c->delivered, &r->delivered);
+        proa__list_append(&c->lists[PROA__DELIVERED], &r->delivered);
     }
 }

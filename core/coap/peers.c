@@ -47,8 +47,9 @@ proa__peer *proa__peer_find(proa_coap *c, const proa_coap_peer *name)
 
 static proa__peer *longest_idle(const proa_coap *c)
 {
-    return proa__list_empty(&c->idle_peers) ? NULL
-                                            : PROA__OF(proa__peer, thing.link, c->idle_peers.next);
+    return proa__list_empty(&c->lists[PROA__IDLE])
+               ? NULL
+               : PROA__OF(proa__peer, thing.link, c->lists[PROA__IDLE].next);
 }
 
 /* The longest idle peer goes; when all are referred to, what was remembered of one does, which in
@@ -79,7 +80,7 @@ static proa__peer *new_peer(proa_coap *c)
 static void rest(proa_coap *c, proa__peer *peer)
 {
     peer->idle_since_s = proa__next_s(c);
-    proa__list_append(&c->idle_peers, &peer->thing.link);
+    proa__list_append(&c->lists[PROA__IDLE], &peer->thing.link);
 }
 
 static proa__peer *take(proa_coap *c, const proa_coap_peer *name)

@@ -278,8 +278,7 @@ static void announce(proa_coap *c, proa__exchange *x, const proa__heard *h, proa
 {
     proa__peer *peer = x->timed.thing.peer;
     proa__relation *r = proa__find(c, PROA__RELATION, peer, &h->msg.token, 0);
-    proa_coap_event *event = proa__event(c, PROA_COAP_EVENT_REQUEST, peer, &h->msg);
-    event->exchange = proa__id(c, &x->timed.thing);
+    proa_coap_event *event = proa__event(c, PROA_COAP_EVENT_REQUEST, &x->timed.thing, &h->msg);
     event->multicast = x->multicast;
     event->sealed = h->fields.oscore.data != NULL;
     event->msg.payload = payload;

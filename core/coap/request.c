@@ -8,7 +8,7 @@
  *
  *     message set                     a round is under way; it ends by response, RST or timeout
  *     message NULL, observing         an observation is held; notifications may come
- *     in proa_coap.ended              failed; poll will tell and free it
+ *     in proa_coap.lists[ENDED]              failed; poll will tell and free it
  *
  * A response matches by peer and Token, a piggybacked one by Message ID as well (§5.3.2). The last
  * bit of the Token tells the fetching of a notification's later blocks from the notifications
@@ -297,9 +297,7 @@ static void deliver(proa_coap *c, proa__request *q, const proa_coap_msg *m)
     }
     proa_coap_event *event = proa__event(
         c, q->answered && q->observing ? PROA_COAP_EVENT_NOTIFICATION : PROA_COAP_EVENT_RESPONSE,
-        q->thing.peer, m);
-    event->request = proa__id(c, &q->thing);
-    event->user = q->user;
+        &q->thing, m);
     event->observing = q->observing;
     if (q->phase == PROA__PHASE_BLOCK2) {
         event->msg.payload = proa_span_make(q->body->bytes, q->body->len);

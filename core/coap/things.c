@@ -180,5 +180,5 @@ void proa__message_divert(proa_coap *c, proa__message *m, proa__peer *way)
 void proa__thing_end(proa_coap *c, proa__thing *thing)
 {
     proa__unlink(&thing->link);
-    proa__list_append(&c->ended, &thing->link);
+    proa__list_append(&c->lists[PROA__ENDED], &thing->link);
 }

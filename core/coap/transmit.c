@@ -59,7 +59,7 @@ static void wait(proa_coap *c, proa__message *m, uint32_t ms)
 static void queue(proa_coap *c, proa__message *m)
 {
     if (!proa__is_linked(&m->out)) {
-        proa__list_append(&c->messages_out, &m->out);
+        proa__list_append(&c->lists[PROA__OUT], &m->out);
     }
 }
 
@@ -241,8 +241,8 @@ static void sent(proa_coap *c, proa__message *m)
 
 bool proa__message_emit(proa_coap *c, proa_coap_peer *to, proa_span *datagram)
 {
-    while (!proa__list_empty(&c->messages_out)) {
-        proa__message *m = PROA__OF(proa__message, out, c->messages_out.next);
+    while (!proa__list_empty(&c->lists[PROA__OUT])) {
+        proa__message *m = PROA__OF(proa__message, out, c->lists[PROA__OUT].next);
         proa__unlink(&m->out);
         int len = encode(c, m);
         if (len <= 0) {

@@ -151,30 +151,8 @@ typedef struct proa_coap_options {
 
 proa_coap_options proa_coap_options_of(const proa_coap_msg *m);
 
-/* An option whose number or length does not fit its first byte; for proa_coap_option_next only. */
-void proa_coap_option_next_extended(proa_coap_options *it, proa_coap_option *option);
-
-/* True and *option set if there is one more. The value borrows the message's bytes. O(1). Inline,
- * because every message is walked at least once. */
-static inline bool proa_coap_option_next(proa_coap_options *it, proa_coap_option *option)
-{
-    const uint8_t *at = it->at;
-    if (at == it->end) {
-        return false;
-    }
-    uint32_t delta = *at >> 4;
-    uint32_t len = *at & 15U;
-    if (delta > 12 || len > 12) {
-        proa_coap_option_next_extended(it, option);
-        return true;
-    }
-    it->number = (uint16_t)(it->number + delta);
-    it->at = at + 1 + len;
-    option->number = it->number;
-    option->value.data = at + 1;
-    option->value.len = len;
-    return true;
-}
+/* True and *option set if there is one more. The value borrows the message's bytes. O(1). */
+bool proa_coap_option_next(proa_coap_options *it, proa_coap_option *option);
 
 /* The first option with that number; false if there is none. O(options). */
 bool proa_coap_option_find(const proa_coap_msg *m, uint16_t number, proa_span *value);

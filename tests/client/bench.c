@@ -243,7 +243,7 @@ static void join(char *out, size_t cap, const proa_coap_msg *m, uint16_t number,
 static void answer_request(bench *b, bench_party *p, const proa_coap_event *event)
 {
     proa_coap_option options[8];
-    proa_coap_response response = {0, options, 0, {NULL, 0}, false};
+    proa_coap_response response = {0, options, 0, {NULL, 0}};
     uint8_t age[4];
     join(p->path, sizeof p->path, &event->msg, PROA_COAP_OPT_URI_PATH, '/');
     join(p->query, sizeof p->query, &event->msg, PROA_COAP_OPT_URI_QUERY, '&');
