@@ -123,9 +123,7 @@ static void acknowledge(proa_coap *c, const proa__peer *way, const proa__heard *
 /* Anybody can have said that, so the request goes on; who asked may have reason to believe it. */
 static void tell_unprotected(proa_coap *c, const proa__request *q, const proa__heard *h)
 {
-    proa_coap_event *event = proa__event(c, PROA_COAP_EVENT_UNPROTECTED, q->thing.peer, &h->msg);
-    event->request = proa__id(c, &q->thing);
-    event->user = q->user;
+    (void)proa__event(c, PROA_COAP_EVENT_UNPROTECTED, &q->thing, &h->msg);
     c->counts.unprotected++;
 }
 
