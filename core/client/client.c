@@ -82,8 +82,11 @@ proa_err proa_client_open(proa_client **out, const proa_client_config *config)
         return PROA_E_NO_MEMORY;
     }
     c->config = *config;
-    memcpy(c->endpoint, config->endpoint.data, config->endpoint.len);
-    c->config.endpoint.data = c->endpoint;
+    proa_writer w = proa_writer_make(c->endpoint, sizeof c->endpoint);
+    proa_write_text(&w, "ep=");
+    c->config.endpoint.data = c->endpoint + w.len;
+    proa_write_span(&w, config->endpoint);
+    c->endpoint_len = (uint8_t)w.len;
     proa_err err = proa_coap_open(&c->coap, &config->coap);
     if (err == PROA_OK) {
         err = take_tables(c);
@@ -151,47 +154,57 @@ bool proa_client_find_psk(void *client, proa_span identity, proa_psk *out)
 
 /* ---- events for the application --------------------------------------------------------- */
 
-void proa__client_tell(proa_client *c, const proa_client_event *event)
+/* The place of the n-th event that waits. */
+static proa_client_event *event_at(proa_client *c, uint8_t n)
+{
+    return &c->events[(c->event_first + n) % PROA_CLIENT_EVENTS_MAX];
+}
+
+static void take_event(proa_client *c)
+{
+    c->event_first = (uint8_t)((c->event_first + 1) % PROA_CLIENT_EVENTS_MAX);
+    c->event_count--;
+}
+
+proa_client_event *proa__client_tell(proa_client *c, proa_client_event_kind kind, uint16_t short_id)
 {
     if (c->event_count == PROA_CLIENT_EVENTS_MAX) {
-        c->event_first = (uint8_t)((c->event_first + 1) % PROA_CLIENT_EVENTS_MAX);
-        c->event_count--;
+        take_event(c);
         c->events_dropped++;
     }
-    c->events[(c->event_first + c->event_count) % PROA_CLIENT_EVENTS_MAX] = *event;
-    c->event_count++;
+    proa_client_event *event = event_at(c, c->event_count++);
+    memset(event, 0, sizeof *event);
+    event->kind = kind;
+    event->short_id = short_id;
+    return event;
 }
 
 void proa__client_tell_path(proa_client *c, proa_client_event_kind kind, const proa_actor *who,
                             const proa_path *path, uint8_t code)
 {
-    proa_client_event event;
-    memset(&event, 0, sizeof event);
-    event.kind = kind;
-    event.short_id = who->short_id;
-    event.who = *who;
-    event.path = *path;
-    event.code = code;
-    proa__client_tell(c, &event);
+    proa_client_event *event = proa__client_tell(c, kind, who->short_id);
+    event->who = *who;
+    event->path = *path;
+    event->code = code;
 }
 
 /* ---- what comes from CoAP --------------------------------------------------------------- */
 
-static void handle_coap(proa_client *c, uint64_t now_ms, const proa_coap_event *event)
+static void handle_coap(proa_client *c, const proa_coap_event *event)
 {
     uint64_t kind = event->user & (uint64_t)0xff << 56;
     switch (event->kind) {
     case PROA_COAP_EVENT_REQUEST:
-        proa__client_serve(c, now_ms, event);
+        proa__client_serve(c, event);
         break;
     case PROA_COAP_EVENT_RESPONSE:
     case PROA_COAP_EVENT_NOTIFICATION:
     case PROA_COAP_EVENT_FAILED:
         if (kind == PROA__USER_SERVER) {
-            proa__registration_coap_event(c, now_ms, event);
+            proa__registration_coap_event(c, event);
         } else if (kind == PROA__USER_EXTENSION && c->extension != NULL &&
                    c->extension->coap_event != NULL) {
-            c->extension->coap_event(c->extension->ctx, now_ms, event);
+            c->extension->coap_event(c->extension->ctx, c->now_ms, event);
         }
         break;
     case PROA_COAP_EVENT_RELATION_END:
@@ -204,33 +217,33 @@ static void handle_coap(proa_client *c, uint64_t now_ms, const proa_coap_event *
     }
 }
 
-static void drain_coap(proa_client *c, uint64_t now_ms)
+static void drain_coap(proa_client *c)
 {
     proa_coap_event event;
-    while (proa_coap_poll(c->coap, now_ms, &event)) {
-        handle_coap(c, now_ms, &event);
+    while (proa_coap_poll(c->coap, c->now_ms, &event)) {
+        handle_coap(c, &event);
     }
 }
 
 /* ---- what comes from the secure box ----------------------------------------------------- */
 
-static void handle_closed(proa_client *c, uint64_t now_ms, const proa_secure_event *event)
+static void handle_closed(proa_client *c, const proa_secure_event *event)
 {
     proa__server *s = proa__server_by_account(c, event->account);
     proa_coap_peer peer = {event->addr, event->session};
     proa__session_remove(c, event->session);
     if (s != NULL) {
-        proa__registration_closed(c, now_ms, s, event);
+        proa__registration_closed(c, s, event);
         return;
     }
-    proa_coap_peer_gone(c->coap, now_ms, &peer);
+    proa_coap_peer_gone(c->coap, c->now_ms, &peer);
     if (c->extension != NULL && c->extension->session_closed != NULL) {
-        c->extension->session_closed(c->extension->ctx, now_ms, event->account, event->session,
+        c->extension->session_closed(c->extension->ctx, c->now_ms, event->account, event->session,
                                      event->reason);
     }
 }
 
-static void handle_connected(proa_client *c, uint64_t now_ms, const proa_secure_event *event)
+static void handle_connected(proa_client *c, const proa_secure_event *event)
 {
     proa__server *s = proa__server_by_account(c, event->account);
     bool peer = proa_account_kind(event->account) == PROA_ACCOUNT_KIND_PEER &&
@@ -241,19 +254,19 @@ static void handle_connected(proa_client *c, uint64_t now_ms, const proa_secure_
         proa_secure_event closed = *event;
         closed.kind = PROA_SECURE_CLOSED;
         closed.reason = PROA_SECURE_REASON_RESOURCES;
-        c->config.secure->class_->close(c->config.secure, now_ms, event->session, true);
-        handle_closed(c, now_ms, &closed);
+        c->config.secure->class_->close(c->config.secure, c->now_ms, event->session, true);
+        handle_closed(c, &closed);
         return;
     }
     if (s != NULL) {
-        proa__registration_connected(c, now_ms, s, event);
+        proa__registration_connected(c, s, event);
     } else {
-        c->extension->session_open(c->extension->ctx, now_ms, event->account, event->session,
+        c->extension->session_open(c->extension->ctx, c->now_ms, event->account, event->session,
                                    event->is_server);
     }
 }
 
-static void handle_data(proa_client *c, uint64_t now_ms, const proa_secure_event *event)
+static void handle_data(proa_client *c, const proa_secure_event *event)
 {
     proa_coap_peer peer = {event->addr, event->session};
     proa_actor who;
@@ -261,28 +274,28 @@ static void handle_data(proa_client *c, uint64_t now_ms, const proa_secure_event
         c->requests_dropped++;
         return;
     }
-    proa_coap_input(c->coap, now_ms, &peer, event->data, false);
+    proa_coap_input(c->coap, c->now_ms, &peer, event->data, false);
 }
 
 /* Each event of the box is worked off before the next, whose data replaces its own. */
-static void pump(proa_client *c, uint64_t now_ms)
+static void pump(proa_client *c)
 {
     proa_secure *box = c->config.secure;
     proa_secure_event event;
-    drain_coap(c, now_ms);
-    while (box != NULL && box->class_->poll(box, now_ms, &event)) {
+    drain_coap(c);
+    while (box != NULL && box->class_->poll(box, c->now_ms, &event)) {
         switch (event.kind) {
         case PROA_SECURE_CONNECTED:
-            handle_connected(c, now_ms, &event);
+            handle_connected(c, &event);
             break;
         case PROA_SECURE_DATA:
-            handle_data(c, now_ms, &event);
+            handle_data(c, &event);
             break;
         case PROA_SECURE_CLOSED:
-            handle_closed(c, now_ms, &event);
+            handle_closed(c, &event);
             break;
         }
-        drain_coap(c, now_ms);
+        drain_coap(c);
     }
 }
 
@@ -296,11 +309,11 @@ void proa_client_input(proa_client *c, uint64_t now_ms, const proa_addr *from, p
     c->now_ms = now_ms;
     if (first >= 64 && first <= 127) {
         proa_coap_peer peer = {*from, 0};
-        proa_coap_input(c->coap, now_ms, &peer, datagram, multicast);
+        proa_coap_input(c->coap, c->now_ms, &peer, datagram, multicast);
     } else if (first >= 20 && first <= 63 && box != NULL && !multicast) {
-        box->class_->input(box, now_ms, from, datagram);
+        box->class_->input(box, c->now_ms, from, datagram);
     }
-    pump(c, now_ms);
+    pump(c);
 }
 
 bool proa_client_output(proa_client *c, uint64_t now_ms, proa_addr *to, proa_span *datagram)
@@ -309,10 +322,10 @@ bool proa_client_output(proa_client *c, uint64_t now_ms, proa_addr *to, proa_spa
     proa_coap_peer peer;
     c->now_ms = now_ms;
     for (;;) {
-        if (box != NULL && box->class_->output(box, now_ms, to, datagram)) {
+        if (box != NULL && box->class_->output(box, c->now_ms, to, datagram)) {
             return true;
         }
-        if (!proa_coap_output(c->coap, now_ms, &peer, datagram)) {
+        if (!proa_coap_output(c->coap, c->now_ms, &peer, datagram)) {
             return false;
         }
         if (peer.session == 0) {
@@ -321,7 +334,7 @@ bool proa_client_output(proa_client *c, uint64_t now_ms, proa_addr *to, proa_spa
         }
         if (box != NULL) {
             /* What the box cannot send is lost as on a network: CoAP repeats it or gives up. */
-            proa_err err = box->class_->send(box, now_ms, peer.session, *datagram);
+            proa_err err = box->class_->send(box, c->now_ms, peer.session, *datagram);
             (void)err;
         }
     }
@@ -350,18 +363,17 @@ uint64_t proa_client_next_ms(const proa_client *c)
 bool proa_client_poll(proa_client *c, uint64_t now_ms, proa_client_event *event)
 {
     c->now_ms = now_ms;
-    pump(c, now_ms);
-    proa__registration_run(c, now_ms);
-    proa__report_run(c, now_ms);
+    pump(c);
+    proa__registration_run(c);
+    proa__report_run(c);
     if (extension_next_ms(c) <= now_ms && c->extension->run != NULL) {
-        c->extension->run(c->extension->ctx, now_ms);
+        c->extension->run(c->extension->ctx, c->now_ms);
     }
     if (c->event_count == 0) {
         return false;
     }
-    *event = c->events[c->event_first];
-    c->event_first = (uint8_t)((c->event_first + 1) % PROA_CLIENT_EVENTS_MAX);
-    c->event_count--;
+    *event = *event_at(c, 0);
+    take_event(c);
     return true;
 }
 
@@ -406,10 +418,11 @@ void proa__client_drop_session(proa_client *c, uint64_t now_ms, uint32_t session
 {
     proa_secure *box = c->config.secure;
     proa_coap_peer peer = {{{0}, 0, 0}, session};
+    c->now_ms = now_ms;
     if (box == NULL || session == 0) {
         return;
     }
-    proa_coap_peer_gone(c->coap, now_ms, &peer);
+    proa_coap_peer_gone(c->coap, c->now_ms, &peer);
     proa__session_remove(c, session);
-    box->class_->close(box, now_ms, session, true);
+    box->class_->close(box, c->now_ms, session, true);
 }

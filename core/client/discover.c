@@ -5,7 +5,7 @@
 #include "core/client/client_internal.h"
 #include "proa/codec/text.h"
 
-static void write_path(proa_writer *w, const proa_path *path)
+void proa__discover_write_path(proa_writer *w, const proa_path *path)
 {
     if (w->len > 0) {
         proa_write_text(w, ",");
@@ -13,6 +13,16 @@ static void write_path(proa_writer *w, const proa_path *path)
     proa_write_text(w, "<");
     proa_path_write(w, path);
     proa_write_text(w, ">");
+}
+
+void proa__discover_write_version(proa_writer *w, const proa_object *object)
+{
+    if (proa__model_versioned(object)) {
+        proa_write_text(w, ";ver=");
+        proa_write_decimal(w, object->version_major);
+        proa_write_text(w, ".");
+        proa_write_decimal(w, object->version_minor);
+    }
 }
 
 static void write_threshold(proa_writer *w, const char *name, double number)
@@ -60,7 +70,7 @@ static void write_resource(proa_client *c, proa_writer *w, proa_account account,
                            const proa_object *object, const proa_path *path, bool inherited)
 {
     const proa_resource *resource = proa__model_resource(object, path->ids[2]);
-    write_path(w, path);
+    proa__discover_write_path(w, path);
     if ((resource->flags & PROA_RES_MULTIPLE) != 0) {
         proa_write_text(w, ";dim=");
         proa_write_decimal(w, count_instances(object, path));
@@ -75,7 +85,7 @@ static void write_instance(proa_client *c, proa_writer *w, proa_account account,
 {
     proa_path path = proa_path_make(2, object->id, instance, 0);
     proa_attributes a = proa__attributes_at(c, account, &path);
-    write_path(w, &path);
+    proa__discover_write_path(w, &path);
     write_attributes(w, &a);
     for (uint8_t i = 0; i < object->resource_count; i++) {
         if (!proa__model_has(object, instance, object->resources[i].id)) {
@@ -85,7 +95,7 @@ static void write_instance(proa_client *c, proa_writer *w, proa_account account,
         if (deep) {
             write_resource(c, w, account, object, &path, false);
         } else {
-            write_path(w, &path);
+            proa__discover_write_path(w, &path);
         }
     }
 }
@@ -94,13 +104,8 @@ static void write_object(proa_client *c, proa_writer *w, const proa__request *rq
                          const proa_object *object)
 {
     proa_attributes a = proa__attributes_at(c, rq->who.account, &rq->path);
-    write_path(w, &rq->path);
-    if (object->version_major != 1 || object->version_minor != 0) {
-        proa_write_text(w, ";ver=");
-        proa_write_decimal(w, object->version_major);
-        proa_write_text(w, ".");
-        proa_write_decimal(w, object->version_minor);
-    }
+    proa__discover_write_path(w, &rq->path);
+    proa__discover_write_version(w, object);
     write_attributes(w, &a);
     int32_t i = -1;
     while ((i = proa__model_next_instance(object, i)) >= 0) {

@@ -92,7 +92,7 @@ uint8_t proa__serve_observe(proa_client *c, proa__request *rq)
     o->path = rq->path;
     o->format = proa__read_format(c, &rq->path, rq->accept);
     o->own = rq->attributes;
-    o->sent_ms = rq->now_ms;
+    o->sent_ms = c->now_ms;
     o->retry_ms = 0;
     o->pending = false;
     o->has_last = number_at(c, &o->path, &o->last);
@@ -123,11 +123,10 @@ static bool reachable(const proa_client *c, proa_account account)
 {
     const proa__server *s = proa__server_by_account(c, account);
     return s == NULL ? proa_account_kind(account) == PROA_ACCOUNT_KIND_PEER
-                     : s->registered && !s->resuming &&
-                           (s->mode == PROA_SECURITY_NOSEC || s->session != 0);
+                     : s->registered && !s->resuming && proa__server_connected(s);
 }
 
-static void notify(proa_client *c, uint64_t now_ms, proa_handle handle)
+static void notify(proa_client *c, proa_handle handle)
 {
     proa__observation *o = proa_pool_get(&c->observations, handle);
     proa_actor who = actor_of(c, o->account);
@@ -143,11 +142,11 @@ static void notify(proa_client *c, uint64_t now_ms, proa_handle handle)
     }
     proa_attributes a = in_force(c, o);
     bool last = PROA_COAP_CLASS(rq.out.code) != 2;
-    proa_err err = proa_coap_notify(c->coap, now_ms, o->relation, &rq.out,
+    proa_err err = proa_coap_notify(c->coap, c->now_ms, o->relation, &rq.out,
                                     (a.set & PROA_ATTR_CON) != 0 && a.con);
     if (err == PROA_E_FULL) {
         o->pending = true;
-        o->retry_ms = now_ms + 100; /* the engine's tables empty in less than an RTT or two */
+        o->retry_ms = c->now_ms + 100; /* the engine's tables empty in less than an RTT or two */
         return;
     }
     if (err == PROA_E_NOT_FOUND || last) {
@@ -159,7 +158,7 @@ static void notify(proa_client *c, uint64_t now_ms, proa_handle handle)
     }
     c->notifications += err == PROA_OK;
     o->pending = false;
-    o->sent_ms = now_ms;
+    o->sent_ms = c->now_ms;
     o->retry_ms = 0;
     o->has_last = number_at(c, &o->path, &o->last);
 }
@@ -207,6 +206,7 @@ void proa_client_changed(proa_client *c, uint64_t now_ms, const proa_path *path)
     uint32_t cursor = 0;
     proa_handle handle;
     proa__observation *o;
+    c->now_ms = now_ms;
     while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
         if (!proa_path_within(&o->path, path) && !proa_path_within(path, &o->path)) {
             continue;
@@ -218,8 +218,8 @@ void proa_client_changed(proa_client *c, uint64_t now_ms, const proa_path *path)
             continue;
         }
         o->pending = true;
-        if (due_ms(c, o) <= now_ms) {
-            notify(c, now_ms, handle);
+        if (due_ms(c, o) <= c->now_ms) {
+            notify(c, handle);
         }
     }
 }
@@ -237,14 +237,14 @@ uint64_t proa__report_next_ms(const proa_client *c)
     return next;
 }
 
-void proa__report_run(proa_client *c, uint64_t now_ms)
+void proa__report_run(proa_client *c)
 {
     uint32_t cursor = 0;
     proa_handle handle;
     const proa__observation *o;
     while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
-        if (due_ms(c, o) <= now_ms) {
-            notify(c, now_ms, handle);
+        if (due_ms(c, o) <= c->now_ms) {
+            notify(c, handle);
         }
     }
 }
@@ -263,9 +263,10 @@ void proa__report_deleted(proa_client *c, uint64_t now_ms, const proa_path *path
     uint32_t cursor = 0;
     proa_handle handle;
     const proa__observation *o;
+    c->now_ms = now_ms;
     while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
         if (proa_path_within(path, &o->path)) {
-            notify(c, now_ms, handle); /* renders 4.04, which ends it */
+            notify(c, handle); /* renders 4.04, which ends it */
         }
     }
     proa__attributes_forget(c, 0, path);
@@ -289,9 +290,10 @@ void proa__client_recheck(proa_client *c, uint64_t now_ms, proa_account peer)
     uint32_t cursor = 0;
     proa_handle handle;
     const proa__observation *o;
+    c->now_ms = now_ms;
     while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
         if (o->account == peer && !proa__client_allowed(c, &who, PROA_OP_OBSERVE, &o->path)) {
-            notify(c, now_ms, handle);
+            notify(c, handle);
         }
     }
     for (uint16_t i = 0; i < c->config.attribute_max; i++) {

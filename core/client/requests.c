@@ -174,7 +174,7 @@ void proa__request_content(proa__request *rq, uint16_t format, proa_span payload
 
 static void respond(proa_client *c, const proa__request *rq)
 {
-    proa_err err = proa_coap_respond(c->coap, rq->now_ms, rq->event->exchange, &rq->out);
+    proa_err err = proa_coap_respond(c->coap, c->now_ms, rq->event->exchange, &rq->out);
     /* The peer is gone, or the engine has said 5.00 for us: the operation stands either way. */
     (void)err;
 }
@@ -192,7 +192,7 @@ static void refuse(proa_client *c, proa__request *rq, bool has_path)
     bool send = !stranger;
     if (c->extension != NULL && c->extension->refuse != NULL && rq->who.kind != PROA_ACTOR_SERVER &&
         (!stranger || rq->event->peer.session == 0)) {
-        send = c->extension->refuse(c->extension->ctx, rq->now_ms, &refusal, &rq->out, c->scratch,
+        send = c->extension->refuse(c->extension->ctx, c->now_ms, &refusal, &rq->out, c->scratch,
                                     c->scratch_cap);
     }
     if (send) {
@@ -217,21 +217,21 @@ static void tell_changes(proa_client *c, const proa__request *rq)
     case PROA_OP_WRITE_REPLACE:
     case PROA_OP_WRITE_UPDATE:
         proa__client_tell_path(c, PROA_CLIENT_WRITTEN, &rq->who, &rq->path, 0);
-        proa_client_changed(c, rq->now_ms, &rq->path);
+        proa_client_changed(c, c->now_ms, &rq->path);
         break;
     case PROA_OP_EXECUTE:
         proa__client_tell_path(c, PROA_CLIENT_EXECUTED, &rq->who, &rq->path, 0);
         break;
     case PROA_OP_CREATE:
         proa__client_tell_path(c, PROA_CLIENT_CREATED, &rq->who, &rq->path, 0);
-        proa_client_changed(c, rq->now_ms, &rq->path);
-        proa__client_list_changed(c, rq->now_ms, LIST_DELAY_MS);
+        proa_client_changed(c, c->now_ms, &rq->path);
+        proa__client_list_changed(c, LIST_DELAY_MS);
         break;
     case PROA_OP_DELETE:
         proa__client_tell_path(c, PROA_CLIENT_DELETED, &rq->who, &rq->path, 0);
-        proa__report_deleted(c, rq->now_ms, &rq->path);
-        proa_client_changed(c, rq->now_ms, &rq->path);
-        proa__client_list_changed(c, rq->now_ms, LIST_DELAY_MS);
+        proa__report_deleted(c, c->now_ms, &rq->path);
+        proa_client_changed(c, c->now_ms, &rq->path);
+        proa__client_list_changed(c, LIST_DELAY_MS);
         break;
     default:
         break;
@@ -272,16 +272,15 @@ static void serve_known(proa_client *c, proa__request *rq)
         return;
     }
     if (rq->who.kind == PROA_ACTOR_PEER && c->extension->used != NULL) {
-        c->extension->used(c->extension->ctx, rq->now_ms, rq->who.account);
+        c->extension->used(c->extension->ctx, c->now_ms, rq->who.account);
     }
     tell_changes(c, rq);
 }
 
-void proa__client_serve(proa_client *c, uint64_t now_ms, const proa_coap_event *event)
+void proa__client_serve(proa_client *c, const proa_coap_event *event)
 {
     proa__request rq;
     memset(&rq, 0, sizeof rq);
-    rq.now_ms = now_ms;
     rq.event = event;
     rq.accept = format_option(&event->msg, PROA_COAP_OPT_ACCEPT);
     rq.format = format_option(&event->msg, PROA_COAP_OPT_CONTENT_FORMAT);

@@ -19,12 +19,8 @@ static const proa_resource resources[] = {
 static int32_t next_instance(void *ctx, int32_t after)
 {
     const proa_client *c = ctx;
-    for (int32_t i = after + 1; i < c->config.server_max; i++) {
-        if (c->servers[i].used) {
-            return i;
-        }
-    }
-    return -1;
+    const proa__server *s = proa__server_next(c, after < 0 ? NULL : &c->servers[after]);
+    return s == NULL ? -1 : proa__server_instance(c, s);
 }
 
 static proa_err read(void *ctx, const proa_path *path, proa_value *out)

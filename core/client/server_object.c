@@ -106,7 +106,7 @@ static proa_err transact(void *ctx, const proa_actor *who, uint16_t instance, pr
         s->settings = c->settings_undo;
     } else if (s->settings.lifetime_s != c->settings_undo.lifetime_s) {
         s->lifetime_changed = true; /* Core 1.2 §6.2.2: tells the server at once */
-        proa__registration_want(s, c->now_ms, 0);
+        proa__registration_want(c, s, 0);
     }
     return PROA_OK;
 }
@@ -121,7 +121,7 @@ static proa_err execute(void *ctx, const proa_actor *who, const proa_path *path,
     if (path->ids[2] == DISABLE) {
         s->disable_wanted = true;
     } else {
-        proa__registration_want(s, c->now_ms, 0);
+        proa__registration_want(c, s, 0);
     }
     return PROA_OK;
 }
