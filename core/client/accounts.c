@@ -72,7 +72,11 @@ static proa_account account_of_peer(const proa_client *c, const proa_coap_peer *
 
 bool proa__account_who(const proa_client *c, const proa_coap_peer *peer, proa_actor *who)
 {
-    proa_account account = account_of_peer(c, peer);
+    return proa__account_actor(c, account_of_peer(c, peer), who);
+}
+
+bool proa__account_actor(const proa_client *c, proa_account account, proa_actor *who)
+{
     memset(who, 0, sizeof *who);
     if (account == 0) {
         return false;

@@ -78,6 +78,9 @@ uint16_t proa__server_instance(const proa_client *c, const proa__server *s);
 /* A message can go there: there is a session, or none is needed. */
 bool proa__server_connected(const proa__server *s);
 
+/* An account as an actor; false if it is nobody's any more. */
+bool proa__account_actor(const proa_client *c, proa_account account, proa_actor *who);
+
 /* Who sent this, by session or (NoSec servers only) by address; false for a stranger. */
 bool proa__account_who(const proa_client *c, const proa_coap_peer *peer, proa_actor *who);
 
@@ -193,6 +196,7 @@ uint8_t proa__write_apply(proa_client *c, const proa__request *rq, const proa_pa
 
 typedef struct proa__observation {
     proa_account account;
+    proa_handle handle;    /* its own, in the pool */
     proa_coap_id relation; /* 0 = not accepted yet */
     proa_path path;
     uint16_t format;
@@ -222,12 +226,12 @@ typedef struct proa__attribute_row {
 } proa__attribute_row;
 
 /* What is stored for exactly this path; zeros if nothing is. */
-proa_attributes proa__attributes_at(const proa_client *c, proa_account account,
-                                    const proa_path *path);
+const proa_attributes *proa__attributes_at(const proa_client *c, proa_account account,
+                                           const proa_path *path);
 
 /* What is in force at a path: that of the account, of the object, the instance, the resource. */
-proa_attributes proa__attributes_of(const proa_client *c, proa_account account,
-                                    const proa_path *path);
+void proa__attributes_of(const proa_client *c, proa_account account, const proa_path *path,
+                         proa_attributes *out);
 PROA_CHECK proa_err proa__attributes_store(proa_client *c, proa_account account,
                                            const proa_path *path,
                                            const proa_attributes *attributes);

@@ -3,7 +3,6 @@
  * §6.3.2, RFC 6690). Values never appear. Of an object only the instances are shown that the asker
  * may discover. */
 #include "core/client/client_internal.h"
-#include "proa/codec/text.h"
 
 void proa__discover_write_path(proa_writer *w, const proa_path *path)
 {
@@ -25,33 +24,13 @@ void proa__discover_write_version(proa_writer *w, const proa_object *object)
     }
 }
 
-static void write_threshold(proa_writer *w, const char *name, double number)
-{
-    proa_write_text(w, name);
-    proa_text_write_float(w, number);
-}
-
 static void write_attributes(proa_writer *w, const proa_attributes *a)
 {
-    if ((a->set & PROA_ATTR_PMIN) != 0) {
-        proa_write_text(w, ";pmin=");
-        proa_write_decimal(w, a->pmin_s);
-    }
-    if ((a->set & PROA_ATTR_PMAX) != 0) {
-        proa_write_text(w, ";pmax=");
-        proa_write_decimal(w, a->pmax_s);
-    }
-    if ((a->set & PROA_ATTR_GT) != 0) {
-        write_threshold(w, ";gt=", a->gt);
-    }
-    if ((a->set & PROA_ATTR_LT) != 0) {
-        write_threshold(w, ";lt=", a->lt);
-    }
-    if ((a->set & PROA_ATTR_ST) != 0) {
-        write_threshold(w, ";st=", a->st);
-    }
-    if ((a->set & PROA_ATTR_CON) != 0) {
-        proa_write_text(w, a->con ? ";con=1" : ";con=0");
+    for (uint8_t which = PROA_ATTR_PMIN; which <= PROA_ATTR_CON; which = (uint8_t)(which << 1)) {
+        if ((a->set & which) != 0) {
+            proa_write_text(w, ";");
+            proa_attributes_write(w, a, which);
+        }
     }
 }
 
@@ -75,18 +54,21 @@ static void write_resource(proa_client *c, proa_writer *w, proa_account account,
         proa_write_text(w, ";dim=");
         proa_write_decimal(w, count_instances(object, path));
     }
-    proa_attributes a =
-        inherited ? proa__attributes_of(c, account, path) : proa__attributes_at(c, account, path);
-    write_attributes(w, &a);
+    proa_attributes in_force;
+    if (inherited) {
+        proa__attributes_of(c, account, path, &in_force);
+        write_attributes(w, &in_force);
+    } else {
+        write_attributes(w, proa__attributes_at(c, account, path));
+    }
 }
 
 static void write_instance(proa_client *c, proa_writer *w, proa_account account,
                            const proa_object *object, uint16_t instance, bool deep)
 {
     proa_path path = proa_path_make(2, object->id, instance, 0);
-    proa_attributes a = proa__attributes_at(c, account, &path);
     proa__discover_write_path(w, &path);
-    write_attributes(w, &a);
+    write_attributes(w, proa__attributes_at(c, account, &path));
     for (uint8_t i = 0; i < object->resource_count; i++) {
         if (!proa__model_has(object, instance, object->resources[i].id)) {
             continue;
@@ -103,10 +85,9 @@ static void write_instance(proa_client *c, proa_writer *w, proa_account account,
 static void write_object(proa_client *c, proa_writer *w, const proa__request *rq,
                          const proa_object *object)
 {
-    proa_attributes a = proa__attributes_at(c, rq->who.account, &rq->path);
     proa__discover_write_path(w, &rq->path);
     proa__discover_write_version(w, object);
-    write_attributes(w, &a);
+    write_attributes(w, proa__attributes_at(c, rq->who.account, &rq->path));
     int32_t i = -1;
     while ((i = proa__model_next_instance(object, i)) >= 0) {
         proa_path instance = proa_path_make(2, object->id, (uint16_t)i, 0);

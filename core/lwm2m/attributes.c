@@ -1,52 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Notification attributes as queries and as a set that can be laid over another (Core 1.2 §5.1.2,
  * §7.3.2). When a notification is due is the client's business, not known here. */
+#include <stddef.h>
 #include <string.h>
 
+#include "core/codec/decimal.h"
 #include "proa/codec/text.h"
 #include "proa/lwm2m.h"
 
-static proa_err parse_seconds(proa_span text, uint32_t *out)
-{
-    uint64_t seconds;
-    proa_err err = proa_parse_decimal(text, UINT32_MAX, &seconds);
-    if (err == PROA_OK) {
-        *out = (uint32_t)seconds;
-    }
-    return err;
-}
+/* In the order of the bits PROA_ATTR_*. */
+static const struct {
+    char name[5];
+    uint8_t at, len; /* where the value stands in proa_attributes; a double if it is that long */
+} fields[] = {
+    {"pmin", offsetof(proa_attributes, pmin_s), sizeof(uint32_t)},
+    {"pmax", offsetof(proa_attributes, pmax_s), sizeof(uint32_t)},
+    {"gt", offsetof(proa_attributes, gt), sizeof(double)},
+    {"lt", offsetof(proa_attributes, lt), sizeof(double)},
+    {"st", offsetof(proa_attributes, st), sizeof(double)},
+    {"con", offsetof(proa_attributes, con), sizeof(bool)},
+};
+
+enum { FIELDS = sizeof fields / sizeof fields[0] };
 
 static proa_err parse_value(uint8_t which, proa_span text, proa_attributes *a)
 {
-    uint32_t number = 0;
+    uint64_t number = 0;
     proa_err err;
     switch (which) {
-    case PROA_ATTR_PMIN:
-        return parse_seconds(text, &a->pmin_s);
-    case PROA_ATTR_PMAX:
-        return parse_seconds(text, &a->pmax_s);
     case PROA_ATTR_GT:
         return proa_text_float(text, &a->gt);
     case PROA_ATTR_LT:
         return proa_text_float(text, &a->lt);
     case PROA_ATTR_ST:
         err = proa_text_float(text, &a->st);
-        return err == PROA_OK && a->st < 0 ? PROA_E_FORMAT : err;
-    default: /* con */
-        err = parse_seconds(text, &number);
+        return err == PROA_OK && proa__decimal_sum_sign(&a->st, 1) < 0 ? PROA_E_FORMAT : err;
+    case PROA_ATTR_CON:
+        err = proa_parse_decimal(text, 1, &number);
         a->con = number == 1;
-        return err == PROA_OK && number > 1 ? PROA_E_RANGE : err;
+        return err;
+    default:
+        err = proa_parse_decimal(text, UINT32_MAX, &number);
+        *(which == PROA_ATTR_PMIN ? &a->pmin_s : &a->pmax_s) = (uint32_t)number;
+        return err;
     }
 }
 
 proa_err proa_attributes_parse(proa_span query, proa_attributes *attributes)
 {
-    /* In the order of the bits PROA_ATTR_*. */
-    static const char *const names[] = {"pmin", "pmax", "gt", "lt", "st", "con"};
     const uint8_t *equals = query.len > 0 ? memchr(query.data, '=', query.len) : NULL;
     proa_span name = {query.data, equals != NULL ? (size_t)(equals - query.data) : query.len};
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (!proa_span_equal(name, proa_span_of(names[i]))) {
+    for (unsigned i = 0; i < FIELDS; i++) {
+        if (!proa_span_equal(name, proa_span_of(fields[i].name))) {
             continue;
         }
         uint8_t which = (uint8_t)(1U << i);
@@ -67,35 +72,73 @@ proa_err proa_attributes_parse(proa_span query, proa_attributes *attributes)
     return PROA_E_UNSUPPORTED;
 }
 
-proa_err proa_attributes_check(const proa_attributes *a)
+void proa_attributes_write(proa_writer *w, const proa_attributes *a, uint8_t which)
 {
-    bool gt = (a->set & PROA_ATTR_GT) != 0;
-    bool lt = (a->set & PROA_ATTR_LT) != 0;
-    double gap = (a->set & PROA_ATTR_ST) != 0 ? 2 * a->st : 0;
-    return gt && lt && !(a->lt + gap < a->gt) ? PROA_E_FORMAT : PROA_OK;
+    for (unsigned i = 0; i < FIELDS; i++) {
+        if ((1U << i & which & (a->set | a->cleared)) == 0) {
+            continue;
+        }
+        proa_write_text(w, fields[i].name);
+        if ((a->set & which) == 0) {
+            continue;
+        }
+        proa_write_u8(w, '=');
+        switch (which) {
+        case PROA_ATTR_PMIN:
+            proa_write_decimal(w, a->pmin_s);
+            break;
+        case PROA_ATTR_PMAX:
+            proa_write_decimal(w, a->pmax_s);
+            break;
+        case PROA_ATTR_CON:
+            proa_write_decimal(w, a->con);
+            break;
+        default:
+            proa_text_write_float(w, which == PROA_ATTR_GT   ? a->gt
+                                     : which == PROA_ATTR_LT ? a->lt
+                                                             : a->st);
+        }
+    }
 }
 
-proa_attributes proa_attributes_merge(const proa_attributes *under, const proa_attributes *over)
+proa_err proa_attributes_check(const proa_attributes *a)
 {
-    proa_attributes merged = *under;
-    merged.set = (uint8_t)((under->set | over->set) & ~over->cleared);
-    if ((over->set & PROA_ATTR_PMIN) != 0) {
-        merged.pmin_s = over->pmin_s;
+    double st = (a->set & PROA_ATTR_ST) != 0 ? a->st : 0;
+    const double room[] = {a->gt, -a->lt, -st, -st};
+    bool both = (a->set & PROA_ATTR_GT) != 0 && (a->set & PROA_ATTR_LT) != 0;
+    return both && proa__decimal_sum_sign(room, 4) <= 0 ? PROA_E_FORMAT : PROA_OK;
+}
+
+void proa_attributes_merge(proa_attributes *under, const proa_attributes *over)
+{
+    for (unsigned i = 0; i < FIELDS; i++) {
+        if ((over->set & 1U << i) != 0) {
+            memcpy((uint8_t *)under + fields[i].at, (const uint8_t *)over + fields[i].at,
+                   fields[i].len);
+        }
     }
-    if ((over->set & PROA_ATTR_PMAX) != 0) {
-        merged.pmax_s = over->pmax_s;
-    }
-    if ((over->set & PROA_ATTR_GT) != 0) {
-        merged.gt = over->gt;
-    }
-    if ((over->set & PROA_ATTR_LT) != 0) {
-        merged.lt = over->lt;
-    }
-    if ((over->set & PROA_ATTR_ST) != 0) {
-        merged.st = over->st;
-    }
-    if ((over->set & PROA_ATTR_CON) != 0) {
-        merged.con = over->con;
-    }
-    return merged;
+    under->set = (uint8_t)((under->set | over->set) & ~over->cleared);
+}
+
+static int compare(double a, double b)
+{
+    const double terms[] = {a, -b};
+    return proa__decimal_sum_sign(terms, 2);
+}
+
+/* From one side of the limit, or from the limit itself, to the other side. */
+static bool crosses(double limit, double from, double to)
+{
+    int before = compare(from, limit);
+    int after = compare(to, limit);
+    return after != 0 && before != after;
+}
+
+bool proa_attributes_passed(const proa_attributes *a, double from, double to)
+{
+    bool up = compare(to, from) > 0;
+    const double beyond[] = {up ? to : from, up ? -from : -to, -a->st};
+    return ((a->set & PROA_ATTR_GT) != 0 && crosses(a->gt, from, to)) ||
+           ((a->set & PROA_ATTR_LT) != 0 && crosses(a->lt, from, to)) ||
+           ((a->set & PROA_ATTR_ST) != 0 && proa__decimal_sum_sign(beyond, 3) >= 0);
 }
