@@ -176,6 +176,24 @@ static bool count_up(char *digits, unsigned count)
     return false;
 }
 
+/* Of the two numbers with `count` digits around the value, the nearer one that gives it back. `cut` has
+ * one digit more; false if there is none. */
+static bool shorten(double value, const char *cut, unsigned count, char *digits, int *exponent)
+{
+    bool up = cut[count] >= '5';
+    int scale = *exponent;
+    for (unsigned tries = 0; tries < 2; tries++, up = !up) {
+        double back;
+        memcpy(digits, cut, count);
+        *exponent = scale + (up && count_up(digits, count));
+        if (proa__decimal_to(digits, count, *exponent - (int)count, &back) &&
+            proa__real_bits(back) == proa__real_bits(value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 unsigned proa__decimal_of(double value, char digits[PROA__DECIMAL_DIGITS_MAX], int *exponent)
 {
     fixed n = {{0}};
@@ -197,19 +215,18 @@ unsigned proa__decimal_of(double value, char digits[PROA__DECIMAL_DIGITS_MAX], i
             scale--;
         }
     }
-    /* Of each length the two numbers around the value, the nearer one first. */
-    for (unsigned count = 1;; count++) {
-        PROA_ASSERT(count <= PROA__DECIMAL_DIGITS_MAX);
-        bool up = cut[count] >= '5';
-        for (unsigned tries = 0; tries < 2; tries++) {
-            double back;
-            memcpy(digits, cut, count);
-            *exponent = scale + (up && count_up(digits, count));
-            if (proa__decimal_to(digits, count, *exponent - (int)count, &back) &&
-                proa__real_bits(back) == proa__real_bits(value)) {
-                return count;
-            }
-            up = !up;
+    /* What so many digits can say, more can, too. */
+    unsigned few = 1;
+    for (unsigned enough = PROA__DECIMAL_DIGITS_MAX; few < enough;) {
+        unsigned count = (few + enough) / 2;
+        *exponent = scale;
+        if (shorten(value, cut, count, digits, exponent)) {
+            enough = count;
+        } else {
+            few = count + 1;
         }
     }
+    *exponent = scale;
+    (void)shorten(value, cut, few, digits, exponent);
+    return few;
 }

@@ -13,8 +13,8 @@
 #define PROA__DECIMAL_DIGITS_MAX 17
 
 /* The shortest digits that only this double is nearest to: value = 0.d1d2d3... * 10^exponent.
- * value must be finite and above zero. Returns how many digits. About 600 bytes of stack; up to 34
- * times what proa__decimal_to takes. */
+ * value must be finite and above zero. Returns how many digits. About 600 bytes of stack; ten times
+ * what proa__decimal_to takes. */
 unsigned proa__decimal_of(double value, char digits[PROA__DECIMAL_DIGITS_MAX], int *exponent);
 
 /* Digits that are read exactly. Doubles halfway between two others have up to 768, but a program

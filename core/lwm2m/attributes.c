@@ -48,8 +48,10 @@ static proa_err parse_value(uint8_t which, proa_span text, proa_attributes *a)
 
 proa_err proa_attributes_parse(proa_span query, proa_attributes *attributes)
 {
-    const uint8_t *equals = query.len > 0 ? memchr(query.data, '=', query.len) : NULL;
-    proa_span name = {query.data, equals != NULL ? (size_t)(equals - query.data) : query.len};
+    proa_span name = {query.data, 0};
+    while (name.len < query.len && query.data[name.len] != '=') {
+        name.len++;
+    }
     for (unsigned i = 0; i < FIELDS; i++) {
         if (!proa_span_equal(name, proa_span_of(fields[i].name))) {
             continue;
@@ -58,12 +60,12 @@ proa_err proa_attributes_parse(proa_span query, proa_attributes *attributes)
         if (((attributes->set | attributes->cleared) & which) != 0) {
             return PROA_E_FORMAT; /* named twice: which one would be meant? */
         }
-        if (equals == NULL) {
+        if (name.len == query.len) {
             attributes->cleared |= which;
             return PROA_OK;
         }
-        proa_err err =
-            parse_value(which, proa_span_make(equals + 1, query.len - name.len - 1), attributes);
+        proa_span value = {query.data + name.len + 1, query.len - name.len - 1};
+        proa_err err = parse_value(which, value, attributes);
         if (err == PROA_OK) {
             attributes->set |= which;
         }

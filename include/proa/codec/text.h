@@ -49,7 +49,7 @@ void proa_text_write_unsigned(proa_writer *w, uint64_t value);
 
 /* The shortest digits that give the same double when read: "0.1", "-25", "1e+300". With a point
  * alone for numbers from 1e-6 up to 1e21, as ECMAScript prints them. PROA_E_RANGE for infinity and
- * NaN, which have no text. About 700 bytes of stack; O(digits * |exponent|). */
+ * NaN, which have no text. About 700 bytes of stack; ten times what reading takes. */
 void proa_text_write_float(proa_writer *w, double value);
 void proa_text_write_boolean(proa_writer *w, bool value);
 void proa_text_write_objlink(proa_writer *w, uint16_t object, uint16_t instance);
