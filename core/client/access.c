@@ -440,7 +440,7 @@ static proa_err transact(void *ctx, const proa_actor *who, uint16_t instance, pr
     return PROA_OK;
 }
 
-const proa_object_class proa__access_class = {
+static const proa_object_class access_class = {
     .next_instance = next_instance,
     .next_resource_instance = next_entry,
     .read = read,
@@ -449,10 +449,10 @@ const proa_object_class proa__access_class = {
     .transact = transact,
 };
 
-proa_object proa__access_object(proa_client *c)
-{
-    proa_object object = {
-        PROA_OBJECT_ACCESS_CONTROL, 1, 0, resources, sizeof resources / sizeof resources[0],
-        &proa__access_class,        c};
-    return object;
-}
+const proa_object proa__access_object = {PROA_OBJECT_ACCESS_CONTROL,
+                                         1,
+                                         0,
+                                         resources,
+                                         sizeof resources / sizeof resources[0],
+                                         &access_class,
+                                         NULL};

@@ -8,6 +8,7 @@
  *
  * What happens then is decided elsewhere: requests.c (requests), registration.c (our own requests
  * to servers), reporting.c (observations), the extension (peers). */
+#include <stddef.h>
 #include <string.h>
 
 #include "core/client/client_internal.h"
@@ -34,45 +35,71 @@ proa_client_config proa_client_config_device(proa_span endpoint, proa_random ran
     return config;
 }
 
-static void *take(const proa_client *c, size_t count, size_t len)
-{
-    return c->config.memory.take(c->config.memory.ctx, count * len);
-}
+/* The arrays of a client: its field, how many of what. */
+static const struct {
+    uint16_t at, count_at, len;
+} tables[] = {
+    {offsetof(proa_client, servers), offsetof(proa_client, config.server_max),
+     sizeof(proa__server)},
+    {offsetof(proa_client, objects), offsetof(proa_client, config.object_max),
+     sizeof(const proa_object *)},
+    {offsetof(proa_client, access), offsetof(proa_client, config.access_max), sizeof(proa__access)},
+    {offsetof(proa_client, attributes), offsetof(proa_client, config.attribute_max),
+     sizeof(proa__attribute_row)},
+    {offsetof(proa_client, sessions), offsetof(proa_client, config.session_max),
+     sizeof(proa__session)},
+};
 
-static void give(const proa_client *c, void *block, size_t count, size_t len)
+enum { TABLES = sizeof tables / sizeof tables[0] };
+
+static size_t table_len(const proa_client *c, size_t i)
 {
-    if (block != NULL) {
-        c->config.memory.give(c->config.memory.ctx, block, count * len);
-    }
+    uint16_t count;
+    memcpy(&count, (const uint8_t *)c + tables[i].count_at, sizeof count);
+    return (size_t)count * tables[i].len;
 }
 
 static proa_err take_tables(proa_client *c)
 {
-    const proa_client_config *config = &c->config;
-    c->scratch_cap = config->coap.body_max;
-    c->scratch = take(c, 1, c->scratch_cap);
-    c->servers = take(c, config->server_max, sizeof *c->servers);
-    c->objects = take(c, config->object_max, sizeof *c->objects);
-    c->access = take(c, config->access_max, sizeof *c->access);
-    c->attributes = take(c, config->attribute_max, sizeof *c->attributes);
-    c->sessions = take(c, config->session_max, sizeof *c->sessions);
-    bool all = c->scratch != NULL && c->servers != NULL && c->objects != NULL &&
-               c->access != NULL && c->attributes != NULL && c->sessions != NULL;
-    return all ? proa_pool_init(&c->observations, &config->memory, sizeof(proa__observation),
-                                config->observation_max, config->observation_max)
-               : PROA_E_NO_MEMORY;
+    const proa_memory *memory = &c->config.memory;
+    for (size_t i = 0; i < TABLES; i++) {
+        size_t len = table_len(c, i);
+        if (len == 0) {
+            return PROA_E_RANGE;
+        }
+        void *block = memory->take(memory->ctx, len);
+        memcpy((uint8_t *)c + tables[i].at, &block, sizeof block);
+        if (block == NULL) {
+            return PROA_E_NO_MEMORY;
+        }
+    }
+    c->scratch_cap = c->config.coap.body_max;
+    c->scratch = memory->take(memory->ctx, c->scratch_cap);
+    return c->scratch == NULL
+               ? PROA_E_NO_MEMORY
+               : proa_pool_init(&c->observations, memory, sizeof(proa__observation),
+                                c->config.observation_max, c->config.observation_max);
+}
+
+/* What may hold a secret or an answer does not stay in memory that others get next. */
+static void give(const proa_memory *memory, void *block, size_t len)
+{
+    if (block != NULL) {
+        proa_wipe(block, len);
+        memory->give(memory->ctx, block, len);
+    }
 }
 
 static bool config_fits(const proa_client_config *config)
 {
     return config->endpoint.len >= 1 && config->endpoint.len <= PROA_ENDPOINT_MAX &&
-           config->server_max >= 1 && config->object_max >= 3 && config->observation_max >= 1 &&
-           config->attribute_max >= 1 && config->access_max >= 1 && config->session_max >= 1 &&
-           config->coap.body_max >= 1;
+           config->object_max >= 3 && config->observation_max >= 1 && config->coap.body_max >= 1;
 }
 
 proa_err proa_client_open(proa_client **out, const proa_client_config *config)
 {
+    static const proa_object *const own[] = {&proa__security_object, &proa__server_object,
+                                             &proa__access_object};
     *out = NULL;
     if (!config_fits(config)) {
         return PROA_E_RANGE;
@@ -95,10 +122,9 @@ proa_err proa_client_open(proa_client **out, const proa_client_config *config)
         proa_client_close(c);
         return err;
     }
-    c->own[0] = proa__security_object(c);
-    c->own[1] = proa__server_object(c);
-    c->own[2] = proa__access_object(c);
-    for (size_t i = 0; i < sizeof c->own / sizeof c->own[0]; i++) {
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        c->own[i] = *own[i];
+        c->own[i].ctx = c;
         c->objects[c->object_count++] = &c->own[i];
     }
     proa__access_load(c);
@@ -108,25 +134,18 @@ proa_err proa_client_open(proa_client **out, const proa_client_config *config)
 
 void proa_client_close(proa_client *c)
 {
-    const proa_client_config *config = &c->config;
+    proa_memory memory = c->config.memory;
     if (c->coap != NULL) {
         proa_coap_close(c->coap);
     }
-    if (c->servers != NULL) {
-        proa_wipe(c->servers, config->server_max * sizeof *c->servers);
-    }
-    if (c->scratch != NULL) {
-        proa_wipe(c->scratch, c->scratch_cap);
-    }
     proa_pool_clear(&c->observations);
-    give(c, c->sessions, config->session_max, sizeof *c->sessions);
-    give(c, c->attributes, config->attribute_max, sizeof *c->attributes);
-    give(c, c->access, config->access_max, sizeof *c->access);
-    give(c, c->objects, config->object_max, sizeof *c->objects);
-    give(c, c->servers, config->server_max, sizeof *c->servers);
-    give(c, c->scratch, 1, c->scratch_cap);
-    proa_memory memory = config->memory;
-    memory.give(memory.ctx, c, sizeof *c);
+    give(&memory, c->scratch, c->scratch_cap);
+    for (size_t i = TABLES; i-- > 0;) {
+        void *block;
+        memcpy(&block, (const uint8_t *)c + tables[i].at, sizeof block);
+        give(&memory, block, table_len(c, i));
+    }
+    give(&memory, c, sizeof *c);
 }
 
 proa_err proa_client_add_object(proa_client *c, const proa_object *object)
@@ -243,7 +262,7 @@ static void handle_closed(proa_client *c, const proa_secure_event *event)
     }
 }
 
-static void handle_connected(proa_client *c, const proa_secure_event *event)
+static void handle_connected(proa_client *c, proa_secure_event *event)
 {
     proa__server *s = proa__server_by_account(c, event->account);
     bool peer = proa_account_kind(event->account) == PROA_ACCOUNT_KIND_PEER &&
@@ -251,14 +270,10 @@ static void handle_connected(proa_client *c, const proa_secure_event *event)
     /* A server never calls: as DTLS server we know peers only. */
     bool wanted = peer || (s != NULL && !event->is_server && event->session == s->opening);
     if (!wanted || !proa__session_add(c, event->session, event->account)) {
-        proa_secure_event closed = *event;
-        closed.kind = PROA_SECURE_CLOSED;
-        closed.reason = PROA_SECURE_REASON_RESOURCES;
+        event->reason = PROA_SECURE_REASON_RESOURCES;
         c->config.secure->class_->close(c->config.secure, c->now_ms, event->session, true);
-        handle_closed(c, &closed);
-        return;
-    }
-    if (s != NULL) {
+        handle_closed(c, event);
+    } else if (s != NULL) {
         proa__registration_connected(c, s, event);
     } else {
         c->extension->session_open(c->extension->ctx, c->now_ms, event->account, event->session,

@@ -114,12 +114,10 @@ PROA_CHECK proa_err proa__access_created(proa_client *c, const proa_actor *who, 
                                          uint16_t instance);
 void proa__access_deleted(proa_client *c, uint16_t object, uint16_t instance);
 void proa__access_load(proa_client *c);
-extern const proa_object_class proa__access_class;
-extern const proa_object_class proa__security_class;
-extern const proa_object_class proa__server_class;
-proa_object proa__access_object(proa_client *c);
-proa_object proa__security_object(proa_client *c);
-proa_object proa__server_object(proa_client *c);
+
+/* Objects 0, 1 and 2; their ctx is the client. The instances of 0 and 1 are the server accounts. */
+extern const proa_object proa__security_object, proa__server_object, proa__access_object;
+int32_t proa__server_next_instance(void *client, int32_t after);
 
 /* ---- the model -------------------------------------------------------------------------- */
 
@@ -131,7 +129,8 @@ bool proa__model_has(const proa_object *object, uint16_t instance, uint16_t reso
 int32_t proa__model_next_resource_instance(const proa_object *object, uint16_t instance,
                                            uint16_t resource, int32_t after);
 bool proa__model_readable(const proa_resource *resource);
-bool proa__model_versioned(const proa_object *object); /* has a version to tell (§7.2.2) */
+bool proa__model_multiple(const proa_resource *resource); /* false if there is none */
+bool proa__model_versioned(const proa_object *object);    /* has a version to tell (§7.2.2) */
 
 /* proa_type_of over the client's objects. */
 proa_type proa__model_type_of(void *client, const proa_path *path);
@@ -143,9 +142,11 @@ typedef struct proa__request {
     proa_actor who;
     proa_operation op;
     proa_path path;
-    uint16_t accept;            /* PROA_FORMAT_NONE if the option is absent */
-    uint16_t format;            /* of the payload */
-    proa_attributes attributes; /* Write-Attributes, Observe */
+    const proa_object *object;     /* what stands there, once it was checked; */
+    const proa_resource *resource; /* NULL above resources, or if the object has no such */
+    uint16_t accept;               /* PROA_FORMAT_NONE if the option is absent */
+    uint16_t format;               /* of the payload */
+    proa_attributes attributes;    /* Write-Attributes, Observe */
     proa_coap_response out;
     proa_coap_option options[2]; /* behind out.options */
     uint8_t option_bytes[2][5];
@@ -153,7 +154,8 @@ typedef struct proa__request {
 
 void proa__client_serve(proa_client *c, const proa_coap_event *event);
 
-/* Each operation returns the response code and fills rq->out. */
+/* Each operation returns the response code and fills rq->out. Read sets accept to the format it
+ * chose. */
 uint8_t proa__serve_read(proa_client *c, proa__request *rq);
 uint8_t proa__serve_discover(proa_client *c, proa__request *rq);
 uint8_t proa__serve_write(proa_client *c, proa__request *rq);
@@ -172,10 +174,6 @@ void proa__discover_write_version(proa_writer *w, const proa_object *object);
 void proa__request_content(proa__request *rq, uint16_t format, proa_span payload);
 
 /* ---- reading and writing ---------------------------------------------------------------- */
-
-/* The format of an answer: the one asked for if it can hold the path, else a fitting one; NONE if
- * there is none (4.06). */
-uint16_t proa__read_format(proa_client *c, const proa_path *path, uint16_t accept);
 
 /* Render what `who` may see at a path into the scratch. Returns 2.05 or an error code. */
 uint8_t proa__read_render(proa_client *c, const proa_actor *who, const proa_path *path,

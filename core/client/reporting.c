@@ -92,7 +92,7 @@ uint8_t proa__serve_observe(proa_client *c, proa__request *rq)
     }
     o->account = rq->who.account;
     o->path = rq->path;
-    o->format = proa__read_format(c, &rq->path, rq->accept);
+    o->format = rq->accept;
     o->own = rq->attributes;
     told(c, o);
     proa__client_tell_path(c, PROA_CLIENT_OBSERVED, &rq->who, &rq->path, 0);

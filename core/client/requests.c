@@ -126,11 +126,10 @@ static uint8_t classify(const proa_client *c, proa__request *rq)
 /* ---- checks ----------------------------------------------------------------------------- */
 
 /* 4.04 if object or instance are not there. */
-static uint8_t check_exists(const proa_client *c, const proa__request *rq)
+static uint8_t check_exists(const proa__request *rq)
 {
-    const proa_object *object = proa__model_object(c, rq->path.ids[0]);
-    bool found =
-        object != NULL && (rq->path.depth < 2 || proa__model_has_instance(object, rq->path.ids[1]));
+    bool found = rq->object != NULL &&
+                 (rq->path.depth < 2 || proa__model_has_instance(rq->object, rq->path.ids[1]));
     return found ? 0 : PROA_COAP_NOT_FOUND;
 }
 
@@ -144,19 +143,23 @@ static uint8_t check_closed(const proa__request *rq)
     return rq->path.ids[0] == PROA_OBJECT_OSCORE && asks ? PROA_COAP_METHOD_NOT_ALLOWED : 0;
 }
 
-static uint8_t check(proa_client *c, const proa__request *rq)
+static uint8_t check(proa_client *c, proa__request *rq)
 {
     uint8_t code = 0;
+    rq->object = proa__model_object(c, rq->path.ids[0]);
+    if (rq->object != NULL && rq->path.depth >= 3) {
+        rq->resource = proa__model_resource(rq->object, rq->path.ids[2]);
+    }
     if (rq->who.kind == PROA_ACTOR_SERVER) {
         code = check_closed(rq);
         if (code == 0) {
-            code = check_exists(c, rq);
+            code = check_exists(rq);
         }
     }
     if (code == 0 && !proa__client_allowed(c, &rq->who, rq->op, &rq->path)) {
         code = PROA_COAP_UNAUTHORIZED;
     }
-    return code != 0 ? code : check_exists(c, rq);
+    return code != 0 ? code : check_exists(rq);
 }
 
 /* ---- answering -------------------------------------------------------------------------- */

@@ -16,7 +16,7 @@ static const proa_resource resources[] = {
     {SHORT_ID, PROA_TYPE_INTEGER, PROA_RES_R},
 };
 
-static int32_t next_instance(void *ctx, int32_t after)
+int32_t proa__server_next_instance(void *ctx, int32_t after)
 {
     const proa_client *c = ctx;
     const proa__server *s = proa__server_next(c, after < 0 ? NULL : &c->servers[after]);
@@ -45,12 +45,9 @@ static proa_err read(void *ctx, const proa_path *path, proa_value *out)
     }
 }
 
-const proa_object_class proa__security_class = {.next_instance = next_instance, .read = read};
+static const proa_object_class security_class = {.next_instance = proa__server_next_instance,
+                                                 .read = read};
 
-proa_object proa__security_object(proa_client *c)
-{
-    proa_object object = {
-        PROA_OBJECT_SECURITY,  1, 0, resources, sizeof resources / sizeof resources[0],
-        &proa__security_class, c};
-    return object;
-}
+const proa_object proa__security_object = {
+    PROA_OBJECT_SECURITY, 1,   0, resources, sizeof resources / sizeof resources[0],
+    &security_class,      NULL};

@@ -126,23 +126,14 @@ static proa_err execute(void *ctx, const proa_actor *who, const proa_path *path,
     return PROA_OK;
 }
 
-static int32_t next_instance(void *ctx, int32_t after)
-{
-    return proa__security_class.next_instance(ctx, after);
-}
-
-const proa_object_class proa__server_class = {
-    .next_instance = next_instance,
+static const proa_object_class server_class = {
+    .next_instance = proa__server_next_instance,
     .read = read,
     .write = write,
     .execute = execute,
     .transact = transact,
 };
 
-proa_object proa__server_object(proa_client *c)
-{
-    proa_object object = {
-        PROA_OBJECT_SERVER,  1, 0, resources, sizeof resources / sizeof resources[0],
-        &proa__server_class, c};
-    return object;
-}
+const proa_object proa__server_object = {
+    PROA_OBJECT_SERVER, 1,   0, resources, sizeof resources / sizeof resources[0],
+    &server_class,      NULL};
