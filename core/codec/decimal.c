@@ -109,15 +109,6 @@ static uint64_t round_off(const fixed *n, bool more)
     return ((uint64_t)(low - LAST_BIT) << FRACTION_BITS) + kept;
 }
 
-double proa__decimal_of_whole(uint64_t whole)
-{
-    fixed n = {{0}};
-    for (size_t i = LIMBS_BELOW; whole > 0; whole >>= LIMB_BITS) {
-        n.limbs[i++] = (uint16_t)whole;
-    }
-    return proa__real_of_bits(round_off(&n, false));
-}
-
 int proa__decimal_sum_sign(const double *terms, size_t count)
 {
     fixed n = {{0}};

@@ -26,9 +26,6 @@ unsigned proa__decimal_of(double value, char digits[PROA__DECIMAL_DIGITS_MAX], i
  * O(|exponent|), about 300 bytes of stack. */
 bool proa__decimal_to(const char *digits, size_t count, int32_t exponent, double *out);
 
-/* The double nearest to a whole number, ties to even. */
-double proa__decimal_of_whole(uint64_t whole);
-
 /* Whether the sum of a few doubles is below, at or above zero: -1, 0, 1. Nothing is rounded.
  * Infinity counts as 2^1024 and NaN as something above it, or below with their signs. */
 #define PROA__DECIMAL_TERMS_MAX 4

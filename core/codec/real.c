@@ -13,15 +13,6 @@
 #define SIGN_BIT (UINT64_C(1) << 63)
 #define INFINITY_BITS ((uint64_t)EXPONENT_MAX << FRACTION_BITS)
 
-/* A narrower format. */
-typedef struct width {
-    int fraction_bits;
-    int exponent_max; /* of infinity and NaN */
-} width;
-
-static const width float_width = {23, 0xff};
-static const width half_width = {10, 0x1f};
-
 uint64_t proa__real_bits(double value)
 {
     uint64_t bits;
@@ -35,6 +26,49 @@ double proa__real_of_bits(uint64_t bits)
     memcpy(&value, &bits, sizeof value);
     return value;
 }
+
+/* ---- whole numbers ---------------------------------------------------------------------- */
+
+double proa__real_of_whole(uint64_t magnitude, bool negative)
+{
+    enum { DROP = 63 - FRACTION_BITS, HALF = 1 << (DROP - 1) };
+    uint64_t exponent = EXPONENT_MAX / 2 + 63;
+    uint64_t bits = 0;
+    if (magnitude > 0) {
+        for (; magnitude < SIGN_BIT; magnitude <<= 1) {
+            exponent--;
+        }
+        unsigned rest = (unsigned)magnitude & ((1U << DROP) - 1);
+        bits = magnitude >> DROP;
+        bits += rest > HALF || (rest == HALF && (bits & 1) != 0);
+        bits += (exponent - 1) << FRACTION_BITS; /* the hidden bit counts it up by one */
+    }
+    return proa__real_of_bits((negative ? SIGN_BIT : 0) | bits);
+}
+
+bool proa__real_as_whole(double value, uint64_t *magnitude)
+{
+    uint64_t bits = proa__real_bits(value) & ~SIGN_BIT;
+    uint64_t significand = (bits & FRACTION_MASK) | HIDDEN_BIT;
+    int shift = (int)(bits >> FRACTION_BITS) - EXPONENT_MAX / 2 - FRACTION_BITS;
+    if (bits == 0 || shift < -FRACTION_BITS || shift > 63 - FRACTION_BITS) {
+        *magnitude = 0;
+        return bits == 0;
+    }
+    *magnitude = shift < 0 ? significand >> -shift : significand << shift;
+    return shift >= 0 || *magnitude << -shift == significand;
+}
+
+/* ---- narrower formats ------------------------------------------------------------------- */
+
+/* A narrower format. */
+typedef struct width {
+    int fraction_bits;
+    int exponent_max; /* of infinity and NaN */
+} width;
+
+static const width float_width = {23, 0xff};
+static const width half_width = {10, 0x1f};
 
 /* What the exponents of a double are larger by. */
 static int rebias(const width *w)

@@ -87,7 +87,7 @@ static bool read_exponent(proa_reader *r, int32_t *exponent)
     return true;
 }
 
-proa_err proa_text_float(proa_span text, double *out)
+static proa_err read_any(proa_span text, double *out)
 {
     proa_reader r = proa_reader_make(text);
     digits d = {{0}, 0, 0, false};
@@ -155,7 +155,7 @@ static void write_scientific(proa_writer *w, const char *text, int count, int ex
     proa_write_decimal(w, exponent - 1);
 }
 
-void proa_text_write_float(proa_writer *w, double value)
+static void write_any(proa_writer *w, double value)
 {
     uint8_t buf[PROA_TEXT_FLOAT_MAX];
     proa_writer out = proa_writer_make(buf, sizeof buf);
@@ -181,6 +181,47 @@ void proa_text_write_float(proa_writer *w, double value)
         }
     }
     proa_write_span(w, proa_writer_span(&out));
+}
+
+const proa_float_text proa_floats_any = {read_any, write_any};
+
+static proa_err read_whole(proa_span text, double *out)
+{
+    int64_t number;
+    proa_err err = proa_text_integer(text, &number);
+    if (err == PROA_OK) {
+        *out =
+            proa__real_of_whole(number < 0 ? 0U - (uint64_t)number : (uint64_t)number, number < 0);
+    }
+    return err;
+}
+
+static void write_whole(proa_writer *w, double value)
+{
+    uint8_t buf[PROA_TEXT_FLOAT_MAX];
+    proa_writer out = proa_writer_make(buf, sizeof buf);
+    uint64_t magnitude;
+    if (!proa__real_as_whole(value, &magnitude)) {
+        w->err = w->err == PROA_OK ? PROA_E_RANGE : w->err;
+        return;
+    }
+    if (proa__real_bits(value) >> 63 != 0) {
+        proa_write_u8(&out, '-');
+    }
+    proa_text_write_unsigned(&out, magnitude);
+    proa_write_span(w, proa_writer_span(&out));
+}
+
+const proa_float_text proa_floats_whole = {read_whole, write_whole};
+
+proa_err proa_text_float(proa_span text, double *out)
+{
+    return proa_floats->read(text, out);
+}
+
+void proa_text_write_float(proa_writer *w, double value)
+{
+    proa_floats->write(w, value);
 }
 
 /* ---- booleans and links ----------------------------------------------------------------- */

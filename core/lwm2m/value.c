@@ -2,7 +2,7 @@
 /* Values of resources, and the words for types and operations (Core 1.2 §6, §8.2, Appendix C). */
 #include <string.h>
 
-#include "core/codec/decimal.h"
+#include "core/codec/real.h"
 #include "proa/lwm2m.h"
 
 bool proa_value_equal(const proa_value *a, const proa_value *b)
@@ -39,8 +39,7 @@ bool proa_value_number(const proa_value *value, double *out)
     case PROA_TYPE_INTEGER:
     case PROA_TYPE_TIME:
     case PROA_TYPE_UNSIGNED:
-        *out = proa__decimal_of_whole(negative ? 0U - number : number);
-        *out = negative ? -*out : *out;
+        *out = proa__real_of_whole(negative ? 0U - number : number, negative);
         return true;
     case PROA_TYPE_FLOAT:
         *out = value->as.real;

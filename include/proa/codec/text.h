@@ -57,4 +57,19 @@ void proa_text_write_objlink(proa_writer *w, uint16_t object, uint16_t instance)
 /* Base64 with padding. O(len). */
 void proa_text_write_base64(proa_writer *w, proa_span bytes);
 
+/* ---- floats ----------------------------------------------------------------------------- */
+
+/* Which floats a program has as text is decided by linking. The library's proa_floats
+ * takes any; a small device whose resources are whole numbers, flags and strings defines it as
+ * &proa_floats_whole and carries none of the arithmetic of decimal fractions. Then only numbers
+ * of proa_text_integer() are read, so a threshold of 2.5 is refused (4.00), and PROA_E_RANGE sticks
+ * to who writes a fraction, or 2^64 and more. */
+typedef struct proa_float_text {
+    proa_err (*read)(proa_span text, double *out);
+    void (*write)(proa_writer *w, double value);
+} proa_float_text;
+
+extern const proa_float_text proa_floats_any, proa_floats_whole;
+extern const proa_float_text *const proa_floats;
+
 #endif
