@@ -51,12 +51,16 @@ bool proa__real_as_whole(double value, uint64_t *magnitude)
     uint64_t bits = proa__real_bits(value) & ~SIGN_BIT;
     uint64_t significand = (bits & FRACTION_MASK) | HIDDEN_BIT;
     int shift = (int)(bits >> FRACTION_BITS) - EXPONENT_MAX / 2 - FRACTION_BITS;
-    if (bits == 0 || shift < -FRACTION_BITS || shift > 63 - FRACTION_BITS) {
-        *magnitude = 0;
-        return bits == 0;
+    bool whole = shift <= 63 - FRACTION_BITS;
+    for (; whole && shift > 0; shift--) {
+        significand <<= 1;
     }
-    *magnitude = shift < 0 ? significand >> -shift : significand << shift;
-    return shift >= 0 || *magnitude << -shift == significand;
+    for (; whole && shift < 0; shift++) {
+        whole = (significand & 1) == 0;
+        significand >>= 1;
+    }
+    *magnitude = whole ? significand : 0;
+    return whole || bits == 0;
 }
 
 /* ---- narrower formats ------------------------------------------------------------------- */
@@ -105,15 +109,17 @@ static bool narrow_finite(const width *w, int exponent, uint64_t fraction, uint3
         return false;
     }
     if (exponent < 1) {
-        fraction |= HIDDEN_BIT; /* a double's own subnormals end below, at too many bits to drop */
+        fraction |= HIDDEN_BIT; /* or a subnormal double, of which too many bits will drop */
         drop += 1 - exponent;
         exponent = 0;
-        if (drop > FRACTION_BITS) {
-            return false;
-        }
     }
-    *out = (uint32_t)exponent << w->fraction_bits | (uint32_t)(fraction >> drop);
-    return (fraction & ((UINT64_C(1) << drop) - 1)) == 0;
+    bool lost = false;
+    for (; drop > 0; drop--) {
+        lost = lost || (fraction & 1) != 0;
+        fraction >>= 1;
+    }
+    *out = (uint32_t)exponent << w->fraction_bits | (uint32_t)fraction;
+    return !lost;
 }
 
 static bool narrow(double value, const width *w, uint32_t *out)

@@ -8,11 +8,13 @@
 #include "proa/codec/text.h"
 #include "proa/lwm2m.h"
 
-/* In the order of the bits PROA_ATTR_*. */
-static const struct {
+typedef struct field {
     char name[5];
     uint8_t at, len; /* where the value stands in proa_attributes; a double if it is that long */
-} fields[] = {
+} field;
+
+/* In the order of the bits PROA_ATTR_*. */
+static const field fields[] = {
     {"pmin", offsetof(proa_attributes, pmin_s), sizeof(uint32_t)},
     {"pmax", offsetof(proa_attributes, pmax_s), sizeof(uint32_t)},
     {"gt", offsetof(proa_attributes, gt), sizeof(double)},
@@ -23,27 +25,33 @@ static const struct {
 
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 
-static proa_err parse_value(uint8_t which, proa_span text, proa_attributes *a)
+/* The sign of a + b + c. */
+static int sign(double a, double b, double c)
 {
-    uint64_t number = 0;
-    proa_err err;
-    switch (which) {
-    case PROA_ATTR_GT:
-        return proa_text_float(text, &a->gt);
-    case PROA_ATTR_LT:
-        return proa_text_float(text, &a->lt);
-    case PROA_ATTR_ST:
-        err = proa_text_float(text, &a->st);
-        return err == PROA_OK && proa__decimal_sum_sign(&a->st, 1) < 0 ? PROA_E_FORMAT : err;
-    case PROA_ATTR_CON:
-        err = proa_parse_decimal(text, 1, &number);
-        a->con = number == 1;
-        return err;
-    default:
-        err = proa_parse_decimal(text, UINT32_MAX, &number);
-        *(which == PROA_ATTR_PMIN ? &a->pmin_s : &a->pmax_s) = (uint32_t)number;
+    const double terms[] = {a, b, c};
+    return proa__decimal_sum_sign(terms, 3);
+}
+
+static proa_err parse_value(const field *f, proa_span text, proa_attributes *a)
+{
+    uint64_t number;
+    double limit;
+    bool is_flag = f->len == sizeof a->con;
+    bool is_limit = f->len == sizeof limit;
+    proa_err err = is_limit ? proa_text_float(text, &limit)
+                            : proa_parse_decimal(text, is_flag ? 1 : UINT32_MAX, &number);
+    if (err != PROA_OK) {
         return err;
     }
+    if (is_limit) {
+        memcpy((uint8_t *)a + f->at, &limit, sizeof limit);
+    } else if (is_flag) {
+        a->con = number == 1;
+    } else {
+        uint32_t seconds = (uint32_t)number;
+        memcpy((uint8_t *)a + f->at, &seconds, sizeof seconds);
+    }
+    return sign(a->st, 0, 0) < 0 ? PROA_E_FORMAT : PROA_OK;
 }
 
 proa_err proa_attributes_parse(proa_span query, proa_attributes *attributes)
@@ -65,7 +73,7 @@ proa_err proa_attributes_parse(proa_span query, proa_attributes *attributes)
             return PROA_OK;
         }
         proa_span value = {query.data + name.len + 1, query.len - name.len - 1};
-        proa_err err = parse_value(which, value, attributes);
+        proa_err err = parse_value(&fields[i], value, attributes);
         if (err == PROA_OK) {
             attributes->set |= which;
         }
@@ -76,31 +84,29 @@ proa_err proa_attributes_parse(proa_span query, proa_attributes *attributes)
 
 void proa_attributes_write(proa_writer *w, const proa_attributes *a, uint8_t which)
 {
-    for (unsigned i = 0; i < FIELDS; i++) {
-        if ((1U << i & which & (a->set | a->cleared)) == 0) {
-            continue;
-        }
-        proa_write_text(w, fields[i].name);
-        if ((a->set & which) == 0) {
-            continue;
-        }
-        proa_write_u8(w, '=');
-        switch (which) {
-        case PROA_ATTR_PMIN:
-            proa_write_decimal(w, a->pmin_s);
-            break;
-        case PROA_ATTR_PMAX:
-            proa_write_decimal(w, a->pmax_s);
-            break;
-        case PROA_ATTR_CON:
-            proa_write_decimal(w, a->con);
-            break;
-        default:
-            proa_text_write_float(w, which == PROA_ATTR_GT   ? a->gt
-                                     : which == PROA_ATTR_LT ? a->lt
-                                                             : a->st);
-        }
+    const field *f = fields;
+    uint32_t seconds = a->con;
+    double limit;
+    if (((a->set | a->cleared) & which) == 0) {
+        return;
     }
+    while ((1U << (f - fields) & which) == 0) {
+        f++;
+    }
+    proa_write_text(w, f->name);
+    if ((a->set & which) == 0) {
+        return;
+    }
+    proa_write_u8(w, '=');
+    if (f->len == sizeof limit) {
+        memcpy(&limit, (const uint8_t *)a + f->at, sizeof limit);
+        proa_text_write_float(w, limit);
+        return;
+    }
+    if (f->len == sizeof seconds) {
+        memcpy(&seconds, (const uint8_t *)a + f->at, sizeof seconds);
+    }
+    proa_write_decimal(w, seconds);
 }
 
 proa_err proa_attributes_check(const proa_attributes *a)
@@ -122,25 +128,18 @@ void proa_attributes_merge(proa_attributes *under, const proa_attributes *over)
     under->set = (uint8_t)((under->set | over->set) & ~over->cleared);
 }
 
-static int compare(double a, double b)
-{
-    const double terms[] = {a, -b};
-    return proa__decimal_sum_sign(terms, 2);
-}
-
 /* From one side of the limit, or from the limit itself, to the other side. */
 static bool crosses(double limit, double from, double to)
 {
-    int before = compare(from, limit);
-    int after = compare(to, limit);
+    int before = sign(from, -limit, 0);
+    int after = sign(to, -limit, 0);
     return after != 0 && before != after;
 }
 
 bool proa_attributes_passed(const proa_attributes *a, double from, double to)
 {
-    bool up = compare(to, from) > 0;
-    const double beyond[] = {up ? to : from, up ? -from : -to, -a->st};
     return ((a->set & PROA_ATTR_GT) != 0 && crosses(a->gt, from, to)) ||
            ((a->set & PROA_ATTR_LT) != 0 && crosses(a->lt, from, to)) ||
-           ((a->set & PROA_ATTR_ST) != 0 && proa__decimal_sum_sign(beyond, 3) >= 0);
+           ((a->set & PROA_ATTR_ST) != 0 &&
+            (sign(to, -from, -a->st) >= 0 || sign(from, -to, -a->st) >= 0));
 }
