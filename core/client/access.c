@@ -51,11 +51,8 @@ static const proa__acl_entry *find_entry(const proa__access *a, uint16_t short_i
 
 static bool in_force(const proa_client *c)
 {
-    unsigned servers = 0;
-    for (uint16_t i = 0; i < c->config.server_max; i++) {
-        servers += c->servers[i].used;
-    }
-    bool any = servers > 1;
+    const proa__server *first = proa__server_next(c, NULL);
+    bool any = first != NULL && proa__server_next(c, first) != NULL;
     for (uint16_t i = 0; i < c->config.access_max && !any; i++) {
         any = c->access[i].used;
     }
@@ -170,12 +167,8 @@ uint16_t proa__client_owner(const proa_client *c, const proa_path *path)
     if (a != NULL && proa__server_by_id(c, a->owner) != NULL) {
         return a->owner;
     }
-    for (uint16_t i = 0; i < c->config.server_max; i++) {
-        if (c->servers[i].used) {
-            return c->servers[i].short_id;
-        }
-    }
-    return 0;
+    const proa__server *first = proa__server_next(c, NULL);
+    return first == NULL ? 0 : first->short_id;
 }
 
 /* ---- the store -------------------------------------------------------------------------- */
@@ -447,7 +440,7 @@ static proa_err transact(void *ctx, const proa_actor *who, uint16_t instance, pr
     return PROA_OK;
 }
 
-const proa_object_class proa__access_class = {
+static const proa_object_class access_class = {
     .next_instance = next_instance,
     .next_resource_instance = next_entry,
     .read = read,
@@ -456,10 +449,10 @@ const proa_object_class proa__access_class = {
     .transact = transact,
 };
 
-proa_object proa__access_object(proa_client *c)
-{
-    proa_object object = {
-        PROA_OBJECT_ACCESS_CONTROL, 1, 0, resources, sizeof resources / sizeof resources[0],
-        &proa__access_class,        c};
-    return object;
-}
+const proa_object proa__access_object = {PROA_OBJECT_ACCESS_CONTROL,
+                                         1,
+                                         0,
+                                         resources,
+                                         sizeof resources / sizeof resources[0],
+                                         &access_class,
+                                         NULL};

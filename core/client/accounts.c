@@ -11,7 +11,23 @@
 
 proa_account proa__server_account_of(const proa_client *c, const proa__server *s)
 {
-    return proa_account_make(PROA_ACCOUNT_KIND_SERVER, s->generation, (uint16_t)(s - c->servers));
+    return proa_account_make(PROA_ACCOUNT_KIND_SERVER, s->generation, proa__server_instance(c, s));
+}
+
+uint16_t proa__server_instance(const proa_client *c, const proa__server *s)
+{
+    return (uint16_t)(s - c->servers);
+}
+
+proa__server *proa__server_next(const proa_client *c, const proa__server *after)
+{
+    uint16_t i = after == NULL ? 0 : (uint16_t)(proa__server_instance(c, after) + 1);
+    for (; i < c->config.server_max; i++) {
+        if (c->servers[i].used) {
+            return &c->servers[i];
+        }
+    }
+    return NULL;
 }
 
 proa__server *proa__server_by_account(const proa_client *c, proa_account account)
@@ -27,18 +43,15 @@ proa__server *proa__server_by_account(const proa_client *c, proa_account account
 
 proa__server *proa__server_by_id(const proa_client *c, uint16_t short_id)
 {
-    for (uint16_t i = 0; i < c->config.server_max; i++) {
-        if (c->servers[i].used && c->servers[i].short_id == short_id) {
-            return &c->servers[i];
-        }
+    proa__server *s = NULL;
+    while ((s = proa__server_next(c, s)) != NULL && s->short_id != short_id) {
     }
-    return NULL;
+    return s;
 }
 
-proa_coap_peer proa__server_peer_of(const proa__server *s)
+bool proa__server_connected(const proa__server *s)
 {
-    proa_coap_peer peer = {s->addr, s->session};
-    return peer;
+    return s->mode == PROA_SECURITY_NOSEC || s->peer.session != 0;
 }
 
 static proa_account account_of_peer(const proa_client *c, const proa_coap_peer *peer)
@@ -48,9 +61,9 @@ static proa_account account_of_peer(const proa_client *c, const proa_coap_peer *
             return c->sessions[i].account;
         }
     }
-    for (uint16_t i = 0; peer->session == 0 && i < c->config.server_max; i++) {
-        const proa__server *s = &c->servers[i];
-        if (s->used && s->mode == PROA_SECURITY_NOSEC && proa_addr_equal(&s->addr, &peer->addr)) {
+    proa__server *s = NULL;
+    while (peer->session == 0 && (s = proa__server_next(c, s)) != NULL) {
+        if (s->mode == PROA_SECURITY_NOSEC && proa_addr_equal(&s->peer.addr, &peer->addr)) {
             return proa__server_account_of(c, s);
         }
     }
@@ -59,7 +72,11 @@ static proa_account account_of_peer(const proa_client *c, const proa_coap_peer *
 
 bool proa__account_who(const proa_client *c, const proa_coap_peer *peer, proa_actor *who)
 {
-    proa_account account = account_of_peer(c, peer);
+    return proa__account_actor(c, account_of_peer(c, peer), who);
+}
+
+bool proa__account_actor(const proa_client *c, proa_account account, proa_actor *who)
+{
     memset(who, 0, sizeof *who);
     if (account == 0) {
         return false;
@@ -134,7 +151,8 @@ proa_err proa_client_add_server(proa_client *c, const proa_server_account *serve
     s->generation = ++c->generation;
     s->short_id = server->short_id;
     s->mode = (uint8_t)server->mode;
-    s->addr = server->addr;
+    s->peer.addr = server->addr;
+    s->update_ms = PROA_NEVER;
     s->settings.lifetime_s = server->lifetime_s == 0 ? 86400 : server->lifetime_s;
     s->settings.pmin_s = server->pmin_s;
     s->settings.pmax_s = server->pmax_s;
@@ -152,21 +170,21 @@ proa_err proa_client_add_server(proa_client *c, const proa_server_account *serve
 
 bool proa_client_server(const proa_client *c, size_t index, proa_server_status *out)
 {
-    for (uint16_t i = 0; i < c->config.server_max; i++) {
-        const proa__server *s = &c->servers[i];
-        if (!s->used || index-- > 0) {
-            continue;
-        }
-        memset(out, 0, sizeof *out);
-        out->short_id = s->short_id;
-        out->state = (proa_registration_state)s->state;
-        out->addr = s->addr;
-        memcpy(out->uri, s->uri, s->uri_len);
-        out->lifetime_s = s->settings.lifetime_s;
-        out->next_ms = s->due_ms;
-        return true;
+    const proa__server *s = proa__server_next(c, NULL);
+    for (; s != NULL && index > 0; index--) {
+        s = proa__server_next(c, s);
     }
-    return false;
+    if (s == NULL) {
+        return false;
+    }
+    memset(out, 0, sizeof *out);
+    out->short_id = s->short_id;
+    out->state = (proa_registration_state)s->state;
+    out->addr = s->peer.addr;
+    memcpy(out->uri, s->uri, s->uri_len);
+    out->lifetime_s = s->settings.lifetime_s;
+    out->next_ms = s->due_ms;
+    return true;
 }
 
 /* ---- for the extension ------------------------------------------------------------------ */
@@ -177,10 +195,10 @@ proa_err proa__client_server_peer(proa_client *c, uint16_t short_id, proa_coap_p
     if (s == NULL) {
         return PROA_E_NOT_FOUND;
     }
-    if (!s->registered || (s->mode != PROA_SECURITY_NOSEC && s->session == 0)) {
+    if (!s->registered || !proa__server_connected(s)) {
         return PROA_E_STATE;
     }
-    *peer = proa__server_peer_of(s);
+    *peer = s->peer;
     return PROA_OK;
 }
 
@@ -212,9 +230,9 @@ uint16_t proa__client_server_by_uri(const proa_client *c, proa_span uri)
     if (proa_uri_parse(uri, &wanted) != PROA_OK) {
         return 0;
     }
-    for (uint16_t i = 0; i < c->config.server_max; i++) {
-        const proa__server *s = &c->servers[i];
-        if (s->used && proa_uri_parse(proa_span_make(s->uri, s->uri_len), &have) == PROA_OK &&
+    const proa__server *s = NULL;
+    while ((s = proa__server_next(c, s)) != NULL) {
+        if (proa_uri_parse(proa_span_make(s->uri, s->uri_len), &have) == PROA_OK &&
             have.secure == wanted.secure && have.port == wanted.port && same_host(&have, &wanted)) {
             return s->short_id;
         }
@@ -224,9 +242,9 @@ uint16_t proa__client_server_by_uri(const proa_client *c, proa_span uri)
 
 bool proa__client_identity_taken(const proa_client *c, proa_span identity)
 {
-    for (uint16_t i = 0; i < c->config.server_max; i++) {
-        const proa__server *s = &c->servers[i];
-        if (s->used && s->identity_len > 0 &&
+    const proa__server *s = NULL;
+    while ((s = proa__server_next(c, s)) != NULL) {
+        if (s->identity_len > 0 &&
             proa_span_equal(identity, proa_span_make(s->identity, s->identity_len))) {
             return true;
         }

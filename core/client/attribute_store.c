@@ -18,40 +18,36 @@ static proa__attribute_row *find_row(const proa_client *c, proa_account account,
     return NULL;
 }
 
-proa_attributes proa__attributes_at(const proa_client *c, proa_account account,
-                                    const proa_path *path)
+const proa_attributes *proa__attributes_at(const proa_client *c, proa_account account,
+                                           const proa_path *path)
 {
     static const proa_attributes none;
     const proa__attribute_row *row = find_row(c, account, path);
-    return row == NULL ? none : row->attributes;
+    return row == NULL ? &none : &row->attributes;
 }
 
 /* /1/x/2 and 3 of a server; 11001/x/2 and 3 of a peer. */
-static proa_attributes defaults_of(const proa_client *c, proa_account account)
+static void defaults_of(const proa_client *c, proa_account account, proa_attributes *a)
 {
-    proa_attributes a;
-    memset(&a, 0, sizeof a);
+    memset(a, 0, sizeof *a);
     const proa__server *s = proa__server_by_account(c, account);
     if (s != NULL) {
-        a.pmin_s = s->settings.pmin_s;
-        a.pmax_s = s->settings.pmax_s;
+        a->pmin_s = s->settings.pmin_s;
+        a->pmax_s = s->settings.pmax_s;
     } else if (c->extension != NULL && c->extension->periods != NULL) {
-        c->extension->periods(c->extension->ctx, account, &a.pmin_s, &a.pmax_s);
+        c->extension->periods(c->extension->ctx, account, &a->pmin_s, &a->pmax_s);
     }
-    a.set = (uint8_t)((a.pmin_s > 0 ? PROA_ATTR_PMIN : 0) | (a.pmax_s > 0 ? PROA_ATTR_PMAX : 0));
-    return a;
+    a->set = (uint8_t)((a->pmin_s > 0 ? PROA_ATTR_PMIN : 0) | (a->pmax_s > 0 ? PROA_ATTR_PMAX : 0));
 }
 
-proa_attributes proa__attributes_of(const proa_client *c, proa_account account,
-                                    const proa_path *path)
+void proa__attributes_of(const proa_client *c, proa_account account, const proa_path *path,
+                         proa_attributes *out)
 {
-    proa_attributes merged = defaults_of(c, account);
     proa_path level = *path;
+    defaults_of(c, account, out);
     for (level.depth = 1; level.depth <= path->depth; level.depth++) {
-        proa_attributes here = proa__attributes_at(c, account, &level);
-        merged = proa_attributes_merge(&merged, &here);
+        proa_attributes_merge(out, proa__attributes_at(c, account, &level));
     }
-    return merged;
 }
 
 proa_err proa__attributes_store(proa_client *c, proa_account account, const proa_path *path,
@@ -59,8 +55,8 @@ proa_err proa__attributes_store(proa_client *c, proa_account account, const proa
 {
     static const proa_path everything;
     proa__attribute_row *row = find_row(c, account, path);
-    proa_attributes old = proa__attributes_at(c, account, path);
-    proa_attributes merged = proa_attributes_merge(&old, attributes);
+    proa_attributes merged = *proa__attributes_at(c, account, path);
+    proa_attributes_merge(&merged, attributes);
     proa_err err = proa_attributes_check(&merged);
     if (err != PROA_OK) {
         return err;

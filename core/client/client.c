@@ -8,6 +8,7 @@
  *
  * What happens then is decided elsewhere: requests.c (requests), registration.c (our own requests
  * to servers), reporting.c (observations), the extension (peers). */
+#include <stddef.h>
 #include <string.h>
 
 #include "core/client/client_internal.h"
@@ -34,45 +35,71 @@ proa_client_config proa_client_config_device(proa_span endpoint, proa_random ran
     return config;
 }
 
-static void *take(const proa_client *c, size_t count, size_t len)
-{
-    return c->config.memory.take(c->config.memory.ctx, count * len);
-}
+/* The arrays of a client: its field, how many of what. */
+static const struct {
+    uint16_t at, count_at, len;
+} tables[] = {
+    {offsetof(proa_client, servers), offsetof(proa_client, config.server_max),
+     sizeof(proa__server)},
+    {offsetof(proa_client, objects), offsetof(proa_client, config.object_max),
+     sizeof(const proa_object *)},
+    {offsetof(proa_client, access), offsetof(proa_client, config.access_max), sizeof(proa__access)},
+    {offsetof(proa_client, attributes), offsetof(proa_client, config.attribute_max),
+     sizeof(proa__attribute_row)},
+    {offsetof(proa_client, sessions), offsetof(proa_client, config.session_max),
+     sizeof(proa__session)},
+};
 
-static void give(const proa_client *c, void *block, size_t count, size_t len)
+enum { TABLES = sizeof tables / sizeof tables[0] };
+
+static size_t table_len(const proa_client *c, size_t i)
 {
-    if (block != NULL) {
-        c->config.memory.give(c->config.memory.ctx, block, count * len);
-    }
+    uint16_t count;
+    memcpy(&count, (const uint8_t *)c + tables[i].count_at, sizeof count);
+    return (size_t)count * tables[i].len;
 }
 
 static proa_err take_tables(proa_client *c)
 {
-    const proa_client_config *config = &c->config;
-    c->scratch_cap = config->coap.body_max;
-    c->scratch = take(c, 1, c->scratch_cap);
-    c->servers = take(c, config->server_max, sizeof *c->servers);
-    c->objects = take(c, config->object_max, sizeof *c->objects);
-    c->access = take(c, config->access_max, sizeof *c->access);
-    c->attributes = take(c, config->attribute_max, sizeof *c->attributes);
-    c->sessions = take(c, config->session_max, sizeof *c->sessions);
-    bool all = c->scratch != NULL && c->servers != NULL && c->objects != NULL &&
-               c->access != NULL && c->attributes != NULL && c->sessions != NULL;
-    return all ? proa_pool_init(&c->observations, &config->memory, sizeof(proa__observation),
-                                config->observation_max, config->observation_max)
-               : PROA_E_NO_MEMORY;
+    const proa_memory *memory = &c->config.memory;
+    for (size_t i = 0; i < TABLES; i++) {
+        size_t len = table_len(c, i);
+        if (len == 0) {
+            return PROA_E_RANGE;
+        }
+        void *block = memory->take(memory->ctx, len);
+        memcpy((uint8_t *)c + tables[i].at, &block, sizeof block);
+        if (block == NULL) {
+            return PROA_E_NO_MEMORY;
+        }
+    }
+    c->scratch_cap = c->config.coap.body_max;
+    c->scratch = memory->take(memory->ctx, c->scratch_cap);
+    return c->scratch == NULL
+               ? PROA_E_NO_MEMORY
+               : proa_pool_init(&c->observations, memory, sizeof(proa__observation),
+                                c->config.observation_max, c->config.observation_max);
+}
+
+/* What may hold a secret or an answer does not stay in memory that others get next. */
+static void give(const proa_memory *memory, void *block, size_t len)
+{
+    if (block != NULL) {
+        proa_wipe(block, len);
+        memory->give(memory->ctx, block, len);
+    }
 }
 
 static bool config_fits(const proa_client_config *config)
 {
     return config->endpoint.len >= 1 && config->endpoint.len <= PROA_ENDPOINT_MAX &&
-           config->server_max >= 1 && config->object_max >= 3 && config->observation_max >= 1 &&
-           config->attribute_max >= 1 && config->access_max >= 1 && config->session_max >= 1 &&
-           config->coap.body_max >= 1;
+           config->object_max >= 3 && config->observation_max >= 1 && config->coap.body_max >= 1;
 }
 
 proa_err proa_client_open(proa_client **out, const proa_client_config *config)
 {
+    static const proa_object *const own[] = {&proa__security_object, &proa__server_object,
+                                             &proa__access_object};
     *out = NULL;
     if (!config_fits(config)) {
         return PROA_E_RANGE;
@@ -82,8 +109,11 @@ proa_err proa_client_open(proa_client **out, const proa_client_config *config)
         return PROA_E_NO_MEMORY;
     }
     c->config = *config;
-    memcpy(c->endpoint, config->endpoint.data, config->endpoint.len);
-    c->config.endpoint.data = c->endpoint;
+    proa_writer w = proa_writer_make(c->endpoint, sizeof c->endpoint);
+    proa_write_text(&w, "ep=");
+    c->config.endpoint.data = c->endpoint + w.len;
+    proa_write_span(&w, config->endpoint);
+    c->endpoint_len = (uint8_t)w.len;
     proa_err err = proa_coap_open(&c->coap, &config->coap);
     if (err == PROA_OK) {
         err = take_tables(c);
@@ -92,10 +122,9 @@ proa_err proa_client_open(proa_client **out, const proa_client_config *config)
         proa_client_close(c);
         return err;
     }
-    c->own[0] = proa__security_object(c);
-    c->own[1] = proa__server_object(c);
-    c->own[2] = proa__access_object(c);
-    for (size_t i = 0; i < sizeof c->own / sizeof c->own[0]; i++) {
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        c->own[i] = *own[i];
+        c->own[i].ctx = c;
         c->objects[c->object_count++] = &c->own[i];
     }
     proa__access_load(c);
@@ -105,25 +134,18 @@ proa_err proa_client_open(proa_client **out, const proa_client_config *config)
 
 void proa_client_close(proa_client *c)
 {
-    const proa_client_config *config = &c->config;
+    proa_memory memory = c->config.memory;
     if (c->coap != NULL) {
         proa_coap_close(c->coap);
     }
-    if (c->servers != NULL) {
-        proa_wipe(c->servers, config->server_max * sizeof *c->servers);
-    }
-    if (c->scratch != NULL) {
-        proa_wipe(c->scratch, c->scratch_cap);
-    }
     proa_pool_clear(&c->observations);
-    give(c, c->sessions, config->session_max, sizeof *c->sessions);
-    give(c, c->attributes, config->attribute_max, sizeof *c->attributes);
-    give(c, c->access, config->access_max, sizeof *c->access);
-    give(c, c->objects, config->object_max, sizeof *c->objects);
-    give(c, c->servers, config->server_max, sizeof *c->servers);
-    give(c, c->scratch, 1, c->scratch_cap);
-    proa_memory memory = config->memory;
-    memory.give(memory.ctx, c, sizeof *c);
+    give(&memory, c->scratch, c->scratch_cap);
+    for (size_t i = TABLES; i-- > 0;) {
+        void *block;
+        memcpy(&block, (const uint8_t *)c + tables[i].at, sizeof block);
+        give(&memory, block, table_len(c, i));
+    }
+    give(&memory, c, sizeof *c);
 }
 
 proa_err proa_client_add_object(proa_client *c, const proa_object *object)
@@ -151,47 +173,57 @@ bool proa_client_find_psk(void *client, proa_span identity, proa_psk *out)
 
 /* ---- events for the application --------------------------------------------------------- */
 
-void proa__client_tell(proa_client *c, const proa_client_event *event)
+/* The place of the n-th event that waits. */
+static proa_client_event *event_at(proa_client *c, uint8_t n)
+{
+    return &c->events[(c->event_first + n) % PROA_CLIENT_EVENTS_MAX];
+}
+
+static void take_event(proa_client *c)
+{
+    c->event_first = (uint8_t)((c->event_first + 1) % PROA_CLIENT_EVENTS_MAX);
+    c->event_count--;
+}
+
+proa_client_event *proa__client_tell(proa_client *c, proa_client_event_kind kind, uint16_t short_id)
 {
     if (c->event_count == PROA_CLIENT_EVENTS_MAX) {
-        c->event_first = (uint8_t)((c->event_first + 1) % PROA_CLIENT_EVENTS_MAX);
-        c->event_count--;
+        take_event(c);
         c->events_dropped++;
     }
-    c->events[(c->event_first + c->event_count) % PROA_CLIENT_EVENTS_MAX] = *event;
-    c->event_count++;
+    proa_client_event *event = event_at(c, c->event_count++);
+    memset(event, 0, sizeof *event);
+    event->kind = kind;
+    event->short_id = short_id;
+    return event;
 }
 
 void proa__client_tell_path(proa_client *c, proa_client_event_kind kind, const proa_actor *who,
                             const proa_path *path, uint8_t code)
 {
-    proa_client_event event;
-    memset(&event, 0, sizeof event);
-    event.kind = kind;
-    event.short_id = who->short_id;
-    event.who = *who;
-    event.path = *path;
-    event.code = code;
-    proa__client_tell(c, &event);
+    proa_client_event *event = proa__client_tell(c, kind, who->short_id);
+    event->who = *who;
+    event->path = *path;
+    event->code = code;
 }
 
 /* ---- what comes from CoAP --------------------------------------------------------------- */
 
-static void handle_coap(proa_client *c, uint64_t now_ms, const proa_coap_event *event)
+static void handle_coap(proa_client *c, const proa_coap_event *event)
 {
     uint64_t kind = event->user & (uint64_t)0xff << 56;
     switch (event->kind) {
     case PROA_COAP_EVENT_REQUEST:
-        proa__client_serve(c, now_ms, event);
+        proa__client_serve(c, event);
         break;
     case PROA_COAP_EVENT_RESPONSE:
     case PROA_COAP_EVENT_NOTIFICATION:
     case PROA_COAP_EVENT_FAILED:
         if (kind == PROA__USER_SERVER) {
-            proa__registration_coap_event(c, now_ms, event);
+            proa__registration_coap_event(c, event);
         } else if (kind == PROA__USER_EXTENSION && c->extension != NULL &&
                    c->extension->coap_event != NULL) {
-            c->extension->coap_event(c->extension->ctx, now_ms, event);
+            c->extension->coap_event(c->extension->ctx, c->now_ms, event);
         }
         break;
     case PROA_COAP_EVENT_RELATION_END:
@@ -204,33 +236,33 @@ static void handle_coap(proa_client *c, uint64_t now_ms, const proa_coap_event *
     }
 }
 
-static void drain_coap(proa_client *c, uint64_t now_ms)
+static void drain_coap(proa_client *c)
 {
     proa_coap_event event;
-    while (proa_coap_poll(c->coap, now_ms, &event)) {
-        handle_coap(c, now_ms, &event);
+    while (proa_coap_poll(c->coap, c->now_ms, &event)) {
+        handle_coap(c, &event);
     }
 }
 
 /* ---- what comes from the secure box ----------------------------------------------------- */
 
-static void handle_closed(proa_client *c, uint64_t now_ms, const proa_secure_event *event)
+static void handle_closed(proa_client *c, const proa_secure_event *event)
 {
     proa__server *s = proa__server_by_account(c, event->account);
     proa_coap_peer peer = {event->addr, event->session};
     proa__session_remove(c, event->session);
     if (s != NULL) {
-        proa__registration_closed(c, now_ms, s, event);
+        proa__registration_closed(c, s, event);
         return;
     }
-    proa_coap_peer_gone(c->coap, now_ms, &peer);
+    proa_coap_peer_gone(c->coap, c->now_ms, &peer);
     if (c->extension != NULL && c->extension->session_closed != NULL) {
-        c->extension->session_closed(c->extension->ctx, now_ms, event->account, event->session,
+        c->extension->session_closed(c->extension->ctx, c->now_ms, event->account, event->session,
                                      event->reason);
     }
 }
 
-static void handle_connected(proa_client *c, uint64_t now_ms, const proa_secure_event *event)
+static void handle_connected(proa_client *c, proa_secure_event *event)
 {
     proa__server *s = proa__server_by_account(c, event->account);
     bool peer = proa_account_kind(event->account) == PROA_ACCOUNT_KIND_PEER &&
@@ -238,22 +270,18 @@ static void handle_connected(proa_client *c, uint64_t now_ms, const proa_secure_
     /* A server never calls: as DTLS server we know peers only. */
     bool wanted = peer || (s != NULL && !event->is_server && event->session == s->opening);
     if (!wanted || !proa__session_add(c, event->session, event->account)) {
-        proa_secure_event closed = *event;
-        closed.kind = PROA_SECURE_CLOSED;
-        closed.reason = PROA_SECURE_REASON_RESOURCES;
-        c->config.secure->class_->close(c->config.secure, now_ms, event->session, true);
-        handle_closed(c, now_ms, &closed);
-        return;
-    }
-    if (s != NULL) {
-        proa__registration_connected(c, now_ms, s, event);
+        event->reason = PROA_SECURE_REASON_RESOURCES;
+        c->config.secure->class_->close(c->config.secure, c->now_ms, event->session, true);
+        handle_closed(c, event);
+    } else if (s != NULL) {
+        proa__registration_connected(c, s, event);
     } else {
-        c->extension->session_open(c->extension->ctx, now_ms, event->account, event->session,
+        c->extension->session_open(c->extension->ctx, c->now_ms, event->account, event->session,
                                    event->is_server);
     }
 }
 
-static void handle_data(proa_client *c, uint64_t now_ms, const proa_secure_event *event)
+static void handle_data(proa_client *c, const proa_secure_event *event)
 {
     proa_coap_peer peer = {event->addr, event->session};
     proa_actor who;
@@ -261,28 +289,28 @@ static void handle_data(proa_client *c, uint64_t now_ms, const proa_secure_event
         c->requests_dropped++;
         return;
     }
-    proa_coap_input(c->coap, now_ms, &peer, event->data, false);
+    proa_coap_input(c->coap, c->now_ms, &peer, event->data, false);
 }
 
 /* Each event of the box is worked off before the next, whose data replaces its own. */
-static void pump(proa_client *c, uint64_t now_ms)
+static void pump(proa_client *c)
 {
     proa_secure *box = c->config.secure;
     proa_secure_event event;
-    drain_coap(c, now_ms);
-    while (box != NULL && box->class_->poll(box, now_ms, &event)) {
+    drain_coap(c);
+    while (box != NULL && box->class_->poll(box, c->now_ms, &event)) {
         switch (event.kind) {
         case PROA_SECURE_CONNECTED:
-            handle_connected(c, now_ms, &event);
+            handle_connected(c, &event);
             break;
         case PROA_SECURE_DATA:
-            handle_data(c, now_ms, &event);
+            handle_data(c, &event);
             break;
         case PROA_SECURE_CLOSED:
-            handle_closed(c, now_ms, &event);
+            handle_closed(c, &event);
             break;
         }
-        drain_coap(c, now_ms);
+        drain_coap(c);
     }
 }
 
@@ -296,11 +324,11 @@ void proa_client_input(proa_client *c, uint64_t now_ms, const proa_addr *from, p
     c->now_ms = now_ms;
     if (first >= 64 && first <= 127) {
         proa_coap_peer peer = {*from, 0};
-        proa_coap_input(c->coap, now_ms, &peer, datagram, multicast);
+        proa_coap_input(c->coap, c->now_ms, &peer, datagram, multicast);
     } else if (first >= 20 && first <= 63 && box != NULL && !multicast) {
-        box->class_->input(box, now_ms, from, datagram);
+        box->class_->input(box, c->now_ms, from, datagram);
     }
-    pump(c, now_ms);
+    pump(c);
 }
 
 bool proa_client_output(proa_client *c, uint64_t now_ms, proa_addr *to, proa_span *datagram)
@@ -309,10 +337,10 @@ bool proa_client_output(proa_client *c, uint64_t now_ms, proa_addr *to, proa_spa
     proa_coap_peer peer;
     c->now_ms = now_ms;
     for (;;) {
-        if (box != NULL && box->class_->output(box, now_ms, to, datagram)) {
+        if (box != NULL && box->class_->output(box, c->now_ms, to, datagram)) {
             return true;
         }
-        if (!proa_coap_output(c->coap, now_ms, &peer, datagram)) {
+        if (!proa_coap_output(c->coap, c->now_ms, &peer, datagram)) {
             return false;
         }
         if (peer.session == 0) {
@@ -321,7 +349,7 @@ bool proa_client_output(proa_client *c, uint64_t now_ms, proa_addr *to, proa_spa
         }
         if (box != NULL) {
             /* What the box cannot send is lost as on a network: CoAP repeats it or gives up. */
-            proa_err err = box->class_->send(box, now_ms, peer.session, *datagram);
+            proa_err err = box->class_->send(box, c->now_ms, peer.session, *datagram);
             (void)err;
         }
     }
@@ -350,18 +378,17 @@ uint64_t proa_client_next_ms(const proa_client *c)
 bool proa_client_poll(proa_client *c, uint64_t now_ms, proa_client_event *event)
 {
     c->now_ms = now_ms;
-    pump(c, now_ms);
-    proa__registration_run(c, now_ms);
-    proa__report_run(c, now_ms);
+    pump(c);
+    proa__registration_run(c);
+    proa__report_run(c);
     if (extension_next_ms(c) <= now_ms && c->extension->run != NULL) {
-        c->extension->run(c->extension->ctx, now_ms);
+        c->extension->run(c->extension->ctx, c->now_ms);
     }
     if (c->event_count == 0) {
         return false;
     }
-    *event = c->events[c->event_first];
-    c->event_first = (uint8_t)((c->event_first + 1) % PROA_CLIENT_EVENTS_MAX);
-    c->event_count--;
+    *event = *event_at(c, 0);
+    take_event(c);
     return true;
 }
 
@@ -406,10 +433,11 @@ void proa__client_drop_session(proa_client *c, uint64_t now_ms, uint32_t session
 {
     proa_secure *box = c->config.secure;
     proa_coap_peer peer = {{{0}, 0, 0}, session};
+    c->now_ms = now_ms;
     if (box == NULL || session == 0) {
         return;
     }
-    proa_coap_peer_gone(c->coap, now_ms, &peer);
+    proa_coap_peer_gone(c->coap, c->now_ms, &peer);
     proa__session_remove(c, session);
-    box->class_->close(box, now_ms, session, true);
+    box->class_->close(box, c->now_ms, session, true);
 }

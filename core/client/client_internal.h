@@ -34,9 +34,8 @@ typedef struct proa__server_settings {
 
 typedef struct proa__server {
     bool used;
-    bool registered;    /* there is a Location and its lifetime is not over */
-    bool update_wanted; /* an Update is due at update_ms */
-    bool list_changed;  /* the next Update carries the object list */
+    bool registered;   /* there is a Location and its lifetime is not over */
+    bool list_changed; /* the next Update carries the object list */
     bool lifetime_changed;
     bool disable_wanted; /* /1/x/4 was executed */
     bool beside_tried;   /* this exchange has had its second handshake */
@@ -48,14 +47,13 @@ typedef struct proa__server {
     uint8_t uri_len, identity_len, key_len, location_len;
     uint16_t generation, short_id;
     proa__server_settings settings;
-    uint32_t session;     /* 0 = none */
     uint32_t lost;        /* the dead session whose relations wait for the next one */
     uint32_t opening;     /* a handshake under way, for now or to replace session */
     proa_coap_id request; /* Register, Update or De-register under way */
     uint64_t due_ms;      /* next attempt or refreshing Update */
-    uint64_t update_ms;
-    uint64_t expires_ms; /* of the registration */
-    proa_addr addr;
+    uint64_t update_ms;   /* an Update is wanted by then; PROA_NEVER = not */
+    uint64_t expires_ms;  /* of the registration */
+    proa_coap_peer peer;  /* session 0: none, or NoSec */
     uint8_t uri[PROA_URI_MAX];
     uint8_t identity[PROA_PSK_IDENTITY_MAX];
     uint8_t key[PROA_PSK_KEY_MAX];
@@ -71,8 +69,17 @@ proa_account proa__server_account_of(const proa_client *c, const proa__server *s
 proa__server *proa__server_by_account(const proa_client *c, proa_account account);
 proa__server *proa__server_by_id(const proa_client *c, uint16_t short_id);
 
-/* The server's peer: its session, or its address if it is NoSec. */
-proa_coap_peer proa__server_peer_of(const proa__server *s);
+/* The account after this one (NULL: the first), or NULL. */
+proa__server *proa__server_next(const proa_client *c, const proa__server *after);
+
+/* Its place in the table: the instance of objects 0 and 1. */
+uint16_t proa__server_instance(const proa_client *c, const proa__server *s);
+
+/* A message can go there: there is a session, or none is needed. */
+bool proa__server_connected(const proa__server *s);
+
+/* An account as an actor; false if it is nobody's any more. */
+bool proa__account_actor(const proa_client *c, proa_account account, proa_actor *who);
 
 /* Who sent this, by session or (NoSec servers only) by address; false for a stranger. */
 bool proa__account_who(const proa_client *c, const proa_coap_peer *peer, proa_actor *who);
@@ -107,12 +114,10 @@ PROA_CHECK proa_err proa__access_created(proa_client *c, const proa_actor *who, 
                                          uint16_t instance);
 void proa__access_deleted(proa_client *c, uint16_t object, uint16_t instance);
 void proa__access_load(proa_client *c);
-extern const proa_object_class proa__access_class;
-extern const proa_object_class proa__security_class;
-extern const proa_object_class proa__server_class;
-proa_object proa__access_object(proa_client *c);
-proa_object proa__security_object(proa_client *c);
-proa_object proa__server_object(proa_client *c);
+
+/* Objects 0, 1 and 2; their ctx is the client. The instances of 0 and 1 are the server accounts. */
+extern const proa_object proa__security_object, proa__server_object, proa__access_object;
+int32_t proa__server_next_instance(void *client, int32_t after);
 
 /* ---- the model -------------------------------------------------------------------------- */
 
@@ -124,6 +129,8 @@ bool proa__model_has(const proa_object *object, uint16_t instance, uint16_t reso
 int32_t proa__model_next_resource_instance(const proa_object *object, uint16_t instance,
                                            uint16_t resource, int32_t after);
 bool proa__model_readable(const proa_resource *resource);
+bool proa__model_multiple(const proa_resource *resource); /* false if there is none */
+bool proa__model_versioned(const proa_object *object);    /* has a version to tell (§7.2.2) */
 
 /* proa_type_of over the client's objects. */
 proa_type proa__model_type_of(void *client, const proa_path *path);
@@ -131,22 +138,24 @@ proa_type proa__model_type_of(void *client, const proa_path *path);
 /* ---- requests --------------------------------------------------------------------------- */
 
 typedef struct proa__request {
-    uint64_t now_ms;
     const proa_coap_event *event;
     proa_actor who;
     proa_operation op;
     proa_path path;
-    uint16_t accept;            /* PROA_FORMAT_NONE if the option is absent */
-    uint16_t format;            /* of the payload */
-    proa_attributes attributes; /* Write-Attributes, Observe */
+    const proa_object *object;     /* what stands there, once it was checked; */
+    const proa_resource *resource; /* NULL above resources, or if the object has no such */
+    uint16_t accept;               /* PROA_FORMAT_NONE if the option is absent */
+    uint16_t format;               /* of the payload */
+    proa_attributes attributes;    /* Write-Attributes, Observe */
     proa_coap_response out;
     proa_coap_option options[2]; /* behind out.options */
     uint8_t option_bytes[2][5];
 } proa__request;
 
-void proa__client_serve(proa_client *c, uint64_t now_ms, const proa_coap_event *event);
+void proa__client_serve(proa_client *c, const proa_coap_event *event);
 
-/* Each operation returns the response code and fills rq->out. */
+/* Each operation returns the response code and fills rq->out. Read sets accept to the format it
+ * chose. */
 uint8_t proa__serve_read(proa_client *c, proa__request *rq);
 uint8_t proa__serve_discover(proa_client *c, proa__request *rq);
 uint8_t proa__serve_write(proa_client *c, proa__request *rq);
@@ -157,14 +166,14 @@ uint8_t proa__serve_observe(proa_client *c, proa__request *rq);
 uint8_t proa__serve_cancel(proa_client *c, proa__request *rq);
 uint8_t proa__serve_attributes(proa_client *c, proa__request *rq);
 
+/* A link of a Discover or of the registration's list: `,<path>`, and `;ver=` if it is not 1.0. */
+void proa__discover_write_path(proa_writer *w, const proa_path *path);
+void proa__discover_write_version(proa_writer *w, const proa_object *object);
+
 /* Put a Content-Format option and the scratch's content into the response. */
 void proa__request_content(proa__request *rq, uint16_t format, proa_span payload);
 
 /* ---- reading and writing ---------------------------------------------------------------- */
-
-/* The format of an answer: the one asked for if it can hold the path, else a fitting one; NONE if
- * there is none (4.06). */
-uint16_t proa__read_format(proa_client *c, const proa_path *path, uint16_t accept);
 
 /* Render what `who` may see at a path into the scratch. Returns 2.05 or an error code. */
 uint8_t proa__read_render(proa_client *c, const proa_actor *who, const proa_path *path,
@@ -185,6 +194,7 @@ uint8_t proa__write_apply(proa_client *c, const proa__request *rq, const proa_pa
 
 typedef struct proa__observation {
     proa_account account;
+    proa_handle handle;    /* its own, in the pool */
     proa_coap_id relation; /* 0 = not accepted yet */
     proa_path path;
     uint16_t format;
@@ -198,7 +208,7 @@ typedef struct proa__observation {
 
 /* A notification is due for some observation; soonest, or PROA_NEVER. */
 uint64_t proa__report_next_ms(const proa_client *c);
-void proa__report_run(proa_client *c, uint64_t now_ms);
+void proa__report_run(proa_client *c);
 void proa__report_ended(proa_client *c, proa_handle handle);
 
 /* Everything below a path is gone: its observers are told 4.04, attributes are forgotten. */
@@ -214,12 +224,12 @@ typedef struct proa__attribute_row {
 } proa__attribute_row;
 
 /* What is stored for exactly this path; zeros if nothing is. */
-proa_attributes proa__attributes_at(const proa_client *c, proa_account account,
-                                    const proa_path *path);
+const proa_attributes *proa__attributes_at(const proa_client *c, proa_account account,
+                                           const proa_path *path);
 
 /* What is in force at a path: that of the account, of the object, the instance, the resource. */
-proa_attributes proa__attributes_of(const proa_client *c, proa_account account,
-                                    const proa_path *path);
+void proa__attributes_of(const proa_client *c, proa_account account, const proa_path *path,
+                         proa_attributes *out);
 PROA_CHECK proa_err proa__attributes_store(proa_client *c, proa_account account,
                                            const proa_path *path,
                                            const proa_attributes *attributes);
@@ -232,51 +242,52 @@ void proa__attributes_forget(proa_client *c, proa_account account, const proa_pa
 #define PROA__USER_SERVER ((uint64_t)1 << 56)
 #define PROA__USER_OBSERVATION ((uint64_t)3 << 56)
 
-void proa__registration_run(proa_client *c, uint64_t now_ms);
+void proa__registration_run(proa_client *c);
 uint64_t proa__registration_next_ms(const proa_client *c);
-void proa__registration_coap_event(proa_client *c, uint64_t now_ms, const proa_coap_event *event);
-void proa__registration_connected(proa_client *c, uint64_t now_ms, proa__server *s,
-                                  const proa_secure_event *event);
-void proa__registration_closed(proa_client *c, uint64_t now_ms, proa__server *s,
-                               const proa_secure_event *event);
+void proa__registration_coap_event(proa_client *c, const proa_coap_event *event);
+void proa__registration_connected(proa_client *c, proa__server *s, const proa_secure_event *event);
+void proa__registration_closed(proa_client *c, proa__server *s, const proa_secure_event *event);
 
 /* An Update is wanted after delay_ms. */
-void proa__registration_want(proa__server *s, uint64_t now_ms, uint32_t delay_ms);
+void proa__registration_want(proa_client *c, proa__server *s, uint32_t delay_ms);
 
 /* ---- the client ------------------------------------------------------------------------- */
 
+/* What is used most comes first: a short offset is a short instruction on small machines. */
 struct proa_client {
-    proa_client_config config;
-    const proa_client_extension *extension; /* NULL: none */
+    uint64_t now_ms; /* of the door we are in: nothing in here has another clock */
     proa_coap *coap;
+    const proa_client_extension *extension; /* NULL: none */
     proa__server *servers;
     const proa_object **objects; /* ascending by id */
     proa__access *access;
     proa__attribute_row *attributes;
     proa__session *sessions;
+    proa_pool observations;
     uint8_t *scratch;
     size_t scratch_cap;
-    proa_pool observations;
-    proa_object own[3]; /* objects 0, 1, 2 */
     uint16_t object_count;
     uint16_t generation; /* of the server account made last */
     bool stopping;
     bool access_stored; /* object 2 came from the store */
+    uint8_t event_first, event_count;
+    uint8_t endpoint_len;
+    uint32_t notifications, requests_served, requests_denied, requests_dropped, events_dropped;
+    proa_client_config config;
+    proa_object own[3]; /* objects 0, 1, 2 */
     proa__access access_undo;
     proa__server_settings settings_undo;
-    uint64_t now_ms; /* of the door we are in: object functions have no other clock */
     proa_client_event events[PROA_CLIENT_EVENTS_MAX];
-    uint8_t event_first, event_count;
-    uint64_t notifications, requests_served, requests_denied, requests_dropped, events_dropped;
-    uint8_t endpoint[PROA_ENDPOINT_MAX];
+    uint8_t endpoint[3 + PROA_ENDPOINT_MAX]; /* "ep=" and the name: a query of the Register */
 };
 
-/* Queue an event; the oldest goes if there are too many. */
-void proa__client_tell(proa_client *c, const proa_client_event *event);
+/* Queue an event, the oldest going if there are too many. The caller fills in the rest of it. */
+proa_client_event *proa__client_tell(proa_client *c, proa_client_event_kind kind,
+                                     uint16_t short_id);
 void proa__client_tell_path(proa_client *c, proa_client_event_kind kind, const proa_actor *who,
                             const proa_path *path, uint8_t code);
 
 /* The object list changed; the registration follows within delay_ms. */
-void proa__client_list_changed(proa_client *c, uint64_t now_ms, uint32_t delay_ms);
+void proa__client_list_changed(proa_client *c, uint32_t delay_ms);
 
 #endif

@@ -20,7 +20,7 @@ static void locate(proa__request *rq, uint16_t instance)
 
 uint8_t proa__serve_create(proa_client *c, proa__request *rq)
 {
-    const proa_object *object = proa__model_object(c, rq->path.ids[0]);
+    const proa_object *object = rq->object;
     proa_span payload = rq->event->msg.payload;
     uint32_t count = 0;
     if (object->class_->create == NULL) {
@@ -62,7 +62,7 @@ uint8_t proa__serve_create(proa_client *c, proa__request *rq)
 
 uint8_t proa__serve_delete(proa_client *c, proa__request *rq)
 {
-    const proa_object *object = proa__model_object(c, rq->path.ids[0]);
+    const proa_object *object = rq->object;
     if (object->class_->remove == NULL) {
         return PROA_COAP_METHOD_NOT_ALLOWED;
     }

@@ -3,9 +3,8 @@
  * §6.3.2, RFC 6690). Values never appear. Of an object only the instances are shown that the asker
  * may discover. */
 #include "core/client/client_internal.h"
-#include "proa/codec/text.h"
 
-static void write_path(proa_writer *w, const proa_path *path)
+void proa__discover_write_path(proa_writer *w, const proa_path *path)
 {
     if (w->len > 0) {
         proa_write_text(w, ",");
@@ -15,33 +14,23 @@ static void write_path(proa_writer *w, const proa_path *path)
     proa_write_text(w, ">");
 }
 
-static void write_threshold(proa_writer *w, const char *name, double number)
+void proa__discover_write_version(proa_writer *w, const proa_object *object)
 {
-    proa_write_text(w, name);
-    proa_text_write_float(w, number);
+    if (proa__model_versioned(object)) {
+        proa_write_text(w, ";ver=");
+        proa_write_decimal(w, object->version_major);
+        proa_write_text(w, ".");
+        proa_write_decimal(w, object->version_minor);
+    }
 }
 
 static void write_attributes(proa_writer *w, const proa_attributes *a)
 {
-    if ((a->set & PROA_ATTR_PMIN) != 0) {
-        proa_write_text(w, ";pmin=");
-        proa_write_decimal(w, a->pmin_s);
-    }
-    if ((a->set & PROA_ATTR_PMAX) != 0) {
-        proa_write_text(w, ";pmax=");
-        proa_write_decimal(w, a->pmax_s);
-    }
-    if ((a->set & PROA_ATTR_GT) != 0) {
-        write_threshold(w, ";gt=", a->gt);
-    }
-    if ((a->set & PROA_ATTR_LT) != 0) {
-        write_threshold(w, ";lt=", a->lt);
-    }
-    if ((a->set & PROA_ATTR_ST) != 0) {
-        write_threshold(w, ";st=", a->st);
-    }
-    if ((a->set & PROA_ATTR_CON) != 0) {
-        proa_write_text(w, a->con ? ";con=1" : ";con=0");
+    for (uint8_t which = PROA_ATTR_PMIN; which <= PROA_ATTR_CON; which = (uint8_t)(which << 1)) {
+        if ((a->set & which) != 0) {
+            proa_write_text(w, ";");
+            proa_attributes_write(w, a, which);
+        }
     }
 }
 
@@ -56,76 +45,79 @@ static int32_t count_instances(const proa_object *object, const proa_path *path)
 }
 
 /* `inherited`: a resource asked for itself shows what is in force, not only what is its own. */
-static void write_resource(proa_client *c, proa_writer *w, proa_account account,
-                           const proa_object *object, const proa_path *path, bool inherited)
+static void write_resource(proa_client *c, proa_writer *w, const proa__request *rq,
+                           const proa_resource *resource, const proa_path *path, bool inherited)
 {
-    const proa_resource *resource = proa__model_resource(object, path->ids[2]);
-    write_path(w, path);
-    if ((resource->flags & PROA_RES_MULTIPLE) != 0) {
+    proa_account account = rq->who.account;
+    proa__discover_write_path(w, path);
+    if (proa__model_multiple(resource)) {
         proa_write_text(w, ";dim=");
-        proa_write_decimal(w, count_instances(object, path));
+        proa_write_decimal(w, count_instances(rq->object, path));
     }
-    proa_attributes a =
-        inherited ? proa__attributes_of(c, account, path) : proa__attributes_at(c, account, path);
-    write_attributes(w, &a);
+    proa_attributes in_force;
+    if (inherited) {
+        proa__attributes_of(c, account, path, &in_force);
+        write_attributes(w, &in_force);
+    } else {
+        write_attributes(w, proa__attributes_at(c, account, path));
+    }
 }
 
-static void write_instance(proa_client *c, proa_writer *w, proa_account account,
-                           const proa_object *object, uint16_t instance, bool deep)
+static void write_instance(proa_client *c, proa_writer *w, const proa__request *rq,
+                           uint16_t instance, bool deep)
 {
+    const proa_object *object = rq->object;
     proa_path path = proa_path_make(2, object->id, instance, 0);
-    proa_attributes a = proa__attributes_at(c, account, &path);
-    write_path(w, &path);
-    write_attributes(w, &a);
+    proa__discover_write_path(w, &path);
+    write_attributes(w, proa__attributes_at(c, rq->who.account, &path));
     for (uint8_t i = 0; i < object->resource_count; i++) {
-        if (!proa__model_has(object, instance, object->resources[i].id)) {
+        const proa_resource *resource = &object->resources[i];
+        if (!proa__model_has(object, instance, resource->id)) {
             continue;
         }
-        path = proa_path_make(3, object->id, instance, object->resources[i].id);
+        path.depth = 3;
+        path.ids[2] = resource->id;
         if (deep) {
-            write_resource(c, w, account, object, &path, false);
+            write_resource(c, w, rq, resource, &path, false);
         } else {
-            write_path(w, &path);
+            proa__discover_write_path(w, &path);
         }
     }
 }
 
-static void write_object(proa_client *c, proa_writer *w, const proa__request *rq,
-                         const proa_object *object)
+static void write_object(proa_client *c, proa_writer *w, const proa__request *rq)
 {
-    proa_attributes a = proa__attributes_at(c, rq->who.account, &rq->path);
-    write_path(w, &rq->path);
-    if (object->version_major != 1 || object->version_minor != 0) {
-        proa_write_text(w, ";ver=");
-        proa_write_decimal(w, object->version_major);
-        proa_write_text(w, ".");
-        proa_write_decimal(w, object->version_minor);
-    }
-    write_attributes(w, &a);
+    const proa_object *object = rq->object;
+    proa__discover_write_path(w, &rq->path);
+    proa__discover_write_version(w, object);
+    write_attributes(w, proa__attributes_at(c, rq->who.account, &rq->path));
     int32_t i = -1;
     while ((i = proa__model_next_instance(object, i)) >= 0) {
         proa_path instance = proa_path_make(2, object->id, (uint16_t)i, 0);
         if (proa__client_allowed(c, &rq->who, PROA_OP_DISCOVER, &instance)) {
-            write_instance(c, w, rq->who.account, object, (uint16_t)i, false);
+            write_instance(c, w, rq, (uint16_t)i, false);
         }
     }
 }
 
 uint8_t proa__serve_discover(proa_client *c, proa__request *rq)
 {
-    const proa_object *object = proa__model_object(c, rq->path.ids[0]);
     proa_writer w = proa_writer_make(c->scratch, c->scratch_cap);
-    if (rq->path.depth == 1) {
-        write_object(c, &w, rq, object);
-    } else if (rq->path.depth == 2) {
-        write_instance(c, &w, rq->who.account, object, rq->path.ids[1], true);
-    } else if (rq->path.depth == 3) {
-        const proa_resource *resource = proa__model_resource(object, rq->path.ids[2]);
-        if (resource == NULL || !proa__model_has(object, rq->path.ids[1], resource->id)) {
+    switch (rq->path.depth) {
+    case 1:
+        write_object(c, &w, rq);
+        break;
+    case 2:
+        write_instance(c, &w, rq, rq->path.ids[1], true);
+        break;
+    case 3:
+        if (rq->resource == NULL ||
+            !proa__model_has(rq->object, rq->path.ids[1], rq->resource->id)) {
             return PROA_COAP_NOT_FOUND;
         }
-        write_resource(c, &w, rq->who.account, object, &rq->path, true);
-    } else {
+        write_resource(c, &w, rq, rq->resource, &rq->path, true);
+        break;
+    default:
         return PROA_COAP_METHOD_NOT_ALLOWED;
     }
     if (w.err != PROA_OK) {

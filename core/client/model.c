@@ -55,6 +55,16 @@ bool proa__model_readable(const proa_resource *resource)
     return (resource->flags & (PROA_RES_R | PROA_RES_SECRET)) == PROA_RES_R;
 }
 
+bool proa__model_multiple(const proa_resource *resource)
+{
+    return resource != NULL && (resource->flags & PROA_RES_MULTIPLE) != 0;
+}
+
+bool proa__model_versioned(const proa_object *object)
+{
+    return object->version_major != 1 || object->version_minor != 0;
+}
+
 proa_type proa__model_type_of(void *client, const proa_path *path)
 {
     const proa_object *object = proa__model_object(client, path->ids[0]);

@@ -4,18 +4,18 @@
  * The result stands in the client's scratch until the next rendering. */
 #include "core/client/client_internal.h"
 
-uint16_t proa__read_format(proa_client *c, const proa_path *path, uint16_t accept)
+/* The format of an answer: the one asked for if it can hold the path, else a fitting one; NONE if
+ * there is none (4.06). */
+static uint16_t choose_format(const proa__request *rq)
 {
-    const proa_object *object = proa__model_object(c, path->ids[0]);
-    const proa_resource *resource =
-        object != NULL && path->depth >= 3 ? proa__model_resource(object, path->ids[2]) : NULL;
-    bool multiple =
-        resource != NULL && path->depth == 3 && (resource->flags & PROA_RES_MULTIPLE) != 0;
-    if (accept != PROA_FORMAT_NONE) {
-        bool fits = proa_format_known(accept) && proa_format_can_hold(accept, path, multiple) &&
-                    (accept != PROA_FORMAT_OPAQUE || resource == NULL ||
+    const proa_resource *resource = rq->resource;
+    bool multiple = rq->path.depth == 3 && proa__model_multiple(resource);
+    if (rq->accept != PROA_FORMAT_NONE) {
+        bool fits = proa_format_known(rq->accept) &&
+                    proa_format_can_hold(rq->accept, &rq->path, multiple) &&
+                    (rq->accept != PROA_FORMAT_OPAQUE || resource == NULL ||
                      resource->type == PROA_TYPE_OPAQUE);
-        return fits ? accept : PROA_FORMAT_NONE;
+        return fits ? rq->accept : PROA_FORMAT_NONE;
     }
     if (resource == NULL || multiple) {
         return PROA_FORMAT_TLV;
@@ -38,7 +38,7 @@ proa_err proa__read_value(proa_client *c, const proa_path *path, proa_value *out
     if (!proa__model_readable(resource) || object->class_->read == NULL) {
         return PROA_E_METHOD;
     }
-    bool multiple = (resource->flags & PROA_RES_MULTIPLE) != 0;
+    bool multiple = proa__model_multiple(resource);
     if (multiple != (path->depth == 4)) {
         return multiple ? PROA_E_METHOD : PROA_E_NOT_FOUND;
     }
@@ -60,7 +60,7 @@ static proa_err add_resource(proa_client *c, proa_payload_writer *p, const proa_
                              const proa_resource *resource, uint16_t instance)
 {
     proa_path path = proa_path_make(3, object->id, instance, resource->id);
-    if ((resource->flags & PROA_RES_MULTIPLE) == 0) {
+    if (!proa__model_multiple(resource)) {
         return add_value(c, p, &path);
     }
     proa_payload_multiple(p, &path);
@@ -159,14 +159,14 @@ uint8_t proa__read_render(proa_client *c, const proa_actor *who, const proa_path
 
 uint8_t proa__serve_read(proa_client *c, proa__request *rq)
 {
-    uint16_t format = proa__read_format(c, &rq->path, rq->accept);
     proa_span payload = {NULL, 0};
-    if (format == PROA_FORMAT_NONE) {
+    rq->accept = choose_format(rq);
+    if (rq->accept == PROA_FORMAT_NONE) {
         return PROA_COAP_NOT_ACCEPTABLE;
     }
-    uint8_t code = proa__read_render(c, &rq->who, &rq->path, format, &payload);
+    uint8_t code = proa__read_render(c, &rq->who, &rq->path, rq->accept, &payload);
     if (code == PROA_COAP_CONTENT) {
-        proa__request_content(rq, format, payload);
+        proa__request_content(rq, rq->accept, payload);
     }
     return code;
 }

@@ -28,91 +28,76 @@
 #define DEREGISTER_TIMEOUT_MS 5000U
 #define DEAD_AFTER_TRANSMISSIONS 3
 
-static void talk(proa_client *c, uint64_t now_ms, proa__server *s);
-static void left(proa_client *c, uint64_t now_ms, proa__server *s, bool answered);
-static void unanswered(proa_client *c, uint64_t now_ms, proa__server *s, proa_err err);
+static void talk(proa_client *c, proa__server *s);
+static void left(proa_client *c, proa__server *s, bool answered);
+static void unanswered(proa_client *c, proa__server *s, proa_err err);
 
-static void tell(proa_client *c, const proa__server *s, proa_client_event_kind kind)
-{
-    proa_client_event event;
-    memset(&event, 0, sizeof event);
-    event.kind = kind;
-    event.short_id = s->short_id;
-    proa__client_tell(c, &event);
-}
-
-static void set_registered(proa_client *c, uint64_t now_ms, proa__server *s, bool registered)
+static void set_registered(proa_client *c, proa__server *s, bool registered)
 {
     bool was = s->registered;
     s->registered = registered;
     if ((was || registered) && c->extension != NULL && c->extension->registration != NULL) {
-        c->extension->registration(c->extension->ctx, now_ms, s->short_id, registered);
+        c->extension->registration(c->extension->ctx, c->now_ms, s->short_id, registered);
     }
 }
 
 /* ---- sessions --------------------------------------------------------------------------- */
 
 /* The end of all dealings: observations and requests of others go, too. */
-static void close_session(proa_client *c, uint64_t now_ms, proa__server *s)
+static void close_session(proa_client *c, proa__server *s)
 {
-    proa_secure *box = c->config.secure;
-    proa_coap_peer ends[2] = {{s->addr, s->session}, {s->addr, s->lost}};
-    for (size_t i = 0; i < 2; i++) {
-        if (ends[i].session != 0) {
-            proa_coap_peer_gone(c->coap, now_ms, &ends[i]);
-        }
-    }
-    if (s->opening != 0) {
-        box->class_->close(box, now_ms, s->opening, true);
-    }
-    if (s->session != 0) {
-        proa__session_remove(c, s->session);
-        box->class_->close(box, now_ms, s->session, true);
-    }
-    s->opening = s->session = s->lost = 0;
+    proa__client_drop_session(c, c->now_ms, s->opening);
+    proa__client_drop_session(c, c->now_ms, s->peer.session);
+    proa__client_drop_session(c, c->now_ms, s->lost);
+    s->opening = s->peer.session = s->lost = 0;
 }
 
 /* The session leads nowhere. What hangs on it waits for the next one. */
-static void lose_session(proa_client *c, uint64_t now_ms, proa__server *s)
+static void lose_session(proa_client *c, proa__server *s)
 {
+    proa_secure *box = c->config.secure;
     s->resuming = true;
-    if (s->session != 0) {
-        proa__session_remove(c, s->session);
-        c->config.secure->class_->close(c->config.secure, now_ms, s->session, false);
-        s->lost = s->session;
-        s->session = 0;
+    if (s->peer.session != 0) {
+        proa__session_remove(c, s->peer.session);
+        box->class_->close(box, c->now_ms, s->peer.session, false);
+        s->lost = s->peer.session;
+        s->peer.session = 0;
     }
 }
 
-static void fail(proa_client *c, uint64_t now_ms, proa__server *s, proa_err err, uint8_t code,
-                 uint32_t at_least_ms)
+static void cancel_request(proa_client *c, proa__server *s)
 {
-    proa_client_event event;
+    if (s->request != 0) {
+        proa_coap_cancel(c->coap, c->now_ms, s->request, false);
+        s->request = 0;
+    }
+}
+
+static void fail(proa_client *c, proa__server *s, proa_err err, uint8_t code, uint32_t at_least_ms)
+{
     uint32_t base = BACK_OFF_FIRST_MS << (s->attempt < 8 ? s->attempt : 8);
     base = base < BACK_OFF_LAST_MS ? base : BACK_OFF_LAST_MS;
     uint32_t wait_ms = base + proa_random_below(&c->config.random, base / 2 + 1);
     wait_ms = wait_ms < at_least_ms ? at_least_ms : wait_ms;
     s->attempt = (uint8_t)(s->attempt + (s->attempt < UINT8_MAX));
     s->state = PROA_REG_WAITING;
-    s->due_ms = now_ms + wait_ms;
-    memset(&event, 0, sizeof event);
-    event.kind = PROA_CLIENT_REGISTER_FAILED;
-    event.short_id = s->short_id;
-    event.err = err;
-    event.code = code;
-    event.retry_ms = wait_ms;
-    proa__client_tell(c, &event);
+    s->due_ms = c->now_ms + wait_ms;
+    proa_client_event *event = proa__client_tell(c, PROA_CLIENT_REGISTER_FAILED, s->short_id);
+    event->err = err;
+    event->code = code;
+    event->retry_ms = wait_ms;
 }
 
-static proa_err open_session(proa_client *c, uint64_t now_ms, proa__server *s)
+static proa_err open_session(proa_client *c, proa__server *s)
 {
     proa_psk psk;
     proa_secure *box = c->config.secure;
     memcpy(psk.key, s->key, s->key_len);
     psk.key_len = s->key_len;
     psk.account = proa__server_account_of(c, s);
-    proa_err err = box->class_->open(
-        box, now_ms, &s->addr, proa_span_make(s->identity, s->identity_len), &psk, &s->opening);
+    proa_err err =
+        box->class_->open(box, c->now_ms, &s->peer.addr,
+                          proa_span_make(s->identity, s->identity_len), &psk, &s->opening);
     proa_wipe(&psk, sizeof psk);
     if (err != PROA_OK) {
         s->opening = 0;
@@ -120,53 +105,53 @@ static proa_err open_session(proa_client *c, uint64_t now_ms, proa__server *s)
     return err;
 }
 
-void proa__client_doubt_server(proa_client *c, uint64_t now_ms, uint16_t short_id)
+/* A second handshake beside a session that may be dead. */
+static void open_beside(proa_client *c, proa__server *s)
 {
-    proa__server *s = proa__server_by_id(c, short_id);
-    bool in_use = s != NULL && s->session != 0 && s->state != PROA_REG_STOPPING;
-    /* An Update of ours may wait behind the request that is not answered (NSTART). */
-    if (in_use && s->opening == 0) {
+    if (s->peer.session != 0 && s->opening == 0) {
         s->beside_tried = true;
-        proa_err err = open_session(c, now_ms, s);
+        proa_err err = open_session(c, s);
         (void)err; /* without it the request just times out */
     }
 }
 
-static void begin(proa_client *c, uint64_t now_ms, proa__server *s)
+void proa__client_doubt_server(proa_client *c, uint64_t now_ms, uint16_t short_id)
 {
-    if (s->mode == PROA_SECURITY_NOSEC || s->session != 0) {
-        talk(c, now_ms, s);
-        return;
+    proa__server *s = proa__server_by_id(c, short_id);
+    c->now_ms = now_ms;
+    /* An Update of ours may wait behind the request that is not answered (NSTART). */
+    if (s != NULL && s->state != PROA_REG_STOPPING) {
+        open_beside(c, s);
     }
-    proa_err err = open_session(c, now_ms, s);
-    if (err != PROA_OK) {
-        fail(c, now_ms, s, err, 0, 0);
-        return;
-    }
-    s->state = PROA_REG_CONNECTING;
 }
 
-void proa__registration_connected(proa_client *c, uint64_t now_ms, proa__server *s,
-                                  const proa_secure_event *event)
+static void begin(proa_client *c, proa__server *s)
 {
-    if (event->session != s->opening) {
+    if (proa__server_connected(s)) {
+        talk(c, s);
         return;
     }
-    proa_coap_peer peer = {s->addr, event->session};
-    proa_coap_peer old = {s->addr, s->session != 0 ? s->session : s->lost};
-    if (s->request != 0) {
-        /* Said again as a new request below; a POST is not repeated by the engine. */
-        proa_coap_cancel(c->coap, now_ms, s->request, false);
-        s->request = 0;
+    proa_err err = open_session(c, s);
+    s->state = PROA_REG_CONNECTING;
+    if (err != PROA_OK) {
+        fail(c, s, err, 0, 0);
     }
-    lose_session(c, now_ms, s);
+}
+
+void proa__registration_connected(proa_client *c, proa__server *s, const proa_secure_event *event)
+{
+    proa_coap_peer old = s->peer;
+    /* Said again as a new request below; a POST is not repeated by the engine. */
+    cancel_request(c, s);
+    lose_session(c, s);
+    old.session = s->lost;
+    s->peer.session = event->session;
     if (old.session != 0) {
-        proa_coap_peer_moved(c->coap, now_ms, &old, &peer);
+        proa_coap_peer_moved(c->coap, c->now_ms, &old, &s->peer);
     }
     s->opening = s->lost = 0;
-    s->session = event->session;
     if (s->state != PROA_REG_STOPPING) {
-        talk(c, now_ms, s);
+        talk(c, s);
     }
 }
 
@@ -186,31 +171,28 @@ static proa_err reason_err(proa_secure_reason reason)
     return PROA_E_STATE;
 }
 
-void proa__registration_closed(proa_client *c, uint64_t now_ms, proa__server *s,
-                               const proa_secure_event *event)
+void proa__registration_closed(proa_client *c, proa__server *s, const proa_secure_event *event)
 {
+    proa_err err = reason_err(event->reason);
     if (event->session == s->opening) {
         s->opening = 0;
         if (s->state == PROA_REG_CONNECTING) {
-            fail(c, now_ms, s, reason_err(event->reason), 0, 0);
+            fail(c, s, err, 0, 0);
         }
         return;
     }
-    if (event->session != s->session) {
+    if (event->session != s->peer.session) {
         return;
     }
-    lose_session(c, now_ms, s);
-    if (s->request != 0) {
-        proa_coap_cancel(c->coap, now_ms, s->request, false);
-        s->request = 0;
-    }
+    lose_session(c, s);
+    cancel_request(c, s);
     if (s->state == PROA_REG_REGISTERED) {
         s->state = PROA_REG_WAITING;
-        s->due_ms = now_ms + proa_random_below(&c->config.random, BACK_OFF_FIRST_MS);
+        s->due_ms = c->now_ms + proa_random_below(&c->config.random, BACK_OFF_FIRST_MS);
     } else if (s->state == PROA_REG_STOPPING) {
-        left(c, now_ms, s, false);
+        left(c, s, false);
     } else if (s->state != PROA_REG_CONNECTING) {
-        unanswered(c, now_ms, s, reason_err(event->reason));
+        unanswered(c, s, err);
     }
 }
 
@@ -241,26 +223,16 @@ static proa_err render_list(proa_client *c, proa_span *out)
         const proa_object *object = c->objects[n];
         proa_path path = proa_path_make(1, object->id, 0, 0);
         int32_t i = proa__model_next_instance(object, -1);
-        bool versioned = object->version_major != 1 || object->version_minor != 0;
         if (object->id == PROA_OBJECT_SECURITY) {
             continue;
         }
-        if (versioned || i < 0) {
-            proa_write_text(&w, ",<");
-            proa_path_write(&w, &path);
-            proa_write_text(&w, ">");
+        if (i < 0 || proa__model_versioned(object)) {
+            proa__discover_write_path(&w, &path);
+            proa__discover_write_version(&w, object);
         }
-        if (versioned) {
-            proa_write_text(&w, ";ver=");
-            proa_write_decimal(&w, object->version_major);
-            proa_write_text(&w, ".");
-            proa_write_decimal(&w, object->version_minor);
-        }
-        for (; i >= 0; i = proa__model_next_instance(object, i)) {
-            path = proa_path_make(2, object->id, (uint16_t)i, 0);
-            proa_write_text(&w, ",<");
-            proa_path_write(&w, &path);
-            proa_write_text(&w, ">");
+        for (path.depth = 2; i >= 0; i = proa__model_next_instance(object, i)) {
+            path.ids[1] = (uint16_t)i;
+            proa__discover_write_path(&w, &path);
         }
     }
     *out = proa_writer_span(&w);
@@ -271,14 +243,19 @@ typedef struct message {
     proa_coap_request request;
     proa_coap_option options[PROA_URI_PATH_SEGMENTS_MAX + 6];
     uint8_t format;
-    uint8_t endpoint[3 + PROA_ENDPOINT_MAX];
     uint8_t lifetime[3 + 10];
 } message;
 
 static void add_option(message *m, uint16_t number, proa_span value)
 {
-    proa_coap_option option = {number, value};
-    m->options[m->request.option_count++] = option;
+    proa_coap_option *option = &m->options[m->request.option_count++];
+    option->number = number;
+    option->value = value;
+}
+
+static void add_text(message *m, uint16_t number, const char *text)
+{
+    add_option(m, number, proa_span_of(text));
 }
 
 static void add_location(message *m, const proa__server *s)
@@ -304,109 +281,98 @@ static void add_lifetime(message *m, const proa__server *s)
     add_option(m, PROA_COAP_OPT_URI_QUERY, proa_writer_span(&w));
 }
 
-static void start(message *m, const proa_client *c, const proa__server *s, uint8_t code)
-{
-    memset(&m->request, 0, sizeof m->request);
-    m->request.code = code;
-    m->request.options = m->options;
-    m->request.user = PROA__USER_SERVER | (uint16_t)(s - c->servers);
-}
-
-static void send(proa_client *c, uint64_t now_ms, proa__server *s, const message *m, proa_err err,
-                 proa_registration_state state)
-{
-    proa_coap_peer peer = proa__server_peer_of(s);
-    if (err == PROA_OK) {
-        err = proa_coap_send(c->coap, now_ms, &peer, &m->request, &s->request);
-    }
-    if (err != PROA_OK) {
-        s->request = 0;
-        fail(c, now_ms, s, err, 0, 0);
-        return;
-    }
-    s->state = (uint8_t)state;
-    s->beside_tried = false;
-}
-
-static void send_register(proa_client *c, uint64_t now_ms, proa__server *s)
-{
-    message m;
-    proa_writer w = proa_writer_make(m.endpoint, sizeof m.endpoint);
-    set_registered(c, now_ms, s, false);
-    proa__report_forget(c, proa__server_account_of(c, s)); /* §6.2.1: they do not outlive it */
-    start(&m, c, s, PROA_COAP_POST);
-    add_option(&m, PROA_COAP_OPT_URI_PATH, proa_span_of("rd"));
-    proa_err err = add_list(c, &m);
-    proa_write_text(&w, "ep=");
-    proa_write_span(&w, c->config.endpoint);
-    add_option(&m, PROA_COAP_OPT_URI_QUERY, proa_writer_span(&w));
-    add_lifetime(&m, s);
-    add_option(&m, PROA_COAP_OPT_URI_QUERY, proa_span_of(s->older ? "lwm2m=1.1" : "lwm2m=1.2"));
-    add_option(&m, PROA_COAP_OPT_URI_QUERY, proa_span_of("b=U"));
-    if (c->config.queue_mode) {
-        add_option(&m, PROA_COAP_OPT_URI_QUERY, proa_span_of("Q"));
-    }
-    s->update_wanted = s->list_changed = s->lifetime_changed = false;
-    send(c, now_ms, s, &m, err, PROA_REG_REGISTERING);
-}
-
-static void send_update(proa_client *c, uint64_t now_ms, proa__server *s)
+/* Register, Update or De-register: which one is named by the state that waits for its answer. A
+ * Register says everything, an Update what has changed since, a De-register nothing. */
+static proa_err send(proa_client *c, proa__server *s, proa_registration_state state)
 {
     message m;
     proa_err err = PROA_OK;
-    start(&m, c, s, PROA_COAP_POST);
-    add_location(&m, s);
-    if (s->list_changed) {
+    bool everything = state == PROA_REG_REGISTERING;
+    bool nothing = state == PROA_REG_STOPPING;
+    memset(&m.request, 0, sizeof m.request);
+    m.request.code = nothing ? PROA_COAP_DELETE : PROA_COAP_POST;
+    m.request.options = m.options;
+    m.request.user = PROA__USER_SERVER | proa__server_instance(c, s);
+    m.request.timeout_ms = nothing ? DEREGISTER_TIMEOUT_MS : 0;
+    if (everything) {
+        add_text(&m, PROA_COAP_OPT_URI_PATH, "rd");
+    } else {
+        add_location(&m, s);
+    }
+    if (everything || (s->list_changed && !nothing)) {
         err = add_list(c, &m);
     }
-    if (s->lifetime_changed) {
+    if (everything) {
+        add_option(&m, PROA_COAP_OPT_URI_QUERY, proa_span_make(c->endpoint, c->endpoint_len));
+    }
+    if (everything || (s->lifetime_changed && !nothing)) {
         add_lifetime(&m, s);
     }
-    s->update_wanted = s->list_changed = s->lifetime_changed = false;
-    send(c, now_ms, s, &m, err, PROA_REG_UPDATING);
+    if (everything) {
+        add_text(&m, PROA_COAP_OPT_URI_QUERY, s->older ? "lwm2m=1.1" : "lwm2m=1.2");
+        add_text(&m, PROA_COAP_OPT_URI_QUERY, "b=U");
+    }
+    if (everything && c->config.queue_mode) {
+        add_text(&m, PROA_COAP_OPT_URI_QUERY, "Q");
+    }
+    s->list_changed = s->lifetime_changed = s->beside_tried = false;
+    s->update_ms = PROA_NEVER;
+    s->state = (uint8_t)state;
+    s->request = 0;
+    return err != PROA_OK ? err
+                          : proa_coap_send(c->coap, c->now_ms, &s->peer, &m.request, &s->request);
 }
 
-static void talk(proa_client *c, uint64_t now_ms, proa__server *s)
+/* The state of a failed attempt follows. */
+static void say(proa_client *c, proa__server *s, proa_registration_state state)
 {
-    if (s->registered && now_ms < s->expires_ms) {
-        send_update(c, now_ms, s);
+    proa_err err = send(c, s, state);
+    if (err != PROA_OK) {
+        s->request = 0;
+        fail(c, s, err, 0, 0);
+    }
+}
+
+static void send_register(proa_client *c, proa__server *s)
+{
+    set_registered(c, s, false);
+    proa__report_forget(c, proa__server_account_of(c, s)); /* §6.2.1: they do not outlive it */
+    say(c, s, PROA_REG_REGISTERING);
+}
+
+static void talk(proa_client *c, proa__server *s)
+{
+    if (s->registered && c->now_ms < s->expires_ms) {
+        say(c, s, PROA_REG_UPDATING);
     } else {
-        send_register(c, now_ms, s);
+        send_register(c, s);
     }
 }
 
 /* ---- leaving ---------------------------------------------------------------------------- */
 
 /* Not registered from here on; for a disabled server the next attempt comes after /1/x/5. */
-static void left(proa_client *c, uint64_t now_ms, proa__server *s, bool answered)
+static void left(proa_client *c, proa__server *s, bool answered)
 {
-    set_registered(c, now_ms, s, false);
+    set_registered(c, s, false);
     proa__report_forget(c, proa__server_account_of(c, s));
-    close_session(c, now_ms, s);
+    close_session(c, s);
     s->attempt = 0;
     s->state = c->stopping ? PROA_REG_IDLE : PROA_REG_WAITING;
-    s->due_ms = c->stopping ? PROA_NEVER : now_ms + (uint64_t)s->settings.disable_s * 1000;
+    s->due_ms = c->stopping ? PROA_NEVER : c->now_ms + (uint64_t)s->settings.disable_s * 1000;
     s->disable_wanted = false;
     if (answered) {
-        tell(c, s, PROA_CLIENT_DEREGISTERED);
+        (void)proa__client_tell(c, PROA_CLIENT_DEREGISTERED, s->short_id);
     }
 }
 
-static void leave(proa_client *c, uint64_t now_ms, proa__server *s)
+static void leave(proa_client *c, proa__server *s)
 {
-    message m;
-    proa_coap_peer peer = proa__server_peer_of(s);
-    if (s->request != 0) {
-        proa_coap_cancel(c->coap, now_ms, s->request, false);
-        s->request = 0;
-    }
-    start(&m, c, s, PROA_COAP_DELETE);
-    add_location(&m, s);
-    m.request.timeout_ms = DEREGISTER_TIMEOUT_MS;
-    bool can = s->registered && (s->mode == PROA_SECURITY_NOSEC || s->session != 0);
+    bool can = s->registered && proa__server_connected(s);
+    cancel_request(c, s);
     s->state = PROA_REG_STOPPING;
-    if (!can || proa_coap_send(c->coap, now_ms, &peer, &m.request, &s->request) != PROA_OK) {
-        left(c, now_ms, s, false);
+    if (!can || send(c, s, PROA_REG_STOPPING) != PROA_OK) {
+        left(c, s, false);
     }
 }
 
@@ -414,9 +380,9 @@ void proa_client_stop(proa_client *c, uint64_t now_ms)
 {
     c->now_ms = now_ms;
     c->stopping = true;
-    for (uint16_t i = 0; i < c->config.server_max; i++) {
-        if (c->servers[i].used && c->servers[i].state != PROA_REG_STOPPING) {
-            leave(c, now_ms, &c->servers[i]);
+    for (proa__server *s = NULL; (s = proa__server_next(c, s)) != NULL;) {
+        if (s->state != PROA_REG_STOPPING) {
+            leave(c, s);
         }
     }
 }
@@ -434,7 +400,7 @@ static uint64_t update_after_ms(const proa_client *c, const proa__server *s)
     return after - proa_random_below(&c->config.random, spread + 1);
 }
 
-static void succeeded(proa_client *c, uint64_t now_ms, proa__server *s, proa_client_event_kind kind)
+static void succeeded(proa_client *c, proa__server *s, proa_client_event_kind kind)
 {
     s->state = PROA_REG_REGISTERED;
     s->resuming = false;
@@ -442,11 +408,11 @@ static void succeeded(proa_client *c, uint64_t now_ms, proa__server *s, proa_cli
     s->due_ms = PROA_NEVER;
     s->expires_ms = PROA_NEVER;
     if (s->settings.lifetime_s > 0) {
-        s->due_ms = now_ms + update_after_ms(c, s);
-        s->expires_ms = now_ms + (uint64_t)s->settings.lifetime_s * 1000;
+        s->due_ms = c->now_ms + update_after_ms(c, s);
+        s->expires_ms = c->now_ms + (uint64_t)s->settings.lifetime_s * 1000;
     }
-    set_registered(c, now_ms, s, true);
-    tell(c, s, kind);
+    set_registered(c, s, true);
+    (void)proa__client_tell(c, kind, s->short_id);
 }
 
 static proa_err keep_location(proa__server *s, const proa_coap_msg *m)
@@ -472,21 +438,21 @@ static uint32_t max_age_ms(const proa_coap_msg *m)
     return (age_s < 86400 ? age_s : 86400) * 1000;
 }
 
-static void answered(proa_client *c, uint64_t now_ms, proa__server *s, const proa_coap_msg *m)
+static void answered(proa_client *c, proa__server *s, const proa_coap_msg *m)
 {
     bool busy = m->code == PROA_COAP_TOO_MANY_REQUESTS || PROA_COAP_CLASS(m->code) == 5;
     bool registering = s->state == PROA_REG_REGISTERING;
     if (registering && m->code == PROA_COAP_CREATED) {
         proa_err err = keep_location(s, m);
         if (err == PROA_OK) {
-            succeeded(c, now_ms, s, PROA_CLIENT_REGISTERED);
+            succeeded(c, s, PROA_CLIENT_REGISTERED);
         } else {
-            fail(c, now_ms, s, err, m->code, 0);
+            fail(c, s, err, m->code, 0);
         }
         return;
     }
     if (!registering && m->code == PROA_COAP_CHANGED) {
-        succeeded(c, now_ms, s, PROA_CLIENT_UPDATED);
+        succeeded(c, s, PROA_CLIENT_UPDATED);
         return;
     }
     s->list_changed = true; /* whatever the request carried has not arrived */
@@ -494,13 +460,13 @@ static void answered(proa_client *c, uint64_t now_ms, proa__server *s, const pro
     bool too_new = registering && m->code == PROA_COAP_PRECONDITION_FAILED && !s->older;
     s->older = s->older || too_new; /* our version is not one of its own, §6.2.1 */
     if (too_new || (!registering && !busy)) {
-        send_register(c, now_ms, s); /* it does not know us (any more), §6.2.2 */
+        send_register(c, s); /* it does not know us (any more), §6.2.2 */
         return;
     }
-    fail(c, now_ms, s, PROA_OK, m->code, busy ? max_age_ms(m) : 0);
+    fail(c, s, PROA_OK, m->code, busy ? max_age_ms(m) : 0);
 }
 
-static void unanswered(proa_client *c, uint64_t now_ms, proa__server *s, proa_err err)
+static void unanswered(proa_client *c, proa__server *s, proa_err err)
 {
     s->list_changed = true;
     s->lifetime_changed = true;
@@ -508,11 +474,11 @@ static void unanswered(proa_client *c, uint64_t now_ms, proa__server *s, proa_er
         s->state = PROA_REG_CONNECTING; /* the handshake beside it is still under way */
         return;
     }
-    lose_session(c, now_ms, s);
-    fail(c, now_ms, s, err, 0, 0);
+    lose_session(c, s);
+    fail(c, s, err, 0, 0);
 }
 
-void proa__registration_coap_event(proa_client *c, uint64_t now_ms, const proa_coap_event *event)
+void proa__registration_coap_event(proa_client *c, const proa_coap_event *event)
 {
     uint16_t i = (uint16_t)event->user;
     if (i >= c->config.server_max || c->servers[i].request != event->request) {
@@ -522,82 +488,72 @@ void proa__registration_coap_event(proa_client *c, uint64_t now_ms, const proa_c
     s->request = 0;
     bool response = event->kind == PROA_COAP_EVENT_RESPONSE;
     if (s->state == PROA_REG_STOPPING) {
-        left(c, now_ms, s, response);
+        left(c, s, response);
     } else if (response) {
-        answered(c, now_ms, s, &event->msg);
+        answered(c, s, &event->msg);
     } else {
-        unanswered(c, now_ms, s, PROA_E_TIMEOUT);
+        unanswered(c, s, PROA_E_TIMEOUT);
     }
 }
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-void proa__registration_want(proa__server *s, uint64_t now_ms, uint32_t delay_ms)
+void proa__registration_want(proa_client *c, proa__server *s, uint32_t delay_ms)
 {
-    uint64_t at = now_ms + delay_ms;
-    if (!s->update_wanted || at < s->update_ms) {
-        s->update_ms = at;
-    }
-    s->update_wanted = true;
+    uint64_t at = c->now_ms + delay_ms;
+    s->update_ms = at < s->update_ms ? at : s->update_ms;
 }
 
 static uint64_t next_of(const proa_client *c, const proa__server *s)
 {
-    uint64_t next = PROA_NEVER;
     switch (s->state) {
     case PROA_REG_IDLE:
     case PROA_REG_WAITING:
         return c->stopping ? PROA_NEVER : s->due_ms;
     case PROA_REG_REGISTERED:
-        next = s->due_ms;
-        if (s->update_wanted && s->update_ms < next) {
-            next = s->update_ms;
+        if (s->disable_wanted) {
+            return 0;
         }
-        return s->disable_wanted ? 0 : next;
+        return s->update_ms < s->due_ms ? s->update_ms : s->due_ms;
     default:
         return PROA_NEVER; /* the CoAP engine and the box have the deadlines */
     }
 }
 
-static void run_server(proa_client *c, uint64_t now_ms, proa__server *s)
+static void run_server(proa_client *c, proa__server *s)
 {
-    if (s->registered && now_ms >= s->expires_ms) {
-        set_registered(c, now_ms, s, false);
+    if (s->registered && c->now_ms >= s->expires_ms) {
+        set_registered(c, s, false);
     }
-    if (now_ms >= next_of(c, s)) {
+    if (c->now_ms >= next_of(c, s)) {
         if (s->state == PROA_REG_REGISTERED && s->disable_wanted) {
-            leave(c, now_ms, s);
+            leave(c, s);
         } else {
-            begin(c, now_ms, s);
+            begin(c, s);
         }
         return;
     }
     bool asking = s->state == PROA_REG_REGISTERING || s->state == PROA_REG_UPDATING;
-    if (asking && s->session != 0 && s->opening == 0 && !s->beside_tried &&
+    if (asking && !s->beside_tried &&
         proa_coap_transmissions(c->coap, s->request) >= DEAD_AFTER_TRANSMISSIONS) {
-        s->beside_tried = true;
-        proa_err err = open_session(c, now_ms, s);
-        (void)err; /* without it the request just times out */
+        open_beside(c, s);
     }
 }
 
-void proa__registration_run(proa_client *c, uint64_t now_ms)
+void proa__registration_run(proa_client *c)
 {
-    for (uint16_t i = 0; i < c->config.server_max; i++) {
-        if (c->servers[i].used) {
-            run_server(c, now_ms, &c->servers[i]);
-        }
+    for (proa__server *s = NULL; (s = proa__server_next(c, s)) != NULL;) {
+        run_server(c, s);
     }
 }
 
 uint64_t proa__registration_next_ms(const proa_client *c)
 {
     uint64_t next = PROA_NEVER;
-    for (uint16_t i = 0; i < c->config.server_max; i++) {
-        const proa__server *s = &c->servers[i];
-        uint64_t at = s->used ? next_of(c, s) : PROA_NEVER;
+    for (proa__server *s = NULL; (s = proa__server_next(c, s)) != NULL;) {
+        uint64_t at = next_of(c, s);
         next = at < next ? at : next;
-        if (s->used && s->registered && s->expires_ms < next) {
+        if (s->registered && s->expires_ms < next) {
             next = s->expires_ms;
         }
     }
@@ -606,29 +562,28 @@ uint64_t proa__registration_next_ms(const proa_client *c)
 
 /* ---- on request ------------------------------------------------------------------------- */
 
-void proa__client_list_changed(proa_client *c, uint64_t now_ms, uint32_t delay_ms)
+void proa__client_list_changed(proa_client *c, uint32_t delay_ms)
 {
-    for (uint16_t i = 0; i < c->config.server_max; i++) {
-        if (c->servers[i].used) {
-            c->servers[i].list_changed = true;
-            proa__registration_want(&c->servers[i], now_ms, delay_ms);
-        }
+    for (proa__server *s = NULL; (s = proa__server_next(c, s)) != NULL;) {
+        s->list_changed = true;
+        proa__registration_want(c, s, delay_ms);
     }
 }
 
 void proa_client_objects_changed(proa_client *c, uint64_t now_ms)
 {
-    proa__client_list_changed(c, now_ms, 0);
+    c->now_ms = now_ms;
+    proa__client_list_changed(c, 0);
 }
 
 void proa_client_update(proa_client *c, uint64_t now_ms, uint16_t short_id)
 {
-    for (uint16_t i = 0; i < c->config.server_max; i++) {
-        proa__server *s = &c->servers[i];
-        if (!s->used || (short_id != 0 && s->short_id != short_id)) {
+    c->now_ms = now_ms;
+    for (proa__server *s = NULL; (s = proa__server_next(c, s)) != NULL;) {
+        if (short_id != 0 && s->short_id != short_id) {
             continue;
         }
-        proa__registration_want(s, now_ms, 0);
+        proa__registration_want(c, s, 0);
         if (s->state == PROA_REG_WAITING) {
             s->due_ms = now_ms;
         }
@@ -639,8 +594,8 @@ void proa_client_update(proa_client *c, uint64_t now_ms, uint16_t short_id)
  * its second retransmission. */
 void proa_client_network_changed(proa_client *c, uint64_t now_ms)
 {
-    for (uint16_t i = 0; i < c->config.server_max; i++) {
-        c->servers[i].attempt = 0;
+    for (proa__server *s = NULL; (s = proa__server_next(c, s)) != NULL;) {
+        s->attempt = 0;
     }
     proa_client_update(c, now_ms, 0);
 }

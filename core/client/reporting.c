@@ -13,23 +13,16 @@
 
 #include "core/client/client_internal.h"
 
-static proa_actor actor_of(const proa_client *c, proa_account account)
+static proa__observation *next(const proa_client *c, uint32_t *cursor)
 {
-    proa_actor who = {PROA_ACTOR_PEER, 0, account};
-    const proa__server *s = proa__server_by_account(c, account);
-    if (s != NULL) {
-        who.kind = PROA_ACTOR_SERVER;
-        who.short_id = s->short_id;
-    } else if (c->extension != NULL && c->extension->short_id != NULL) {
-        who.short_id = c->extension->short_id(c->extension->ctx, account);
-    }
-    return who;
+    proa_handle handle;
+    return proa_pool_next(&c->observations, cursor, &handle);
 }
 
-static proa_attributes in_force(const proa_client *c, const proa__observation *o)
+static void in_force(const proa_client *c, const proa__observation *o, proa_attributes *out)
 {
-    proa_attributes stored = proa__attributes_of(c, o->account, &o->path);
-    return proa_attributes_merge(&stored, &o->own);
+    proa__attributes_of(c, o->account, &o->path, out);
+    proa_attributes_merge(out, &o->own);
 }
 
 static bool number_at(proa_client *c, const proa_path *path, double *out)
@@ -39,37 +32,43 @@ static bool number_at(proa_client *c, const proa_path *path, double *out)
            proa_value_number(&value, out);
 }
 
-static void end(proa_client *c, proa_handle handle, bool unobserve)
+/* The observer knows the value of this moment. */
+static void told(proa_client *c, proa__observation *o)
 {
-    proa__observation *o = proa_pool_get(&c->observations, handle);
-    proa_actor who = actor_of(c, o->account);
+    o->pending = false;
+    o->sent_ms = c->now_ms;
+    o->retry_ms = 0;
+    o->has_last = number_at(c, &o->path, &o->last);
+}
+
+static void end(proa_client *c, const proa__observation *o, bool unobserve)
+{
+    proa_actor who;
+    (void)proa__account_actor(c, o->account, &who);
     if (unobserve) {
         proa_coap_unobserve(c->coap, o->relation);
     }
     proa__client_tell_path(c, PROA_CLIENT_UNOBSERVED, &who, &o->path, 0);
-    proa_pool_give(&c->observations, handle);
+    proa_pool_give(&c->observations, o->handle);
 }
 
 /* ---- the operations --------------------------------------------------------------------- */
 
-static proa_handle find_relation(const proa_client *c, proa_coap_id relation)
+static proa__observation *find_relation(const proa_client *c, proa_coap_id relation)
 {
     uint32_t cursor = 0;
-    proa_handle handle;
-    const proa__observation *o;
-    while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
-        if (relation != 0 && o->relation == relation) {
-            return handle;
-        }
+    proa__observation *o = NULL;
+    while (relation != 0 && (o = next(c, &cursor)) != NULL && o->relation != relation) {
     }
-    return 0;
+    return o;
 }
 
 uint8_t proa__serve_observe(proa_client *c, proa__request *rq)
 {
     uint8_t code = proa__serve_read(c, rq);
-    proa_attributes stored = proa__attributes_of(c, rq->who.account, &rq->path);
-    proa_attributes merged = proa_attributes_merge(&stored, &rq->attributes);
+    proa_attributes merged;
+    proa__attributes_of(c, rq->who.account, &rq->path, &merged);
+    proa_attributes_merge(&merged, &rq->attributes);
     if (code == PROA_COAP_CONTENT && proa_attributes_check(&merged) != PROA_OK) {
         code = PROA_COAP_BAD_REQUEST;
     }
@@ -77,25 +76,25 @@ uint8_t proa__serve_observe(proa_client *c, proa__request *rq)
         return code;
     }
     /* A relation with the same peer and Token is renewed (RFC 7641 §4.1). */
-    proa_handle handle = find_relation(c, rq->event->relation);
-    proa__observation *o = handle != 0 ? proa_pool_get(&c->observations, handle)
-                                       : proa_pool_take(&c->observations, &handle);
+    proa__observation *o = find_relation(c, rq->event->relation);
     if (o == NULL) {
-        return code; /* answered as a Read, without Observe */
+        proa_handle handle;
+        o = proa_pool_take(&c->observations, &handle);
+        if (o == NULL) {
+            return code; /* answered as a Read, without Observe */
+        }
+        o->handle = handle;
     }
-    if (proa_coap_accept(c->coap, rq->event->exchange, PROA__USER_OBSERVATION | handle,
+    if (proa_coap_accept(c->coap, rq->event->exchange, PROA__USER_OBSERVATION | o->handle,
                          &o->relation) != PROA_OK) {
-        proa_pool_give(&c->observations, handle);
+        proa_pool_give(&c->observations, o->handle);
         return code;
     }
     o->account = rq->who.account;
     o->path = rq->path;
-    o->format = proa__read_format(c, &rq->path, rq->accept);
+    o->format = rq->accept;
     o->own = rq->attributes;
-    o->sent_ms = rq->now_ms;
-    o->retry_ms = 0;
-    o->pending = false;
-    o->has_last = number_at(c, &o->path, &o->last);
+    told(c, o);
     proa__client_tell_path(c, PROA_CLIENT_OBSERVED, &rq->who, &rq->path, 0);
     return code;
 }
@@ -103,9 +102,9 @@ uint8_t proa__serve_observe(proa_client *c, proa__request *rq)
 uint8_t proa__serve_cancel(proa_client *c, proa__request *rq)
 {
     uint8_t code = proa__serve_read(c, rq);
-    proa_handle handle = find_relation(c, rq->event->relation);
-    if (handle != 0) {
-        end(c, handle, true);
+    const proa__observation *o = find_relation(c, rq->event->relation);
+    if (o != NULL) {
+        end(c, o, true);
     }
     return code;
 }
@@ -118,86 +117,72 @@ uint8_t proa__serve_attributes(proa_client *c, proa__request *rq)
 
 /* ---- notifications ---------------------------------------------------------------------- */
 
-/* Whether the account can be told anything just now. */
-static bool reachable(const proa_client *c, proa_account account)
+/* Whether the observer can be told anything just now. */
+static bool reachable(const proa_client *c, const proa__observation *o)
 {
-    const proa__server *s = proa__server_by_account(c, account);
-    return s == NULL ? proa_account_kind(account) == PROA_ACCOUNT_KIND_PEER
-                     : s->registered && !s->resuming &&
-                           (s->mode == PROA_SECURITY_NOSEC || s->session != 0);
+    const proa__server *s = proa__server_by_account(c, o->account);
+    return s == NULL ? proa_account_kind(o->account) == PROA_ACCOUNT_KIND_PEER
+                     : s->registered && !s->resuming && proa__server_connected(s);
 }
 
-static void notify(proa_client *c, uint64_t now_ms, proa_handle handle)
+static void notify(proa_client *c, proa__observation *o)
 {
-    proa__observation *o = proa_pool_get(&c->observations, handle);
-    proa_actor who = actor_of(c, o->account);
+    proa_actor who;
     proa__request rq;
+    proa_attributes a;
     proa_span payload = {NULL, 0};
     memset(&rq, 0, sizeof rq);
     rq.out.code = PROA_COAP_UNAUTHORIZED;
-    if (proa__client_allowed(c, &who, PROA_OP_OBSERVE, &o->path)) {
+    if (proa__account_actor(c, o->account, &who) &&
+        proa__client_allowed(c, &who, PROA_OP_OBSERVE, &o->path)) {
         rq.out.code = proa__read_render(c, &who, &o->path, o->format, &payload);
     }
     if (rq.out.code == PROA_COAP_CONTENT) {
         proa__request_content(&rq, o->format, payload);
     }
-    proa_attributes a = in_force(c, o);
+    in_force(c, o, &a);
     bool last = PROA_COAP_CLASS(rq.out.code) != 2;
-    proa_err err = proa_coap_notify(c->coap, now_ms, o->relation, &rq.out,
+    proa_err err = proa_coap_notify(c->coap, c->now_ms, o->relation, &rq.out,
                                     (a.set & PROA_ATTR_CON) != 0 && a.con);
     if (err == PROA_E_FULL) {
         o->pending = true;
-        o->retry_ms = now_ms + 100; /* the engine's tables empty in less than an RTT or two */
+        o->retry_ms = c->now_ms + 100; /* the engine's tables empty in less than an RTT or two */
         return;
     }
     if (err == PROA_E_NOT_FOUND || last) {
-        if (last) {
-            c->requests_denied += rq.out.code == PROA_COAP_UNAUTHORIZED;
-        }
-        end(c, handle, err != PROA_OK && err != PROA_E_NOT_FOUND);
+        c->requests_denied += rq.out.code == PROA_COAP_UNAUTHORIZED;
+        end(c, o, err != PROA_OK && err != PROA_E_NOT_FOUND);
         return;
     }
     c->notifications += err == PROA_OK;
-    o->pending = false;
-    o->sent_ms = now_ms;
-    o->retry_ms = 0;
-    o->has_last = number_at(c, &o->path, &o->last);
-}
-
-static bool crosses(double limit, double from, double to)
-{
-    return (from <= limit && to > limit) || (from >= limit && to < limit);
+    told(c, o);
 }
 
 /* A change that no threshold asks about is no reason to notify (§7.3.2). */
-static bool matters(proa_client *c, const proa__observation *o, const proa_attributes *a)
+static bool matters(proa_client *c, const proa__observation *o)
 {
+    proa_attributes a;
     double now;
-    if ((a->set & (PROA_ATTR_GT | PROA_ATTR_LT | PROA_ATTR_ST)) == 0 || !o->has_last ||
-        !number_at(c, &o->path, &now)) {
-        return true;
-    }
-    double moved = now < o->last ? o->last - now : now - o->last;
-    return ((a->set & PROA_ATTR_GT) != 0 && crosses(a->gt, o->last, now)) ||
-           ((a->set & PROA_ATTR_LT) != 0 && crosses(a->lt, o->last, now)) ||
-           ((a->set & PROA_ATTR_ST) != 0 && moved >= a->st);
+    in_force(c, o, &a);
+    return (a.set & (PROA_ATTR_GT | PROA_ATTR_LT | PROA_ATTR_ST)) == 0 || !o->has_last ||
+           !number_at(c, &o->path, &now) || proa_attributes_passed(&a, o->last, now);
 }
 
 /* When this observation's next notification is due. */
 static uint64_t due_ms(const proa_client *c, const proa__observation *o)
 {
-    proa_attributes a = in_force(c, o);
-    uint64_t pmin_ms = (a.set & PROA_ATTR_PMIN) != 0 ? (uint64_t)a.pmin_s * 1000 : 0;
-    uint64_t pmax_ms = (a.set & PROA_ATTR_PMAX) != 0 ? (uint64_t)a.pmax_s * 1000 : 0;
+    proa_attributes a;
+    in_force(c, o, &a);
+    uint32_t pmin_s = (a.set & PROA_ATTR_PMIN) != 0 ? a.pmin_s : 0;
     uint64_t due = PROA_NEVER;
-    if (!reachable(c, o->account)) {
+    if (!reachable(c, o)) {
         return PROA_NEVER;
     }
-    if (pmax_ms > 0 && pmax_ms >= pmin_ms) { /* a smaller one is ignored */
-        due = o->sent_ms + pmax_ms;
+    if ((a.set & PROA_ATTR_PMAX) != 0 && a.pmax_s > 0 && a.pmax_s >= pmin_s) {
+        due = o->sent_ms + (uint64_t)a.pmax_s * 1000; /* one below pmin is ignored */
     }
-    if (o->pending && o->sent_ms + pmin_ms < due) {
-        due = o->sent_ms + pmin_ms;
+    if (o->pending) {
+        due = o->sent_ms + (uint64_t)pmin_s * 1000; /* not after pmax */
     }
     return due < o->retry_ms ? o->retry_ms : due;
 }
@@ -205,21 +190,19 @@ static uint64_t due_ms(const proa_client *c, const proa__observation *o)
 void proa_client_changed(proa_client *c, uint64_t now_ms, const proa_path *path)
 {
     uint32_t cursor = 0;
-    proa_handle handle;
     proa__observation *o;
-    while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
+    c->now_ms = now_ms;
+    while ((o = next(c, &cursor)) != NULL) {
         if (!proa_path_within(&o->path, path) && !proa_path_within(path, &o->path)) {
             continue;
         }
-        proa_attributes a = in_force(c, o);
         const proa__server *s = proa__server_by_account(c, o->account);
-        if (!matters(c, o, &a) ||
-            (!reachable(c, o->account) && s != NULL && !s->settings.storing)) {
+        if (!matters(c, o) || (!reachable(c, o) && s != NULL && !s->settings.storing)) {
             continue;
         }
         o->pending = true;
         if (due_ms(c, o) <= now_ms) {
-            notify(c, now_ms, handle);
+            notify(c, o);
         }
     }
 }
@@ -227,24 +210,22 @@ void proa_client_changed(proa_client *c, uint64_t now_ms, const proa_path *path)
 uint64_t proa__report_next_ms(const proa_client *c)
 {
     uint32_t cursor = 0;
-    proa_handle handle;
     const proa__observation *o;
-    uint64_t next = PROA_NEVER;
-    while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
+    uint64_t soonest = PROA_NEVER;
+    while ((o = next(c, &cursor)) != NULL) {
         uint64_t due = due_ms(c, o);
-        next = due < next ? due : next;
+        soonest = due < soonest ? due : soonest;
     }
-    return next;
+    return soonest;
 }
 
-void proa__report_run(proa_client *c, uint64_t now_ms)
+void proa__report_run(proa_client *c)
 {
     uint32_t cursor = 0;
-    proa_handle handle;
-    const proa__observation *o;
-    while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
-        if (due_ms(c, o) <= now_ms) {
-            notify(c, now_ms, handle);
+    proa__observation *o;
+    while ((o = next(c, &cursor)) != NULL) {
+        if (due_ms(c, o) <= c->now_ms) {
+            notify(c, o);
         }
     }
 }
@@ -253,19 +234,20 @@ void proa__report_run(proa_client *c, uint64_t now_ms)
 
 void proa__report_ended(proa_client *c, proa_handle handle)
 {
-    if (proa_pool_get(&c->observations, handle) != NULL) {
-        end(c, handle, false);
+    const proa__observation *o = proa_pool_get(&c->observations, handle);
+    if (o != NULL) {
+        end(c, o, false);
     }
 }
 
 void proa__report_deleted(proa_client *c, uint64_t now_ms, const proa_path *path)
 {
     uint32_t cursor = 0;
-    proa_handle handle;
-    const proa__observation *o;
-    while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
+    proa__observation *o;
+    c->now_ms = now_ms;
+    while ((o = next(c, &cursor)) != NULL) {
         if (proa_path_within(path, &o->path)) {
-            notify(c, now_ms, handle); /* renders 4.04, which ends it */
+            notify(c, o); /* renders 4.04, which ends it */
         }
     }
     proa__attributes_forget(c, 0, path);
@@ -274,32 +256,32 @@ void proa__report_deleted(proa_client *c, uint64_t now_ms, const proa_path *path
 void proa__report_forget(proa_client *c, proa_account account)
 {
     uint32_t cursor = 0;
-    proa_handle handle;
     const proa__observation *o;
-    while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
+    while ((o = next(c, &cursor)) != NULL) {
         if (o->account == account) {
-            end(c, handle, true);
+            end(c, o, true);
         }
     }
 }
 
 void proa__client_recheck(proa_client *c, uint64_t now_ms, proa_account peer)
 {
-    proa_actor who = actor_of(c, peer);
+    proa_actor who;
     uint32_t cursor = 0;
-    proa_handle handle;
-    const proa__observation *o;
-    while ((o = proa_pool_next(&c->observations, &cursor, &handle)) != NULL) {
-        if (o->account == peer && !proa__client_allowed(c, &who, PROA_OP_OBSERVE, &o->path)) {
-            notify(c, now_ms, handle);
+    proa__observation *o;
+    c->now_ms = now_ms;
+    bool there = proa__account_actor(c, peer, &who);
+    while ((o = next(c, &cursor)) != NULL) {
+        if (o->account == peer &&
+            !(there && proa__client_allowed(c, &who, PROA_OP_OBSERVE, &o->path))) {
+            notify(c, o);
         }
     }
     for (uint16_t i = 0; i < c->config.attribute_max; i++) {
-        const proa__attribute_row *row = &c->attributes[i];
+        proa__attribute_row *row = &c->attributes[i];
         if (row->account == peer &&
-            !proa__client_allowed(c, &who, PROA_OP_WRITE_ATTRIBUTES, &row->path)) {
-            proa_path path = row->path;
-            proa__attributes_forget(c, peer, &path);
+            !(there && proa__client_allowed(c, &who, PROA_OP_WRITE_ATTRIBUTES, &row->path))) {
+            memset(row, 0, sizeof *row);
         }
     }
 }

@@ -126,11 +126,10 @@ static uint8_t classify(const proa_client *c, proa__request *rq)
 /* ---- checks ----------------------------------------------------------------------------- */
 
 /* 4.04 if object or instance are not there. */
-static uint8_t check_exists(const proa_client *c, const proa__request *rq)
+static uint8_t check_exists(const proa__request *rq)
 {
-    const proa_object *object = proa__model_object(c, rq->path.ids[0]);
-    bool found =
-        object != NULL && (rq->path.depth < 2 || proa__model_has_instance(object, rq->path.ids[1]));
+    bool found = rq->object != NULL &&
+                 (rq->path.depth < 2 || proa__model_has_instance(rq->object, rq->path.ids[1]));
     return found ? 0 : PROA_COAP_NOT_FOUND;
 }
 
@@ -144,19 +143,23 @@ static uint8_t check_closed(const proa__request *rq)
     return rq->path.ids[0] == PROA_OBJECT_OSCORE && asks ? PROA_COAP_METHOD_NOT_ALLOWED : 0;
 }
 
-static uint8_t check(proa_client *c, const proa__request *rq)
+static uint8_t check(proa_client *c, proa__request *rq)
 {
     uint8_t code = 0;
+    rq->object = proa__model_object(c, rq->path.ids[0]);
+    if (rq->object != NULL && rq->path.depth >= 3) {
+        rq->resource = proa__model_resource(rq->object, rq->path.ids[2]);
+    }
     if (rq->who.kind == PROA_ACTOR_SERVER) {
         code = check_closed(rq);
         if (code == 0) {
-            code = check_exists(c, rq);
+            code = check_exists(rq);
         }
     }
     if (code == 0 && !proa__client_allowed(c, &rq->who, rq->op, &rq->path)) {
         code = PROA_COAP_UNAUTHORIZED;
     }
-    return code != 0 ? code : check_exists(c, rq);
+    return code != 0 ? code : check_exists(rq);
 }
 
 /* ---- answering -------------------------------------------------------------------------- */
@@ -174,7 +177,7 @@ void proa__request_content(proa__request *rq, uint16_t format, proa_span payload
 
 static void respond(proa_client *c, const proa__request *rq)
 {
-    proa_err err = proa_coap_respond(c->coap, rq->now_ms, rq->event->exchange, &rq->out);
+    proa_err err = proa_coap_respond(c->coap, c->now_ms, rq->event->exchange, &rq->out);
     /* The peer is gone, or the engine has said 5.00 for us: the operation stands either way. */
     (void)err;
 }
@@ -192,7 +195,7 @@ static void refuse(proa_client *c, proa__request *rq, bool has_path)
     bool send = !stranger;
     if (c->extension != NULL && c->extension->refuse != NULL && rq->who.kind != PROA_ACTOR_SERVER &&
         (!stranger || rq->event->peer.session == 0)) {
-        send = c->extension->refuse(c->extension->ctx, rq->now_ms, &refusal, &rq->out, c->scratch,
+        send = c->extension->refuse(c->extension->ctx, c->now_ms, &refusal, &rq->out, c->scratch,
                                     c->scratch_cap);
     }
     if (send) {
@@ -217,21 +220,21 @@ static void tell_changes(proa_client *c, const proa__request *rq)
     case PROA_OP_WRITE_REPLACE:
     case PROA_OP_WRITE_UPDATE:
         proa__client_tell_path(c, PROA_CLIENT_WRITTEN, &rq->who, &rq->path, 0);
-        proa_client_changed(c, rq->now_ms, &rq->path);
+        proa_client_changed(c, c->now_ms, &rq->path);
         break;
     case PROA_OP_EXECUTE:
         proa__client_tell_path(c, PROA_CLIENT_EXECUTED, &rq->who, &rq->path, 0);
         break;
     case PROA_OP_CREATE:
         proa__client_tell_path(c, PROA_CLIENT_CREATED, &rq->who, &rq->path, 0);
-        proa_client_changed(c, rq->now_ms, &rq->path);
-        proa__client_list_changed(c, rq->now_ms, LIST_DELAY_MS);
+        proa_client_changed(c, c->now_ms, &rq->path);
+        proa__client_list_changed(c, LIST_DELAY_MS);
         break;
     case PROA_OP_DELETE:
         proa__client_tell_path(c, PROA_CLIENT_DELETED, &rq->who, &rq->path, 0);
-        proa__report_deleted(c, rq->now_ms, &rq->path);
-        proa_client_changed(c, rq->now_ms, &rq->path);
-        proa__client_list_changed(c, rq->now_ms, LIST_DELAY_MS);
+        proa__report_deleted(c, c->now_ms, &rq->path);
+        proa_client_changed(c, c->now_ms, &rq->path);
+        proa__client_list_changed(c, LIST_DELAY_MS);
         break;
     default:
         break;
@@ -272,16 +275,15 @@ static void serve_known(proa_client *c, proa__request *rq)
         return;
     }
     if (rq->who.kind == PROA_ACTOR_PEER && c->extension->used != NULL) {
-        c->extension->used(c->extension->ctx, rq->now_ms, rq->who.account);
+        c->extension->used(c->extension->ctx, c->now_ms, rq->who.account);
     }
     tell_changes(c, rq);
 }
 
-void proa__client_serve(proa_client *c, uint64_t now_ms, const proa_coap_event *event)
+void proa__client_serve(proa_client *c, const proa_coap_event *event)
 {
     proa__request rq;
     memset(&rq, 0, sizeof rq);
-    rq.now_ms = now_ms;
     rq.event = event;
     rq.accept = format_option(&event->msg, PROA_COAP_OPT_ACCEPT);
     rq.format = format_option(&event->msg, PROA_COAP_OPT_CONTENT_FORMAT);

@@ -16,15 +16,11 @@ static const proa_resource resources[] = {
     {SHORT_ID, PROA_TYPE_INTEGER, PROA_RES_R},
 };
 
-static int32_t next_instance(void *ctx, int32_t after)
+int32_t proa__server_next_instance(void *ctx, int32_t after)
 {
     const proa_client *c = ctx;
-    for (int32_t i = after + 1; i < c->config.server_max; i++) {
-        if (c->servers[i].used) {
-            return i;
-        }
-    }
-    return -1;
+    const proa__server *s = proa__server_next(c, after < 0 ? NULL : &c->servers[after]);
+    return s == NULL ? -1 : proa__server_instance(c, s);
 }
 
 static proa_err read(void *ctx, const proa_path *path, proa_value *out)
@@ -49,12 +45,9 @@ static proa_err read(void *ctx, const proa_path *path, proa_value *out)
     }
 }
 
-const proa_object_class proa__security_class = {.next_instance = next_instance, .read = read};
+static const proa_object_class security_class = {.next_instance = proa__server_next_instance,
+                                                 .read = read};
 
-proa_object proa__security_object(proa_client *c)
-{
-    proa_object object = {
-        PROA_OBJECT_SECURITY,  1, 0, resources, sizeof resources / sizeof resources[0],
-        &proa__security_class, c};
-    return object;
-}
+const proa_object proa__security_object = {
+    PROA_OBJECT_SECURITY, 1,   0, resources, sizeof resources / sizeof resources[0],
+    &security_class,      NULL};

@@ -106,7 +106,7 @@ static proa_err transact(void *ctx, const proa_actor *who, uint16_t instance, pr
         s->settings = c->settings_undo;
     } else if (s->settings.lifetime_s != c->settings_undo.lifetime_s) {
         s->lifetime_changed = true; /* Core 1.2 §6.2.2: tells the server at once */
-        proa__registration_want(s, c->now_ms, 0);
+        proa__registration_want(c, s, 0);
     }
     return PROA_OK;
 }
@@ -121,28 +121,19 @@ static proa_err execute(void *ctx, const proa_actor *who, const proa_path *path,
     if (path->ids[2] == DISABLE) {
         s->disable_wanted = true;
     } else {
-        proa__registration_want(s, c->now_ms, 0);
+        proa__registration_want(c, s, 0);
     }
     return PROA_OK;
 }
 
-static int32_t next_instance(void *ctx, int32_t after)
-{
-    return proa__security_class.next_instance(ctx, after);
-}
-
-const proa_object_class proa__server_class = {
-    .next_instance = next_instance,
+static const proa_object_class server_class = {
+    .next_instance = proa__server_next_instance,
     .read = read,
     .write = write,
     .execute = execute,
     .transact = transact,
 };
 
-proa_object proa__server_object(proa_client *c)
-{
-    proa_object object = {
-        PROA_OBJECT_SERVER,  1, 0, resources, sizeof resources / sizeof resources[0],
-        &proa__server_class, c};
-    return object;
-}
+const proa_object proa__server_object = {
+    PROA_OBJECT_SERVER, 1,   0, resources, sizeof resources / sizeof resources[0],
+    &server_class,      NULL};

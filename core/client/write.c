@@ -9,9 +9,8 @@
 
 /* ---- checking --------------------------------------------------------------------------- */
 
-static uint8_t check_record(const proa_object *object, const proa_record *record, bool creating)
+static uint8_t check_record(const proa_resource *resource, const proa_record *record, bool creating)
 {
-    const proa_resource *resource = proa__model_resource(object, record->path.ids[2]);
     if (resource == NULL) {
         return creating ? PROA_COAP_BAD_REQUEST : PROA_COAP_NOT_FOUND;
     }
@@ -19,7 +18,7 @@ static uint8_t check_record(const proa_object *object, const proa_record *record
     if ((resource->flags & takes) == 0) {
         return PROA_COAP_METHOD_NOT_ALLOWED;
     }
-    bool multiple = (resource->flags & PROA_RES_MULTIPLE) != 0;
+    bool multiple = proa__model_multiple(resource);
     if (record->path.depth != (multiple ? 4 : 3) || record->value.type != resource->type) {
         return PROA_COAP_BAD_REQUEST;
     }
@@ -40,69 +39,49 @@ static bool complete(const proa_object *object, const uint8_t seen[32])
     return true;
 }
 
-static bool is_multiple(const proa_object *object, uint16_t resource)
+/* What the request names itself, before its payload is looked at. */
+static uint8_t check_target(const proa__request *rq, const proa_path *base)
 {
-    const proa_resource *r = proa__model_resource(object, resource);
-    return r != NULL && (r->flags & PROA_RES_MULTIPLE) != 0;
-}
-
-static uint8_t check_format(const proa_object *object, const proa__request *rq,
-                            const proa_path *base)
-{
-    bool multiple = base->depth == 3 && is_multiple(object, base->ids[2]);
-    return proa_format_known(rq->format) && proa_format_can_hold(rq->format, base, multiple)
-               ? 0
-               : PROA_COAP_UNSUPPORTED_CONTENT_FORMAT;
-}
-
-static uint8_t check_target(const proa_object *object, const proa_path *base)
-{
-    const proa_resource *resource =
-        base->depth >= 3 ? proa__model_resource(object, base->ids[2]) : NULL;
+    if (rq->object->class_->write == NULL) {
+        return PROA_COAP_METHOD_NOT_ALLOWED;
+    }
     if (base->depth < 3) {
         return 0;
     }
-    if (resource == NULL) {
+    if (rq->resource == NULL || (base->depth == 4 && !proa__model_multiple(rq->resource))) {
         return PROA_COAP_NOT_FOUND;
     }
-    if (base->depth == 4 && !is_multiple(object, base->ids[2])) {
-        return PROA_COAP_NOT_FOUND;
-    }
-    return (resource->flags & PROA_RES_W) == 0 ? PROA_COAP_METHOD_NOT_ALLOWED : 0;
+    return (rq->resource->flags & PROA_RES_W) == 0 ? PROA_COAP_METHOD_NOT_ALLOWED : 0;
 }
 
 uint8_t proa__write_check(proa_client *c, const proa__request *rq, const proa_path *base,
                           bool creating)
 {
-    const proa_object *object = proa__model_object(c, base->ids[0]);
+    const proa_object *object = rq->object;
+    proa_span payload = rq->event->msg.payload;
     uint8_t seen[32] = {0};
-    uint8_t code =
-        object->class_->write == NULL ? PROA_COAP_METHOD_NOT_ALLOWED : check_target(object, base);
-    bool empty = creating && rq->event->msg.payload.len == 0;
-    if (code == 0 && !empty) {
-        code = check_format(object, rq, base);
-    }
+    uint8_t code = check_target(rq, base);
     proa_payload_reader p;
     proa_record record;
-    if (code != 0 || empty) {
-        return code != 0 || complete(object, seen) ? code : PROA_COAP_BAD_REQUEST;
-    }
-    if (proa_payload_read(&p, rq->format, base, rq->event->msg.payload, proa__model_type_of, c) !=
-        PROA_OK) {
-        return PROA_COAP_UNSUPPORTED_CONTENT_FORMAT;
-    }
-    while (code == 0 && proa_payload_next(&p, &record)) {
-        code = check_record(object, &record, creating);
-        if (code == 0) {
-            size_t i =
-                (size_t)(proa__model_resource(object, record.path.ids[2]) - object->resources);
-            seen[i / 8] |= (uint8_t)(1U << i % 8);
+    if (code == 0 && (!creating || payload.len > 0)) {
+        bool multiple = base->depth == 3 && proa__model_multiple(rq->resource);
+        if (!proa_format_can_hold(rq->format, base, multiple) ||
+            proa_payload_read(&p, rq->format, base, payload, proa__model_type_of, c) != PROA_OK) {
+            return PROA_COAP_UNSUPPORTED_CONTENT_FORMAT;
+        }
+        while (code == 0 && proa_payload_next(&p, &record)) {
+            const proa_resource *resource = proa__model_resource(object, record.path.ids[2]);
+            code = check_record(resource, &record, creating);
+            if (code == 0) {
+                size_t i = (size_t)(resource - object->resources);
+                seen[i / 8] |= (uint8_t)(1U << i % 8);
+            }
+        }
+        if (code == 0 && p.err != PROA_OK) {
+            code = PROA_COAP_BAD_REQUEST;
         }
     }
-    if (code == 0 && (p.err != PROA_OK || (creating && !complete(object, seen)))) {
-        code = PROA_COAP_BAD_REQUEST;
-    }
-    return code;
+    return code == 0 && creating && !complete(object, seen) ? PROA_COAP_BAD_REQUEST : code;
 }
 
 /* ---- applying --------------------------------------------------------------------------- */
@@ -129,13 +108,13 @@ static proa_err clear_once(const proa_object *object, const proa__request *rq,
 static proa_err write_records(proa_client *c, const proa__request *rq, const proa_path *base,
                               uint16_t instance)
 {
-    const proa_object *object = proa__model_object(c, base->ids[0]);
+    const proa_object *object = rq->object;
     bool replace = rq->op == PROA_OP_WRITE_REPLACE && base->depth < 4;
     int32_t cleared = -1;
     proa_payload_reader p;
     proa_record record;
     proa_err err = PROA_OK;
-    if (replace && base->depth == 3 && is_multiple(object, base->ids[2])) {
+    if (replace && base->depth == 3 && proa__model_multiple(rq->resource)) {
         err = clear_once(object, rq, base, &cleared); /* also when nothing follows */
     }
     if (err != PROA_OK || rq->event->msg.payload.len == 0) {
@@ -158,7 +137,7 @@ static proa_err write_records(proa_client *c, const proa__request *rq, const pro
 uint8_t proa__write_apply(proa_client *c, const proa__request *rq, const proa_path *base,
                           uint16_t instance)
 {
-    const proa_object *object = proa__model_object(c, base->ids[0]);
+    const proa_object *object = rq->object;
     proa_err err = step(object, &rq->who, instance, PROA_BEGIN);
     if (err != PROA_OK) {
         return proa_err_to_coap(err);
@@ -188,8 +167,9 @@ uint8_t proa__serve_write(proa_client *c, proa__request *rq)
 
 uint8_t proa__serve_execute(proa_client *c, proa__request *rq)
 {
-    const proa_object *object = proa__model_object(c, rq->path.ids[0]);
-    const proa_resource *resource = proa__model_resource(object, rq->path.ids[2]);
+    const proa_object *object = rq->object;
+    const proa_resource *resource = rq->resource;
+    (void)c;
     if (resource == NULL || !proa__model_has(object, rq->path.ids[1], resource->id)) {
         return PROA_COAP_NOT_FOUND;
     }
@@ -215,7 +195,7 @@ proa_err proa_client_write_local(proa_client *c, uint64_t now_ms, const proa_pat
     if (resource == NULL || !proa__model_has_instance(object, path->ids[1])) {
         return PROA_E_NOT_FOUND;
     }
-    bool multiple = (resource->flags & PROA_RES_MULTIPLE) != 0;
+    bool multiple = proa__model_multiple(resource);
     if (object->class_->write == NULL || path->depth != (multiple ? 4 : 3)) {
         return PROA_E_METHOD;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Floating point numbers from one width to another. IEEE 754-2019 §3.4. What the compiler's own
- * conversions do exactly is left to them; out of range they are undefined (C11 §6.3.1.5), and half
- * floats they need not know. */
+/* Floating point numbers from one width to another (IEEE 754-2019 §3.4), as bits: the compiler's own
+ * conversions are undefined out of range (C11 §6.3.1.5), know no half floats, and cost a board
+ * without floating point a library. */
 #include "core/codec/real.h"
 
 #include <string.h>
@@ -12,16 +12,6 @@
 #define EXPONENT_MAX 0x7ff
 #define SIGN_BIT (UINT64_C(1) << 63)
 #define INFINITY_BITS ((uint64_t)EXPONENT_MAX << FRACTION_BITS)
-
-#define FLOAT_LARGEST 0x1.fffffep127
-#define FLOAT_NAN 0x7fc00000U
-
-#define HALF_FRACTION_BITS 10
-#define HALF_EXPONENT_MAX 0x1f
-#define HALF_REBIAS (1023 - 15)
-#define HALF_SMALLEST 0x1p-24
-#define HALF_INFINITY 0x7c00U
-#define HALF_NAN 0x7e00U
 
 uint64_t proa__real_bits(double value)
 {
@@ -37,83 +27,142 @@ double proa__real_of_bits(uint64_t bits)
     return value;
 }
 
-/* ---- 32 bits ---------------------------------------------------------------------------- */
+/* ---- whole numbers ---------------------------------------------------------------------- */
+
+double proa__real_of_whole(uint64_t magnitude, bool negative)
+{
+    enum { DROP = 63 - FRACTION_BITS, HALF = 1 << (DROP - 1) };
+    uint64_t exponent = EXPONENT_MAX / 2 + 63;
+    uint64_t bits = 0;
+    if (magnitude > 0) {
+        for (; magnitude < SIGN_BIT; magnitude <<= 1) {
+            exponent--;
+        }
+        unsigned rest = (unsigned)magnitude & ((1U << DROP) - 1);
+        bits = magnitude >> DROP;
+        bits += rest > HALF || (rest == HALF && (bits & 1) != 0);
+        bits += (exponent - 1) << FRACTION_BITS; /* the hidden bit counts it up by one */
+    }
+    return proa__real_of_bits((negative ? SIGN_BIT : 0) | bits);
+}
+
+bool proa__real_as_whole(double value, uint64_t *magnitude)
+{
+    uint64_t bits = proa__real_bits(value) & ~SIGN_BIT;
+    uint64_t significand = (bits & FRACTION_MASK) | HIDDEN_BIT;
+    int shift = (int)(bits >> FRACTION_BITS) - EXPONENT_MAX / 2 - FRACTION_BITS;
+    bool whole = shift <= 63 - FRACTION_BITS;
+    for (; whole && shift > 0; shift--) {
+        significand <<= 1;
+    }
+    for (; whole && shift < 0; shift++) {
+        whole = (significand & 1) == 0;
+        significand >>= 1;
+    }
+    *magnitude = whole ? significand : 0;
+    return whole || bits == 0;
+}
+
+/* ---- narrower formats ------------------------------------------------------------------- */
+
+/* A narrower format. */
+typedef struct width {
+    int fraction_bits;
+    int exponent_max; /* of infinity and NaN */
+} width;
+
+static const width float_width = {23, 0xff};
+static const width half_width = {10, 0x1f};
+
+/* What the exponents of a double are larger by. */
+static int rebias(const width *w)
+{
+    return EXPONENT_MAX / 2 - w->exponent_max / 2;
+}
+
+static double widen(uint32_t bits, const width *w)
+{
+    uint64_t fraction = bits & ((1U << w->fraction_bits) - 1);
+    int exponent = (int)(bits >> w->fraction_bits) & w->exponent_max;
+    bool negative = bits >> w->fraction_bits > (uint32_t)w->exponent_max;
+    fraction <<= FRACTION_BITS - w->fraction_bits;
+    if (exponent == w->exponent_max) {
+        exponent = EXPONENT_MAX;
+    } else if (exponent > 0) {
+        exponent += rebias(w);
+    } else if (fraction > 0) { /* subnormal there, normal here */
+        exponent = rebias(w) + 1;
+        for (; fraction < HIDDEN_BIT; fraction <<= 1) {
+            exponent--;
+        }
+    }
+    return proa__real_of_bits((negative ? SIGN_BIT : 0) | (uint64_t)exponent << FRACTION_BITS |
+                              (fraction & FRACTION_MASK));
+}
+
+/* Exponent and fraction of a finite value other than zero. False if bits would be lost. */
+static bool narrow_finite(const width *w, int exponent, uint64_t fraction, uint32_t *out)
+{
+    int drop = FRACTION_BITS - w->fraction_bits;
+    exponent -= rebias(w);
+    if (exponent >= w->exponent_max) {
+        return false;
+    }
+    if (exponent < 1) {
+        fraction |= HIDDEN_BIT; /* or a subnormal double, of which too many bits will drop */
+        drop += 1 - exponent;
+        exponent = 0;
+    }
+    bool lost = false;
+    for (; drop > 0; drop--) {
+        lost = lost || (fraction & 1) != 0;
+        fraction >>= 1;
+    }
+    *out = (uint32_t)exponent << w->fraction_bits | (uint32_t)fraction;
+    return !lost;
+}
+
+static bool narrow(double value, const width *w, uint32_t *out)
+{
+    uint64_t bits = proa__real_bits(value);
+    uint64_t magnitude = bits & ~SIGN_BIT;
+    uint32_t infinity = (uint32_t)w->exponent_max << w->fraction_bits;
+    *out = 0;
+    if (magnitude > INFINITY_BITS) {
+        *out = infinity | 1U << (w->fraction_bits - 1);
+        return true;
+    }
+    if (magnitude == INFINITY_BITS) {
+        *out = infinity;
+    } else if (magnitude != 0 && !narrow_finite(w, (int)(magnitude >> FRACTION_BITS),
+                                                magnitude & FRACTION_MASK, out)) {
+        return false;
+    }
+    if (bits != magnitude) {
+        *out |= ((uint32_t)w->exponent_max + 1) << w->fraction_bits;
+    }
+    return true;
+}
 
 double proa__real_of_float(uint32_t bits)
 {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return (double)value;
+    return widen(bits, &float_width);
 }
 
 bool proa__real_as_float(double value, uint32_t *bits)
 {
-    uint64_t magnitude = proa__real_bits(value) & ~SIGN_BIT;
-    if (magnitude > INFINITY_BITS) {
-        *bits = FLOAT_NAN;
-        return true;
-    }
-    if (magnitude < INFINITY_BITS && magnitude > proa__real_bits(FLOAT_LARGEST)) {
-        return false;
-    }
-    float near = (float)value;
-    memcpy(bits, &near, sizeof near);
-    return (double)near == value;
+    return narrow(value, &float_width, bits);
 }
-
-/* ---- 16 bits ---------------------------------------------------------------------------- */
 
 double proa__real_of_half(uint16_t bits)
 {
-    uint64_t exponent = bits >> HALF_FRACTION_BITS & HALF_EXPONENT_MAX;
-    uint64_t fraction = bits & ((1U << HALF_FRACTION_BITS) - 1);
-    double magnitude = (double)(int32_t)fraction * HALF_SMALLEST; /* subnormal there, normal here */
-    if (exponent > 0) {
-        exponent = exponent == HALF_EXPONENT_MAX ? EXPONENT_MAX : exponent + HALF_REBIAS;
-        magnitude = proa__real_of_bits(exponent << FRACTION_BITS |
-                                       fraction << (FRACTION_BITS - HALF_FRACTION_BITS));
-    }
-    return bits >> 15 != 0 ? -magnitude : magnitude;
-}
-
-/* Exponent and fraction of a finite value other than zero. False if bits would be lost. */
-static bool halve(int exponent, uint64_t fraction, uint16_t *out)
-{
-    int drop = FRACTION_BITS - HALF_FRACTION_BITS;
-    exponent -= HALF_REBIAS;
-    if (exponent >= HALF_EXPONENT_MAX) {
-        return false;
-    }
-    if (exponent < 1) {
-        fraction |= HIDDEN_BIT; /* a double's own subnormals end below, at too many bits to drop */
-        drop += 1 - exponent;
-        exponent = 0;
-        if (drop > FRACTION_BITS) {
-            return false;
-        }
-    }
-    if ((fraction & ((UINT64_C(1) << drop) - 1)) != 0) {
-        return false;
-    }
-    *out = (uint16_t)((unsigned)exponent << HALF_FRACTION_BITS | fraction >> drop);
-    return true;
+    return widen(bits, &half_width);
 }
 
 bool proa__real_as_half(double value, uint16_t *bits)
 {
-    uint64_t wide = proa__real_bits(value);
-    uint64_t magnitude = wide & ~SIGN_BIT;
-    uint16_t half = 0;
-    if (magnitude > INFINITY_BITS) {
-        *bits = HALF_NAN;
-        return true;
-    }
-    if (magnitude == INFINITY_BITS) {
-        half = HALF_INFINITY;
-    } else if (magnitude != 0 &&
-               !halve((int)(magnitude >> FRACTION_BITS), magnitude & FRACTION_MASK, &half)) {
-        return false;
-    }
-    *bits = (uint16_t)(half | wide >> 63 << 15);
-    return true;
+    uint32_t wide;
+    bool fits = narrow(value, &half_width, &wide);
+    *bits = (uint16_t)wide;
+    return fits;
 }

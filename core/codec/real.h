@@ -12,6 +12,11 @@
 uint64_t proa__real_bits(double value);
 double proa__real_of_bits(uint64_t bits);
 
+/* The double nearest to a whole number, ties to even. The second is false if `value` is not whole or
+ * is 2^64 or more, whatever its sign. */
+double proa__real_of_whole(uint64_t magnitude, bool negative);
+bool proa__real_as_whole(double value, uint64_t *magnitude);
+
 /* 32 bits. The second is false if they have no such value. */
 double proa__real_of_float(uint32_t bits);
 bool proa__real_as_float(double value, uint32_t *bits);

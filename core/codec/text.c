@@ -58,24 +58,23 @@ static bool is_digit(const proa_reader *r)
     return proa_reader_left(r) > 0 && *r->at >= '0' && *r->at <= '9';
 }
 
-static bool take_any(proa_reader *r, const char *of)
+/* Take the next character if it is one of two. */
+static bool take(proa_reader *r, char a, char b)
 {
-    if (proa_reader_left(r) == 0 || *r->at == 0 || strchr(of, *r->at) == NULL) {
-        return false;
-    }
-    r->at++;
-    return true;
+    bool is = proa_reader_left(r) > 0 && (*r->at == a || *r->at == b);
+    r->at += is;
+    return is;
 }
 
 /* [e[+-]digits] up to the end. False if something else is there. */
 static bool read_exponent(proa_reader *r, int32_t *exponent)
 {
     *exponent = 0;
-    if (!take_any(r, "eE")) {
+    if (!take(r, 'e', 'E')) {
         return true;
     }
     bool negative = proa_reader_left(r) > 0 && *r->at == '-';
-    (void)take_any(r, "+-");
+    (void)take(r, '+', '-');
     if (!is_digit(r)) {
         return false;
     }
@@ -88,18 +87,18 @@ static bool read_exponent(proa_reader *r, int32_t *exponent)
     return true;
 }
 
-proa_err proa_text_float(proa_span text, double *out)
+static proa_err read_any(proa_span text, double *out)
 {
     proa_reader r = proa_reader_make(text);
     digits d = {{0}, 0, 0, false};
     int32_t exponent;
     double magnitude;
     bool negative = proa_reader_left(&r) > 0 && *r.at == '-';
-    (void)take_any(&r, "+-");
+    (void)take(&r, '+', '-');
     for (; is_digit(&r); r.at++) {
         add_digit(&d, *r.at, false);
     }
-    if (take_any(&r, ".")) {
+    if (take(&r, '.', '.')) {
         for (; is_digit(&r); r.at++) {
             add_digit(&d, *r.at, true);
         }
@@ -156,7 +155,7 @@ static void write_scientific(proa_writer *w, const char *text, int count, int ex
     proa_write_decimal(w, exponent - 1);
 }
 
-void proa_text_write_float(proa_writer *w, double value)
+static void write_any(proa_writer *w, double value)
 {
     uint8_t buf[PROA_TEXT_FLOAT_MAX];
     proa_writer out = proa_writer_make(buf, sizeof buf);
@@ -184,6 +183,47 @@ void proa_text_write_float(proa_writer *w, double value)
     proa_write_span(w, proa_writer_span(&out));
 }
 
+const proa_float_text proa_floats_any = {read_any, write_any};
+
+static proa_err read_whole(proa_span text, double *out)
+{
+    int64_t number;
+    proa_err err = proa_text_integer(text, &number);
+    if (err == PROA_OK) {
+        *out =
+            proa__real_of_whole(number < 0 ? 0U - (uint64_t)number : (uint64_t)number, number < 0);
+    }
+    return err;
+}
+
+static void write_whole(proa_writer *w, double value)
+{
+    uint8_t buf[PROA_TEXT_FLOAT_MAX];
+    proa_writer out = proa_writer_make(buf, sizeof buf);
+    uint64_t magnitude;
+    if (!proa__real_as_whole(value, &magnitude)) {
+        w->err = w->err == PROA_OK ? PROA_E_RANGE : w->err;
+        return;
+    }
+    if (proa__real_bits(value) >> 63 != 0) {
+        proa_write_u8(&out, '-');
+    }
+    proa_text_write_unsigned(&out, magnitude);
+    proa_write_span(w, proa_writer_span(&out));
+}
+
+const proa_float_text proa_floats_whole = {read_whole, write_whole};
+
+proa_err proa_text_float(proa_span text, double *out)
+{
+    return proa_floats->read(text, out);
+}
+
+void proa_text_write_float(proa_writer *w, double value)
+{
+    proa_floats->write(w, value);
+}
+
 /* ---- booleans and links ----------------------------------------------------------------- */
 
 proa_err proa_text_boolean(proa_span text, bool *out)
@@ -203,15 +243,17 @@ void proa_text_write_boolean(proa_writer *w, bool value)
 proa_err proa_text_objlink(proa_span text, uint16_t *object, uint16_t *instance)
 {
     uint64_t ids[2];
-    const uint8_t *colon = text.len > 0 ? memchr(text.data, ':', text.len) : NULL;
-    if (colon == NULL) {
+    size_t len = 0; /* of the first number */
+    while (len < text.len && text.data[len] != ':') {
+        len++;
+    }
+    if (len == text.len) {
         return PROA_E_FORMAT;
     }
-    size_t len = (size_t)(colon - text.data);
     proa_err err = proa_parse_decimal(proa_span_make(text.data, len), UINT16_MAX, &ids[0]);
     if (err == PROA_OK) {
-        err =
-            proa_parse_decimal(proa_span_make(colon + 1, text.len - len - 1), UINT16_MAX, &ids[1]);
+        err = proa_parse_decimal(proa_span_make(text.data + len + 1, text.len - len - 1),
+                                 UINT16_MAX, &ids[1]);
     }
     if (err == PROA_OK) {
         *object = (uint16_t)ids[0];
@@ -237,8 +279,11 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 /* The six bits of a character, or 64 if it has none. */
 static uint32_t sextet(uint8_t c)
 {
-    const char *at = c == 0 ? NULL : strchr(alphabet, c);
-    return at == NULL ? 64 : (uint32_t)(at - alphabet);
+    uint32_t six = 0;
+    while (six < 64 && alphabet[six] != c) {
+        six++;
+    }
+    return six;
 }
 
 /* Four characters of which the last `pad` are padding. Bits that belong to no byte must be zero,

@@ -47,21 +47,23 @@ proa_err proa_tlv_integer(proa_span value, int64_t *out)
     if (proa_tlv_unsigned(value, &bits) != PROA_OK) {
         return PROA_E_TYPE;
     }
-    uint64_t sign = UINT64_C(1) << (8 * value.len - 1);
-    /* Below zero, ~bits counts from -1 down. Shift out what lies above the width. */
-    uint64_t below = ~bits & (sign - 1);
-    *out = (bits & sign) != 0 ? -1 - (int64_t)below : (int64_t)bits;
+    uint64_t above = UINT64_MAX; /* the bits above the width */
+    for (size_t i = 0; i < value.len; i++) {
+        above <<= 8;
+    }
+    /* Below zero, where the sign goes on above the width, the complement counts from -1 down. */
+    bool negative = value.data[0] >> 7 != 0;
+    *out = negative ? -1 - (int64_t) ~(above | bits) : (int64_t)bits;
     return PROA_OK;
 }
 
 proa_err proa_tlv_float(proa_span value, double *out)
 {
-    if (value.len != 4 && value.len != 8) {
+    uint64_t bits;
+    if (value.len < 4 || proa_tlv_unsigned(value, &bits) != PROA_OK) {
         return PROA_E_TYPE;
     }
-    proa_reader r = proa_reader_make(value);
-    *out = value.len == 4 ? proa__real_of_float(proa_read_u32(&r))
-                          : proa__real_of_bits(proa_read_uint(&r, 8));
+    *out = value.len == 4 ? proa__real_of_float((uint32_t)bits) : proa__real_of_bits(bits);
     return PROA_OK;
 }
 
@@ -76,12 +78,12 @@ proa_err proa_tlv_boolean(proa_span value, bool *out)
 
 proa_err proa_tlv_objlink(proa_span value, uint16_t *object, uint16_t *instance)
 {
-    if (value.len != 4) {
+    uint64_t bits;
+    if (value.len != 4 || proa_tlv_unsigned(value, &bits) != PROA_OK) {
         return PROA_E_TYPE;
     }
-    proa_reader r = proa_reader_make(value);
-    *object = proa_read_u16(&r);
-    *instance = proa_read_u16(&r);
+    *object = (uint16_t)(bits >> 16);
+    *instance = (uint16_t)bits;
     return PROA_OK;
 }
 
@@ -127,35 +129,35 @@ void proa_tlv_enclose(proa_writer *w, size_t at, proa_tlv_kind kind, uint16_t id
 static void write_bits(proa_writer *w, proa_tlv_kind kind, uint16_t id, uint64_t bits, size_t width)
 {
     uint8_t bytes[8];
-    for (size_t i = 0; i < width; i++) {
-        bytes[i] = (uint8_t)(bits >> (8 * (width - 1 - i)));
-    }
-    proa_tlv_write(w, kind, id, proa_span_make(bytes, width));
+    proa_writer all = proa_writer_make(bytes, sizeof bytes);
+    proa_write_u64(&all, bits);
+    proa_tlv_write(w, kind, id, proa_span_make(bytes + sizeof bytes - width, width));
+}
+
+/* What holds `bits`: 1, 2, 4 or 8 bytes. */
+static size_t width_of(uint64_t bits)
+{
+    size_t width = proa_uint_width(bits);
+    return width <= 1 ? 1 : width <= 2 ? 2 : width <= 4 ? 4 : 8;
 }
 
 void proa_tlv_write_integer(proa_writer *w, proa_tlv_kind kind, uint16_t id, int64_t value)
 {
-    size_t width = value >= INT8_MIN && value <= INT8_MAX     ? 1
-                   : value >= INT16_MIN && value <= INT16_MAX ? 2
-                   : value >= INT32_MIN && value <= INT32_MAX ? 4
-                                                              : 8;
-    write_bits(w, kind, id, (uint64_t)value, width);
+    /* Its bits without the repeated sign, and one for the sign. */
+    uint64_t bits = (uint64_t)(value < 0 ? ~value : value) << 1;
+    write_bits(w, kind, id, (uint64_t)value, width_of(bits));
 }
 
 void proa_tlv_write_unsigned(proa_writer *w, proa_tlv_kind kind, uint16_t id, uint64_t value)
 {
-    size_t width = value <= UINT8_MAX ? 1 : value <= UINT16_MAX ? 2 : value <= UINT32_MAX ? 4 : 8;
-    write_bits(w, kind, id, value, width);
+    write_bits(w, kind, id, value, width_of(value));
 }
 
 void proa_tlv_write_float(proa_writer *w, proa_tlv_kind kind, uint16_t id, double value)
 {
     uint32_t bits;
-    if (proa__real_as_float(value, &bits)) {
-        write_bits(w, kind, id, bits, 4);
-    } else {
-        write_bits(w, kind, id, proa__real_bits(value), 8);
-    }
+    bool narrow = proa__real_as_float(value, &bits);
+    write_bits(w, kind, id, narrow ? bits : proa__real_bits(value), narrow ? 4 : 8);
 }
 
 void proa_tlv_write_boolean(proa_writer *w, proa_tlv_kind kind, uint16_t id, bool value)

@@ -127,7 +127,8 @@ static proa_err value_of(proa_span bytes, proa_value *out)
     return PROA_OK;
 }
 
-/* The path of a TLV record below `above`. False if such a record cannot stand there. */
+/* Where a record stands that is in `above`. False for resources without an instance and resource
+ * instances without a resource. */
 static bool place(const proa_path *above, const proa_tlv_record *record, proa_path *out)
 {
     static const uint8_t depth_above[] = {[PROA_TLV_OBJECT_INSTANCE] = 1,
@@ -135,47 +136,38 @@ static bool place(const proa_path *above, const proa_tlv_record *record, proa_pa
                                           [PROA_TLV_MULTIPLE] = 2,
                                           [PROA_TLV_RESOURCE] = 2};
     uint8_t depth = depth_above[record->kind];
-    if (above->depth < depth) {
-        return false; /* resources without an instance, resource instances without a resource */
-    }
     *out = *above;
     out->depth = (uint8_t)(depth + 1);
     out->ids[depth] = record->id;
     memset(out->ids + out->depth, 0, (4U - out->depth) * sizeof out->ids[0]);
-    return true;
+    return above->depth >= depth;
 }
 
-/* One TLV record: a value, or a level to go down to. *is_value says which. */
-static bool step(proa_payload_reader *p, const proa_tlv_record *tlv, proa_record *record,
-                 bool *is_value)
+/* One TLV record: a value, or a level to go down to. */
+static proa_err step(proa_payload_reader *p, const proa_tlv_record *tlv, bool is_value,
+                     proa_record *record)
 {
     uint8_t level = p->in.tlv.level;
     const proa_path *above = &p->in.tlv.at[level];
-    proa_path path;
-    *is_value = tlv->kind == PROA_TLV_RESOURCE || tlv->kind == PROA_TLV_RESOURCE_INSTANCE;
-    if (!place(above, tlv, &path)) {
-        return proa__payload_fail(p, PROA_E_FORMAT);
-    }
+    proa_path *path = &record->path;
     /* Inside a record only what is directly below it; around them also what `base` names. */
-    if (level > 0 && path.depth != above->depth + 1) {
-        return proa__payload_fail(p, PROA_E_FORMAT);
+    if (!place(above, tlv, path) || (level > 0 && path->depth != above->depth + 1)) {
+        return PROA_E_FORMAT;
     }
     if (tlv->id > PROA_ID_MAX) {
-        return proa__payload_fail(p, PROA_E_RANGE);
+        return PROA_E_RANGE;
     }
-    if (!proa_path_within(&p->base, &path) && (*is_value || !proa_path_within(&path, &p->base))) {
-        return proa__payload_fail(p, PROA_E_DENIED);
+    if (!proa_path_within(&p->base, path) && (is_value || !proa_path_within(path, &p->base))) {
+        return PROA_E_DENIED;
     }
-    if (*is_value) {
-        record->path = path;
-        record->value.type = proa__payload_type(p, &path);
-        proa_err err = value_of(tlv->value, &record->value);
-        return err == PROA_OK ? true : proa__payload_fail(p, err);
+    if (is_value) {
+        record->value.type = proa__payload_type(p, path);
+        return value_of(tlv->value, &record->value);
     }
-    p->in.tlv.level++;
-    p->in.tlv.levels[p->in.tlv.level] = proa_reader_make(tlv->value);
-    p->in.tlv.at[p->in.tlv.level] = path;
-    return true;
+    p->in.tlv.level = ++level;
+    p->in.tlv.levels[level] = proa_reader_make(tlv->value);
+    p->in.tlv.at[level] = *path;
+    return PROA_OK;
 }
 
 static bool next(proa_payload_reader *p, proa_record *record)
@@ -183,14 +175,14 @@ static bool next(proa_payload_reader *p, proa_record *record)
     while (p->err == PROA_OK) {
         proa_reader *r = &p->in.tlv.levels[p->in.tlv.level];
         proa_tlv_record tlv;
-        bool is_value = false;
         if (proa_tlv_next(r, &tlv)) {
-            if (step(p, &tlv, record, &is_value) && is_value) {
+            bool is_value = tlv.kind == PROA_TLV_RESOURCE || tlv.kind == PROA_TLV_RESOURCE_INSTANCE;
+            p->err = step(p, &tlv, is_value, record);
+            if (p->err == PROA_OK && is_value) {
                 return true;
             }
-        } else if (r->err != PROA_OK) {
-            return proa__payload_fail(p, r->err);
-        } else if (p->in.tlv.level == 0) {
+        } else if (r->err != PROA_OK || p->in.tlv.level == 0) {
+            p->err = r->err;
             return false;
         } else {
             p->in.tlv.level--;

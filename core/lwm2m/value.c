@@ -2,6 +2,7 @@
 /* Values of resources, and the words for types and operations (Core 1.2 §6, §8.2, Appendix C). */
 #include <string.h>
 
+#include "core/codec/real.h"
 #include "proa/lwm2m.h"
 
 bool proa_value_equal(const proa_value *a, const proa_value *b)
@@ -32,13 +33,13 @@ bool proa_value_equal(const proa_value *a, const proa_value *b)
 
 bool proa_value_number(const proa_value *value, double *out)
 {
+    uint64_t number = value->as.unsigned_integer;
+    bool negative = value->type != PROA_TYPE_UNSIGNED && value->as.integer < 0;
     switch (value->type) {
     case PROA_TYPE_INTEGER:
     case PROA_TYPE_TIME:
-        *out = (double)value->as.integer;
-        return true;
     case PROA_TYPE_UNSIGNED:
-        *out = (double)value->as.unsigned_integer;
+        *out = proa__real_of_whole(negative ? 0U - number : number, negative);
         return true;
     case PROA_TYPE_FLOAT:
         *out = value->as.real;

@@ -108,33 +108,17 @@ static void add_format(options *o, uint16_t number, uint16_t format)
     }
 }
 
-/* "pmin=10" sets; "pmin" alone removes the attribute (Core 1.2 §7.3.2). */
-static void add_attribute(options *o, const proa_attributes *a, uint8_t bit, const char *name,
-                          double number)
-{
-    uint8_t *bytes = o->queries[o->query_count];
-    proa_writer w = proa_writer_make(bytes, sizeof o->queries[0]);
-    if (((a->set | a->cleared) & bit) == 0) {
-        return;
-    }
-    proa_write_text(&w, name);
-    if ((a->set & bit) != 0) {
-        proa_write_text(&w, "=");
-        proa_text_write_float(&w, number);
-    }
-    PROA_ASSERT(w.err == PROA_OK);
-    o->query_count++;
-    add(o, PROA_COAP_OPT_URI_QUERY, proa_writer_span(&w));
-}
-
 static void add_attributes(options *o, const proa_attributes *a)
 {
-    add_attribute(o, a, PROA_ATTR_PMIN, "pmin", a->pmin_s);
-    add_attribute(o, a, PROA_ATTR_PMAX, "pmax", a->pmax_s);
-    add_attribute(o, a, PROA_ATTR_GT, "gt", a->gt);
-    add_attribute(o, a, PROA_ATTR_LT, "lt", a->lt);
-    add_attribute(o, a, PROA_ATTR_ST, "st", a->st);
-    add_attribute(o, a, PROA_ATTR_CON, "con", a->con ? 1 : 0);
+    for (uint8_t which = PROA_ATTR_PMIN; which <= PROA_ATTR_CON; which = (uint8_t)(which << 1)) {
+        proa_writer w = proa_writer_make(o->queries[o->query_count], sizeof o->queries[0]);
+        proa_attributes_write(&w, a, which);
+        PROA_ASSERT(w.err == PROA_OK);
+        if (w.len > 0) {
+            o->query_count++;
+            add(o, PROA_COAP_OPT_URI_QUERY, proa_writer_span(&w));
+        }
+    }
 }
 
 static uint16_t content_format(const proa__question *q)

@@ -203,12 +203,12 @@ enum {
 typedef struct proa_attributes {
     uint8_t set;     /* PROA_ATTR_* present */
     uint8_t cleared; /* in a Write-Attributes request: named without a value, to be removed */
+    bool con;        /* notifications are confirmable */
     uint32_t pmin_s;
     uint32_t pmax_s;
     double gt;
     double lt;
     double st;
-    bool con; /* notifications are confirmable */
 } proa_attributes;
 
 /* Read one query parameter ("pmin=10", "gt=2.5", "pmin" = clear) into *attributes, which starts
@@ -221,7 +221,15 @@ PROA_CHECK proa_err proa_attributes_parse(proa_span query, proa_attributes *attr
  * pmax < pmin makes pmax ineffective. PROA_OK or PROA_E_FORMAT. */
 PROA_CHECK proa_err proa_attributes_check(const proa_attributes *attributes);
 
-/* Lay `over` on top of `under`: what over sets wins, what it clears goes. */
-proa_attributes proa_attributes_merge(const proa_attributes *under, const proa_attributes *over);
+/* Lay `over` on top of `*under`: what over sets wins, what it clears goes. */
+void proa_attributes_merge(proa_attributes *under, const proa_attributes *over);
+
+/* True if a number that goes from `from` to `to` crosses gt or lt, or moves by st or more, as far as
+ * they are set (§7.3.2). Exact; infinity counts as 2^1024, NaN as something above it. */
+bool proa_attributes_passed(const proa_attributes *attributes, double from, double to);
+
+/* Write attribute `which` (one of PROA_ATTR_*) as in a query: "pmin=10", or "pmin" if it is cleared;
+ * nothing if it is neither. */
+void proa_attributes_write(proa_writer *w, const proa_attributes *attributes, uint8_t which);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values, names, rights of operations, notification attributes. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -244,18 +245,74 @@ static void core_7_3_2_thresholds_need_a_gap(void **state)
     }
 }
 
+static void core_7_3_2_what_passes_a_threshold(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *queries;
+        double from, to;
+        bool passed;
+    } rows[] = {
+        {"pmin=1", 1, 1000, false},
+        {"gt=5", 4, 5, false},
+        {"gt=5", 4, 5.5, true},
+        {"gt=5", 5, 4, true},
+        {"gt=5", 5, 6, true},
+        {"gt=5", 6, 7, false},
+        {"lt=-5", -4, -6, true},
+        {"lt=-5", -7, -6, false},
+        {"lt=0", -0.0, 0.0, false},
+        {"st=2", 1, 2.9, false},
+        {"st=2", 3, 1, true},
+        {"st=2", -1, 1, true},
+        {"st=0", 7, 7, true},
+        {"st=0.2", 0.1, 0.3, false}, /* these doubles are a little less than 0.2 apart */
+        {"st=1e300", -1e300, 1e300, true},
+        {"st=5e-324", 0, 5e-324, true},
+        {"gt=1e308", 0, INFINITY, true},
+        {"gt=1e308", INFINITY, NAN, false},
+        {"gt=100&st=1", 0, 0.5, false},
+        {"gt=100&st=1", 99.9, 100.1, true},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        proa_attributes a = of(rows[i].queries);
+        assert_int_equal(proa_attributes_passed(&a, rows[i].from, rows[i].to), rows[i].passed);
+    }
+}
+
+static void core_7_3_2_attributes_are_written_as_they_are_read(void **state)
+{
+    (void)state;
+    const char *queries[] = {"pmin=10", "pmax=4294967295", "gt=2.5", "lt=-1", "st=0.1", "con=1"};
+    for (uint8_t i = 0; i < COUNT(queries); i++) {
+        uint8_t bytes[32];
+        proa_writer w = proa_writer_make(bytes, sizeof bytes);
+        proa_attributes a = of(queries[i]);
+        proa_attributes_write(&w, &a, (uint8_t)(1U << i));
+        proa_attributes_write(&w, &a, (uint8_t)(1U << (i + 1) % 6)); /* not there: nothing */
+        assert_true(proa_span_equal(proa_writer_span(&w), proa_span_of(queries[i])));
+    }
+    uint8_t bytes[8];
+    proa_writer w = proa_writer_make(bytes, sizeof bytes);
+    proa_attributes a = of("st");
+    proa_attributes_write(&w, &a, PROA_ATTR_ST);
+    assert_true(proa_span_equal(proa_writer_span(&w), proa_span_of("st")));
+}
+
 static void core_7_3_2_lower_levels_win(void **state)
 {
     (void)state;
     proa_attributes under = of("pmin=1&pmax=2&gt=3&lt=1&st=4&con=1");
     proa_attributes over = of("pmin=5&pmax&gt=6&con=0");
-    proa_attributes merged = proa_attributes_merge(&under, &over);
+    proa_attributes merged = under;
+    proa_attributes_merge(&merged, &over);
     assert_int_equal(merged.set, 0x3f & ~PROA_ATTR_PMAX);
     assert_int_equal(merged.pmin_s, 5);
     assert_true(merged.gt == 6 && merged.lt == 1 && merged.st == 4);
     assert_false(merged.con);
     over = of("pmax=9&lt=2&st=7");
-    merged = proa_attributes_merge(&under, &over);
+    merged = under;
+    proa_attributes_merge(&merged, &over);
     assert_int_equal(merged.pmax_s, 9);
     assert_true(merged.lt == 2 && merged.st == 7 && merged.gt == 3);
     assert_true(merged.con);
@@ -272,6 +329,8 @@ int main(void)
         cmocka_unit_test(core_7_3_2_attribute_queries),
         cmocka_unit_test(core_7_3_2_no_attribute_twice),
         cmocka_unit_test(core_7_3_2_thresholds_need_a_gap),
+        cmocka_unit_test(core_7_3_2_what_passes_a_threshold),
+        cmocka_unit_test(core_7_3_2_attributes_are_written_as_they_are_read),
         cmocka_unit_test(core_7_3_2_lower_levels_win),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
