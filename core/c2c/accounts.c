@@ -15,60 +15,72 @@
  *
  * Time is this device's own and counts only while it runs (persist.c). */
 #include "core/c2c/c2c_internal.h"
-#include "core/c2c/instance_gone.h"
 
 #include <string.h>
 
-#include "proa/assert.h"
-
-static uint64_t min_ms(uint64_t a, uint64_t b)
+static uint32_t min_s(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
 }
 
+/* ---- looking ---------------------------------------------------------------------------- */
+
 proa_account proa__c2c_account(const proa__key *key)
 {
-    return proa_account_make(PROA_ACCOUNT_KIND_PEER, key->generation, key->instance);
+    return proa_account_make(PROA_ACCOUNT_KIND_PEER, (uint16_t)key->generation,
+                             (uint16_t)key->row.instance);
 }
 
 proa__key *proa__c2c_key(proa_c2c *c, proa_account account)
 {
-    if (proa_account_kind(account) != PROA_ACCOUNT_KIND_PEER) {
-        return NULL;
-    }
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].slot == PROA__SLOT_LIVE && proa__c2c_account(&c->keys[i]) == account) {
+        if (c->keys[i].row.slot == PROA__SLOT_LIVE && proa__c2c_account(&c->keys[i]) == account) {
             return &c->keys[i];
         }
     }
     return NULL;
 }
 
-proa__peer *proa__c2c_peer(proa_c2c *c, uint16_t short_id)
+/* The first key of a Short Client ID that stands like this, behind `after`; NULL. */
+static proa__key *key_with(const proa_c2c *c, uint32_t short_id, proa__slot slot,
+                           const proa__key *after)
+{
+    proa__key *end = c->keys + c->limits.peer_max;
+    for (proa__key *key = after == NULL ? c->keys : c->keys + (after - c->keys) + 1; key < end;
+         key++) {
+        if (key->row.slot == slot && key->short_id == short_id) {
+            return key;
+        }
+    }
+    return NULL;
+}
+
+proa__peer *proa__c2c_peer(const proa_c2c *c, uint32_t short_id)
 {
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->peers[i].slot == PROA__SLOT_LIVE && c->peers[i].short_id == short_id) {
+        if (c->peers[i].row.slot == PROA__SLOT_LIVE && c->peers[i].short_id == short_id) {
             return &c->peers[i];
         }
     }
     return NULL;
 }
 
-static bool peer_usable(const proa_c2c *c, const proa__peer *peer)
+proa__peer *proa__c2c_live(const proa_c2c *c, const proa__key *key)
 {
-    return (peer->lifetime_new || peer->expires_ms > c->now_ms) && !peer->disable &&
-           peer->disabled_ms <= c->now_ms;
-}
-
-proa__peer *proa__c2c_live(proa_c2c *c, const proa__key *key)
-{
-    proa__peer *peer = key->slot == PROA__SLOT_LIVE ? proa__c2c_peer(c, key->short_id) : NULL;
-    return peer != NULL && peer_usable(c, peer) ? peer : NULL;
+    proa__peer *peer = key->row.slot == PROA__SLOT_LIVE ? proa__c2c_peer(c, key->short_id) : NULL;
+    bool usable = peer != NULL && (peer->lifetime_new || peer->expires_s > c->now_s) &&
+                  !peer->disable && peer->disabled_s <= c->now_s;
+    return usable ? peer : NULL;
 }
 
 bool proa__c2c_newer(uint16_t a, uint16_t b)
 {
     return (int16_t)(uint16_t)(a - b) > 0;
+}
+
+static bool is_newer(const proa__key *a, const proa__key *b)
+{
+    return proa__c2c_newer((uint16_t)a->generation, (uint16_t)b->generation);
 }
 
 proa__key *proa__c2c_key_of(proa_c2c *c, proa_span endpoint)
@@ -78,67 +90,44 @@ proa__key *proa__c2c_key_of(proa_c2c *c, proa_span endpoint)
         proa__key *key = &c->keys[i];
         const proa__peer *peer = proa__c2c_live(c, key);
         if (peer != NULL && proa_span_equal(proa__c2c_endpoint(peer), endpoint) &&
-            (best == NULL || proa__c2c_newer(key->generation, best->generation))) {
+            (best == NULL || is_newer(key, best))) {
             best = key;
         }
     }
     return best;
 }
 
-void proa__c2c_new_generation(proa_c2c *c, proa__key *key)
+void proa__c2c_psk(const proa__key *key, proa_psk *out)
 {
-    c->generation = c->generation == UINT16_MAX ? 1 : (uint16_t)(c->generation + 1);
-    key->generation = c->generation;
+    proa_span secret = proa__row_text(&key->row, PROA__KEY_SECRET);
+    memset(out, 0, sizeof(*out));
+    memcpy(out->key, secret.data, secret.len);
+    out->key_len = (uint8_t)secret.len;
+    out->account = proa__c2c_account(key);
 }
 
-uint32_t proa__c2c_left_s(const proa__peer *peer, uint64_t now_ms)
+void proa__c2c_saw_generation(proa_c2c *c, uint32_t generation)
 {
-    if (peer->lifetime_s == 0) {
-        return UINT32_MAX;
+    if (proa__c2c_newer((uint16_t)generation, c->generation)) {
+        c->generation = (uint16_t)generation;
     }
-    if (peer->lifetime_new) {
-        return peer->left_s;
-    }
-    return peer->expires_ms <= now_ms ? 0 : (uint32_t)((peer->expires_ms - now_ms) / 1000);
 }
 
-void proa__c2c_free_key(proa__key *key)
-{
-    proa_wipe(key, sizeof(*key));
-}
+/* ---- ends ------------------------------------------------------------------------------- */
 
-void proa__c2c_remove_key(proa_c2c *c, proa__key *key, proa_outcome why)
+static void remove_key(proa_c2c *c, proa__key *key, proa_outcome why)
 {
-    proa__c2c_forget_key(c, key);
-    proa_wipe(key->secret, sizeof(key->secret));
-    key->secret_len = 0;
-    key->slot = PROA__SLOT_GONE;
-    key->by_itself = why != PROA_OUTCOME_REVOKED;
-    key->why = why;
-    c->instances_gone = c->instances_gone || key->by_itself;
-    c->dirty = true;
-}
-
-void proa__c2c_remove_peer(proa_c2c *c, proa__peer *peer, proa_outcome why)
-{
-    proa__c2c_forget_peer(c, peer);
-    peer->slot = PROA__SLOT_GONE;
-    peer->by_itself = why != PROA_OUTCOME_REVOKED;
-    peer->why = why;
-    c->instances_gone = c->instances_gone || peer->by_itself;
-    proa__c2c_drop_rights(c, peer->short_id);
-    c->dirty = true;
+    proa__c2c_remove(&c->tables[PROA__KEYS], &key->row, why);
 }
 
 /* Both halves, by our own decision: the server learns it from the next registration update. */
 static void end_account(proa_c2c *c, proa__peer *peer, proa_outcome why)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].slot == PROA__SLOT_LIVE && c->keys[i].short_id == peer->short_id) {
-            proa__c2c_remove_key(c, &c->keys[i], why);
-        }
+    proa__key *key;
+    while ((key = key_with(c, peer->short_id, PROA__SLOT_LIVE, NULL)) != NULL) {
+        remove_key(c, key, why);
     }
-    proa__c2c_remove_peer(c, peer, why);
+    proa__c2c_remove(&c->tables[PROA__PEERS], &peer->row, why);
 }
 
 /* Key roll-over: the new key or account was used, so the old one of the same peer goes. Accounts
@@ -147,16 +136,15 @@ static void succeed(proa_c2c *c, const proa__key *key, const proa__peer *peer)
 {
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
         proa__key *old = &c->keys[i];
-        if (old == key || old->slot != PROA__SLOT_LIVE ||
-            !proa__c2c_newer(key->generation, old->generation) || old->owner != key->owner) {
-            continue;
-        }
-        if (old->short_id == key->short_id) {
-            proa__c2c_remove_key(c, old, PROA_OUTCOME_OK);
+        if (old->row.slot != PROA__SLOT_LIVE || !is_newer(key, old) ||
+            old->row.owner != key->row.owner) {
             continue;
         }
         proa__peer *other = proa__c2c_peer(c, old->short_id);
-        if (other != NULL && proa_span_equal(proa__c2c_endpoint(other), proa__c2c_endpoint(peer))) {
+        if (other == peer) {
+            remove_key(c, old, PROA_OUTCOME_OK);
+        } else if (other != NULL &&
+                   proa_span_equal(proa__c2c_endpoint(other), proa__c2c_endpoint(peer))) {
             end_account(c, other, PROA_OUTCOME_OK);
         }
     }
@@ -169,44 +157,95 @@ void proa__c2c_used(proa_c2c *c, proa__key *key, bool request)
         return;
     }
     peer->uses += request && peer->uses < UINT32_MAX ? 1 : 0;
-    peer->last_use_ms = c->now_ms;
-    if (!peer->used) {
-        peer->used = true;
+    peer->last_use_s = c->now_s;
+    if (peer->used == 0) {
+        peer->used = 1;
         c->dirty = true; /* to be stored: a reboot must not start the wait for a first use again */
-        peer->store_ms = c->now_ms;
+        peer->store_s = c->now_s;
     }
     succeed(c, key, peer);
 }
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-/* The step after which what is left is stored next. */
-static uint64_t next_store_ms(const proa_c2c *c, const proa__peer *peer)
+/* Seconds that have begun. */
+static uint32_t seconds_of(const proa_c2c *c, uint64_t now_ms)
 {
-    return peer->lifetime_s == 0 ? PROA__NEVER
-                                 : c->now_ms + (uint64_t)proa__c2c_step_s(peer->lifetime_s) * 1000;
+    return 1 + (uint32_t)((now_ms - c->origin_ms) / 1000);
+}
+
+void proa__c2c_tick(proa_c2c *c, uint64_t now_ms)
+{
+    if (c->now_s == 0) {
+        c->origin_ms = now_ms;
+    }
+    c->now_ms = now_ms > c->now_ms ? now_ms : c->now_ms;
+    c->now_s = seconds_of(c, c->now_ms);
+}
+
+uint32_t proa__c2c_after(const proa_c2c *c, uint32_t after_s)
+{
+    return after_s < PROA__NEVER_S - c->now_s ? c->now_s + after_s : PROA__NEVER_S;
+}
+
+uint64_t proa__c2c_ms(const proa_c2c *c, uint32_t at_s)
+{
+    return at_s == PROA__NEVER_S ? PROA__NEVER : c->origin_ms + (uint64_t)at_s * 1000 - 1000;
+}
+
+uint32_t proa__c2c_left_s(const proa_c2c *c, const proa__peer *peer, uint64_t now_ms)
+{
+    if (peer->lifetime_s == 0) {
+        return UINT32_MAX;
+    }
+    if (peer->lifetime_new) {
+        return peer->left_s;
+    }
+    uint32_t now_s = seconds_of(c, now_ms + 999); /* what is left of this second does not count */
+    return peer->expires_s <= now_s ? 0 : peer->expires_s - now_s;
+}
+
+uint32_t proa__c2c_step_s(uint32_t lifetime_s)
+{
+    return lifetime_s < 20 ? 1 : lifetime_s / 20;
+}
+
+void proa__c2c_store_peer(proa_c2c *c, proa__peer *peer)
+{
+    const proa__table *t = &c->tables[PROA__PEERS];
+    peer->left_s = proa__c2c_left_s(c, peer, c->now_ms);
+    if (proa__row_store(t, &peer->row, &peer->row) != PROA_OK) {
+        /* What is stored promises more time than there is. A store that fails must not make a
+         * grant longer, so nothing may be left of it after a reboot. */
+        proa__row_forget(t, &peer->row);
+    }
+}
+
+/* The step after which what is left is stored next. */
+static uint32_t next_store_s(const proa_c2c *c, const proa__peer *peer)
+{
+    return peer->lifetime_s == 0 ? PROA__NEVER_S
+                                 : proa__c2c_after(c, proa__c2c_step_s(peer->lifetime_s));
 }
 
 static void start_lifetime(proa_c2c *c, proa__peer *peer)
 {
     peer->lifetime_new = false;
-    peer->expires_ms =
-        peer->lifetime_s == 0 ? PROA__NEVER : c->now_ms + (uint64_t)peer->left_s * 1000;
-    peer->store_ms = peer->used ? c->now_ms : next_store_ms(c, peer);
-    peer->renew_ms = 0;
-    if (!peer->used && peer->unused_ms == 0) {
-        peer->unused_ms = c->now_ms + (uint64_t)c->limits.unused_s * 1000;
+    peer->expires_s = peer->lifetime_s == 0 ? PROA__NEVER_S : proa__c2c_after(c, peer->left_s);
+    peer->store_s = peer->used != 0 ? c->now_s : next_store_s(c, peer);
+    peer->renew_s = 0;
+    if (peer->unused_s == 0) {
+        peer->unused_s = proa__c2c_after(c, c->limits.unused_s);
     }
 }
 
 static void start_disable(proa_c2c *c, proa__peer *peer)
 {
     peer->disable = false;
-    peer->disabled_ms = c->now_ms + (uint64_t)peer->disable_s * 1000;
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].slot == PROA__SLOT_LIVE && c->keys[i].short_id == peer->short_id) {
-            c->keys[i].drop = true;
-        }
+    peer->disabled_s = proa__c2c_after(c, peer->disable_s);
+    for (proa__key *key = NULL;
+         (key = key_with(c, peer->short_id, PROA__SLOT_LIVE, key)) != NULL;) {
+        key->drop = true;
     }
 }
 
@@ -218,127 +257,88 @@ static void run_peer(proa_c2c *c, proa__peer *peer)
     if (peer->disable) {
         start_disable(c, peer);
     }
-    if (peer->expires_ms <= c->now_ms) {
+    if (peer->expires_s <= c->now_s) {
         c->stats.expired++;
         end_account(c, peer, PROA_OUTCOME_EXPIRED);
-        return;
-    }
-    if (!peer->used && peer->unused_ms <= c->now_ms) {
+    } else if (peer->used == 0 && peer->unused_s <= c->now_s) {
         c->stats.unused_removed++;
         end_account(c, peer, PROA_OUTCOME_TIMEOUT);
-        return;
-    }
-    if (peer->store_ms <= c->now_ms) {
-        peer->store_ms = next_store_ms(c, peer);
-        if (proa__c2c_store_peer(c, peer) != PROA_OK) {
-            /* What is stored promises more time than there is. A store that fails must not make
-             * a grant longer, so nothing may be left of it after a reboot. */
-            proa__c2c_forget_peer(c, peer);
-        }
+    } else if (peer->store_s <= c->now_s) {
+        peer->store_s = next_store_s(c, peer);
+        proa__c2c_store_peer(c, peer);
     }
 }
 
 /* ---- telling ---------------------------------------------------------------------------- */
 
-static void tell(proa_c2c *c, const proa__peer *peer, proa_c2c_event_kind kind, proa_outcome why)
+/* Why an account is over, of which a half may still stand. */
+static proa_outcome why_gone(const proa_c2c *c, const proa__peer *peer)
 {
-    proa_c2c_event event = {.kind = kind,
-                            .outcome = why,
-                            .short_id = peer->short_id,
-                            .endpoint = proa__c2c_endpoint(peer)};
-    (void)proa__c2c_post(c, &event);
-}
-
-static bool has_key(const proa_c2c *c, uint16_t short_id)
-{
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].slot == PROA__SLOT_LIVE && c->keys[i].short_id == short_id) {
-            return true;
-        }
+    const proa__key *key = key_with(c, peer->short_id, PROA__SLOT_GONE, NULL);
+    if (peer->row.slot == PROA__SLOT_GONE) {
+        return peer->row.why;
     }
-    return false;
-}
-
-/* Why an account whose peer object stays has lost its last key. */
-static proa_outcome why_keyless(const proa_c2c *c, uint16_t short_id)
-{
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].slot == PROA__SLOT_GONE && c->keys[i].short_id == short_id) {
-            return c->keys[i].why;
-        }
-    }
-    return PROA_OUTCOME_REVOKED;
+    return key == NULL ? PROA_OUTCOME_REVOKED : key->row.why;
 }
 
 static void tell_changes(proa_c2c *c)
 {
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
         proa__peer *peer = &c->peers[i];
-        bool there = peer->slot == PROA__SLOT_LIVE && has_key(c, peer->short_id);
-        if (there && !peer->announced) {
-            tell(c, peer, PROA_C2C_PEER_ADDED, PROA_OUTCOME_OK);
-            peer->announced = true;
-        } else if (!there && peer->announced) {
-            tell(c, peer, PROA_C2C_PEER_REMOVED,
-                 peer->slot == PROA__SLOT_GONE ? peer->why : why_keyless(c, peer->short_id));
-            peer->announced = false;
+        bool there = peer->row.slot == PROA__SLOT_LIVE &&
+                     key_with(c, peer->short_id, PROA__SLOT_LIVE, NULL) != NULL;
+        if (there == peer->announced) {
+            continue;
         }
+        proa_c2c_event event = {.kind = there ? PROA_C2C_PEER_ADDED : PROA_C2C_PEER_REMOVED,
+                                .outcome = there ? PROA_OUTCOME_OK : why_gone(c, peer),
+                                .short_id = (uint16_t)peer->short_id,
+                                .endpoint = proa__c2c_endpoint(peer)};
+        (void)proa__c2c_post(c, &event);
+        peer->announced = there;
     }
 }
 
 /* ---- run -------------------------------------------------------------------------------- */
 
-static void account_gone(proa_c2c *c, const proa__key *key, proa_outcome why)
-{
-    if (c->requester != NULL) {
-        c->requester->account_gone(c, proa__c2c_account(key), why);
-    }
-}
-
 /* End the sessions of keys that went, changed, or whose peer went. */
-static void reap_keys(proa_c2c *c)
+static void settle_key(proa_c2c *c, proa__key *key)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__key *key = &c->keys[i];
-        if (key->slot == PROA__SLOT_GONE) {
-            account_gone(c, key, key->why);
-            proa__c2c_drop_sessions(c, key);
-            if (key->by_itself) {
-                proa__c2c_instance_gone(c->client, c->now_ms, PROA_OBJECT_CLIENT_SECURITY,
-                                        key->instance);
-            }
-            proa__c2c_free_key(key);
-        } else if (key->slot == PROA__SLOT_LIVE) {
-            bool orphan = proa__c2c_peer(c, key->short_id) == NULL;
-            if (key->drop || (orphan && (key->session != 0 || key->opening != 0))) {
-                account_gone(c, key, PROA_OUTCOME_REVOKED);
-                proa__c2c_drop_sessions(c, key);
-            }
-            if (key->moved && !key->drop) {
-                proa__c2c_follow(c, key);
-            }
-            key->drop = key->moved = false;
+    bool gone = key->row.slot == PROA__SLOT_GONE;
+    bool busy = key->session != 0 || key->opening != 0;
+    if (gone || key->drop || (busy && proa__c2c_peer(c, key->short_id) == NULL)) {
+        if (c->requester != NULL) {
+            c->requester->account_gone(c, proa__c2c_account(key),
+                                       gone ? key->row.why : PROA_OUTCOME_REVOKED);
         }
+        proa__c2c_drop_sessions(c, key);
     }
+    if (key->moved && !key->drop && !gone) {
+        proa__c2c_follow(c, key);
+    }
+    key->drop = key->moved = false;
 }
 
-static void reap_peers(proa_c2c *c)
+/* What went by our own decision did so without a server's Delete: the client is told. */
+static void reap(proa_c2c *c, const proa__table *t)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__peer *peer = &c->peers[i];
-        if (peer->slot == PROA__SLOT_GONE) {
-            if (peer->by_itself) {
-                proa__c2c_instance_gone(c->client, c->now_ms, PROA_OBJECT_CLIENT, peer->instance);
-            }
-            memset(peer, 0, sizeof(*peer));
+    for (size_t i = 0; i < t->count; i++) {
+        proa__row *row = proa__row_at(t, i);
+        if (row->slot != PROA__SLOT_GONE) {
+            continue;
         }
+        if (row->why != PROA_OUTCOME_REVOKED) {
+            proa__client_instance_gone(c->client, c->now_ms, t->kind->object,
+                                       (uint16_t)row->instance);
+        }
+        proa__row_free(t, row);
     }
 }
 
 static void recheck_rights(proa_c2c *c)
 {
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].slot == PROA__SLOT_LIVE && c->keys[i].session != 0) {
+        if (c->keys[i].row.slot == PROA__SLOT_LIVE && c->keys[i].session != 0) {
             proa__client_recheck(c->client, c->now_ms, proa__c2c_account(&c->keys[i]));
         }
     }
@@ -347,14 +347,19 @@ static void recheck_rights(proa_c2c *c)
 void proa__c2c_run_accounts(proa_c2c *c)
 {
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->peers[i].slot == PROA__SLOT_LIVE) {
+        if (c->peers[i].row.slot == PROA__SLOT_LIVE) {
             run_peer(c, &c->peers[i]);
         }
     }
     tell_changes(c);
-    reap_keys(c);
-    reap_peers(c);
-    proa__c2c_reap_accesses(c);
+    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
+        if (c->keys[i].row.slot != PROA__SLOT_FREE) {
+            settle_key(c, &c->keys[i]);
+        }
+    }
+    for (size_t t = 0; t < PROA__TABLES; t++) {
+        reap(c, &c->tables[t]);
+    }
     if (c->rights_changed) {
         c->rights_changed = false;
         recheck_rights(c);
@@ -365,14 +370,14 @@ void proa__c2c_run_accounts(proa_c2c *c)
     }
 }
 
-uint64_t proa__c2c_next_accounts(const proa_c2c *c)
+uint32_t proa__c2c_next_accounts(const proa_c2c *c)
 {
-    uint64_t next = PROA__NEVER;
+    uint32_t next = PROA__NEVER_S;
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
         const proa__peer *peer = &c->peers[i];
-        if (peer->slot == PROA__SLOT_LIVE) {
-            next = min_ms(next, min_ms(peer->expires_ms, peer->store_ms));
-            next = peer->used ? next : min_ms(next, peer->unused_ms);
+        if (peer->row.slot == PROA__SLOT_LIVE) {
+            next = min_s(next, min_s(peer->expires_s, peer->store_s));
+            next = peer->used != 0 ? next : min_s(next, peer->unused_s);
         }
     }
     return next;

@@ -153,7 +153,7 @@ static void send_request(proa_c2c *c, proa__ask *ask, const proa__key *key)
     proa_coap_peer to = proa__c2c_coap_peer(c, key->session);
     if (!ask->connected_told && !ask->told) {
         ask->connected_told = true;
-        proa__ask_tell(c, ask, PROA_C2C_CONNECTED, key->short_id, proa_span_make(NULL, 0));
+        proa__ask_tell(c, ask, PROA_C2C_CONNECTED, (uint16_t)key->short_id, proa_span_make(NULL, 0));
     }
     proa_err err = proa__request_send(c, ask, &to);
     if (err == PROA_E_FULL) {
@@ -229,7 +229,7 @@ static void each_of_key(proa_c2c *c, const proa__key *key, proa__ask_state state
     for (uint16_t i = 0; i < c->limits.ask_max; i++) {
         proa__ask *ask = &c->asker->asks[i];
         if (ask->state == state && proa_account_kind(ask->account) == PROA_ACCOUNT_KIND_PEER &&
-            proa_account_instance(ask->account) == key->instance) {
+            proa_account_instance(ask->account) == key->row.instance) {
             act(c, ask, argument);
         }
     }
@@ -713,7 +713,7 @@ static bool probe_address(proa_c2c *c, const proa__ask *ask, proa_addr *to)
     proa_span text = proa_span_make(ask->probe_uri, ask->probe_uri_len);
     proa_uri uri;
     if (text.len == 0 && key != NULL) {
-        text = proa_span_make(key->uri, key->uri_len);
+        text = proa__row_text(&key->row, PROA__KEY_URI);
     }
     memset(to, 0, sizeof(*to));
     if (text.len == 0 || proa_uri_parse(text, &uri) != PROA_OK ||

@@ -45,42 +45,50 @@ static void give(proa_c2c *c, void *block, size_t count, size_t len)
     }
 }
 
-static size_t acl_places(const proa_c2c *c)
-{
-    return ((size_t)c->limits.access_max + 1) * c->acl_max;
-}
+/* Bytes of the pool, beside those of one peer with everything as long as it may be. */
+#define POOL_PER_PEER 112U   /* identity and key of 16 bytes, a URI, a name */
+#define POOL_PER_ACCESS 9U   /* elements for three peers */
+
+static const proa__kind *const kinds[PROA__TABLES] = {
+    [PROA__KEYS] = &proa__security_kind,
+    [PROA__PEERS] = &proa__client_kind,
+    [PROA__ACCESSES] = &proa__access_kind,
+};
 
 static bool take_tables(proa_c2c *c)
 {
-    c->acl_max = (uint16_t)(c->limits.peer_max + 1); /* and the default entry */
+    bool all = true;
     c->event_max = (uint16_t)(2U * c->limits.ask_max + PROGRESS_EVENTS);
     c->inbox_max = c->limits.ask_max == 0 ? PROGRESS_EVENTS * PROA_ENDPOINT_MAX
                                           : proa__client_config(c->client)->coap.body_max +
                                                 PROGRESS_EVENTS * PROA_ENDPOINT_MAX;
     c->inbox_max = c->inbox_max > UINT16_MAX ? UINT16_MAX : c->inbox_max;
-    c->keys = take(c, c->limits.peer_max, sizeof(proa__key));
-    c->peers = take(c, c->limits.peer_max, sizeof(proa__peer));
-    c->accesses = take(c, c->limits.access_max, sizeof(proa__access));
-    c->acl = take(c, acl_places(c), sizeof(proa__acl));
+    c->pool_max = POOL_PER_PEER * c->limits.peer_max + POOL_PER_ACCESS * c->limits.access_max +
+                  PROA__DRAFT_TEXTS_MAX + PROA_ENDPOINT_MAX;
+    for (size_t i = 0; i < PROA__TABLES; i++) {
+        proa__table *t = &c->tables[i];
+        t->c = c;
+        t->kind = kinds[i];
+        t->count = i == PROA__ACCESSES ? c->limits.access_max : c->limits.peer_max;
+        t->first = take(c, t->count, t->kind->row_len);
+        all = all && t->first != NULL;
+    }
+    c->keys = (proa__key *)c->tables[PROA__KEYS].first;
+    c->peers = (proa__peer *)c->tables[PROA__PEERS].first;
+    c->accesses = (proa__access *)c->tables[PROA__ACCESSES].first;
+    c->pool = take(c, c->pool_max, 1);
     c->events = take(c, c->event_max, sizeof(proa__event));
     c->inbox = take(c, c->inbox_max, 1);
-    if (c->keys == NULL || c->peers == NULL || c->accesses == NULL || c->acl == NULL ||
-        c->events == NULL || c->inbox == NULL) {
-        return false;
-    }
-    for (uint16_t i = 0; i < c->limits.access_max; i++) {
-        c->accesses[i].acl = c->acl + (size_t)i * c->acl_max;
-    }
-    return true;
+    return all && c->pool != NULL && c->events != NULL && c->inbox != NULL;
 }
 
 static void give_all(proa_c2c *c)
 {
     proa_memory memory = c->memory;
-    give(c, c->keys, c->limits.peer_max, sizeof(proa__key));
-    give(c, c->peers, c->limits.peer_max, sizeof(proa__peer));
-    give(c, c->accesses, c->limits.access_max, sizeof(proa__access));
-    give(c, c->acl, acl_places(c), sizeof(proa__acl));
+    for (size_t i = 0; i < PROA__TABLES && c->tables[i].kind != NULL; i++) {
+        give(c, c->tables[i].first, c->tables[i].count, c->tables[i].kind->row_len);
+    }
+    give(c, c->pool, c->pool_max, 1);
     give(c, c->events, c->event_max, sizeof(proa__event));
     give(c, c->inbox, c->inbox_max, 1);
     proa_wipe(c, sizeof(*c));
@@ -97,38 +105,38 @@ static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
         const proa__key *key = &c->keys[i];
         if (proa__c2c_live(c, key) != NULL &&
-            proa_span_equal(proa_span_make(key->identity, key->identity_len), identity)) {
-            memset(out, 0, sizeof(*out));
-            memcpy(out->key, key->secret, key->secret_len);
-            out->key_len = key->secret_len;
-            out->account = proa__c2c_account(key);
+            proa_span_equal(proa__row_text(&key->row, PROA__KEY_IDENTITY), identity)) {
+            proa__c2c_psk(key, out);
             return true;
         }
     }
     return false;
 }
 
+/* The peer of an account, also of one that is not usable now; NULL. */
+static const proa__peer *peer_of(proa_c2c *c, proa_account account)
+{
+    const proa__key *key = proa__c2c_key(c, account);
+    return key == NULL ? NULL : proa__c2c_peer(c, key->short_id);
+}
+
 static void periods(void *ctx, proa_account account, uint32_t *pmin_s, uint32_t *pmax_s)
 {
-    proa_c2c *c = ctx;
-    const proa__key *key = proa__c2c_key(c, account);
-    const proa__peer *peer = key == NULL ? NULL : proa__c2c_peer(c, key->short_id);
+    const proa__peer *peer = peer_of(ctx, account);
     *pmin_s = peer == NULL ? 0 : peer->pmin_s;
     *pmax_s = peer == NULL ? 0 : peer->pmax_s;
 }
 
 static bool endpoint_is(void *ctx, proa_account account, proa_span endpoint)
 {
-    proa_c2c *c = ctx;
-    const proa__key *key = proa__c2c_key(c, account);
-    const proa__peer *peer = key == NULL ? NULL : proa__c2c_peer(c, key->short_id);
+    const proa__peer *peer = peer_of(ctx, account);
     return peer != NULL && proa_span_equal(proa__c2c_endpoint(peer), endpoint);
 }
 
 static uint16_t short_id(void *ctx, proa_account account)
 {
     const proa__key *key = proa__c2c_key(ctx, account);
-    return key == NULL ? 0 : key->short_id;
+    return key == NULL ? 0 : (uint16_t)key->short_id;
 }
 
 static void used(void *ctx, uint64_t now_ms, proa_account account)
@@ -159,19 +167,17 @@ static void registration(void *ctx, uint64_t now_ms, uint16_t server, bool regis
     c->dirty = true;
 }
 
-static uint64_t min_ms(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint64_t next_ms(void *ctx)
 {
     const proa_c2c *c = ctx;
     if (c->dirty) {
         return 0;
     }
-    uint64_t next = min_ms(proa__c2c_next_accounts(c), proa__c2c_next_sessions(c));
-    return c->requester == NULL ? next : min_ms(next, c->requester->next_ms(c));
+    uint32_t accounts_s = proa__c2c_next_accounts(c);
+    uint32_t sessions_s = proa__c2c_next_sessions(c);
+    uint64_t next = proa__c2c_ms(c, accounts_s < sessions_s ? accounts_s : sessions_s);
+    uint64_t asks = c->requester == NULL ? PROA__NEVER : c->requester->next_ms(c);
+    return next < asks ? next : asks;
 }
 
 static void run(void *ctx, uint64_t now_ms)
@@ -206,10 +212,8 @@ static const proa_client_extension extension = {
 
 static proa_err add_objects(proa_c2c *c)
 {
-    c->objects[0] = proa__c2c_security_object(c);
-    c->objects[1] = proa__c2c_client_object(c);
-    c->objects[2] = proa__c2c_access_object(c);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < PROA__TABLES; i++) {
+        c->objects[i] = proa__c2c_object(&c->tables[i]);
         proa_err err = proa_client_add_object(c->client, &c->objects[i]);
         if (err != PROA_OK) {
             return err;
@@ -369,25 +373,22 @@ bool proa_c2c_peer_at(const proa_c2c *c, uint64_t now_ms, size_t index, proa_c2c
 {
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
         const proa__key *key = &c->keys[i];
-        const proa__peer *peer = NULL;
-        for (uint16_t n = 0; key->slot == PROA__SLOT_LIVE && n < c->limits.peer_max; n++) {
-            if (c->peers[n].slot == PROA__SLOT_LIVE && c->peers[n].short_id == key->short_id) {
-                peer = &c->peers[n];
-            }
-        }
+        const proa__peer *peer =
+            key->row.slot == PROA__SLOT_LIVE ? proa__c2c_peer(c, key->short_id) : NULL;
         if (peer == NULL || index-- > 0) {
             continue;
         }
+        proa_span endpoint = proa__c2c_endpoint(peer);
+        proa_span uri = proa__row_text(&key->row, PROA__KEY_URI);
         memset(out, 0, sizeof(*out));
-        out->instance = key->instance;
-        out->short_id = key->short_id;
-        memcpy(out->endpoint, peer->endpoint, peer->endpoint_len);
-        memcpy(out->uri, key->uri,
-               key->uri_len < sizeof(out->uri) ? key->uri_len : sizeof(out->uri) - 1);
+        out->instance = (uint16_t)key->row.instance;
+        out->short_id = (uint16_t)key->short_id;
+        memcpy(out->endpoint, endpoint.data, endpoint.len);
+        memcpy(out->uri, uri.data, uri.len);
         out->mode = (proa_security_mode)key->mode;
         out->connected = key->session != 0;
-        out->used = peer->used;
-        out->left_s = proa__c2c_left_s(peer, now_ms);
+        out->used = peer->used != 0;
+        out->left_s = proa__c2c_left_s(c, peer, now_ms);
         out->uses = peer->uses;
         return true;
     }
@@ -403,7 +404,7 @@ proa_c2c_stats proa_c2c_stats_get(const proa_c2c *c)
     }
     stats.asks = c->requester == NULL ? 0 : c->requester->count(c);
     for (uint16_t i = 0; i < c->limits.access_max; i++) {
-        stats.access_entries += c->accesses[i].slot == PROA__SLOT_LIVE ? 1 : 0;
+        stats.access_entries += c->accesses[i].row.slot == PROA__SLOT_LIVE ? 1 : 0;
     }
     return stats;
 }

@@ -4,6 +4,7 @@
 
 #include "core/c2c/ac_body.h"
 #include "core/c2c/hint.h"
+#include "core/c2c/rows.h"
 #include "core/client/extension.h"
 #include "proa/c2c.h"
 
@@ -19,106 +20,102 @@
  * only change and store these tables, which takes effect at once: every decision looks here. What
  * needs the time or touches sessions is left to proa__c2c_run, by `dirty`. */
 
-/* How the two objects and the ask machine see time that is not known yet or never comes. */
+/* Times of accounts are seconds since the engine heard the time first, plus one: 136 years of them
+ * fit, and 0 is left for what has not been. Those of questions are milliseconds (ask_internal.h). */
+#define PROA__NEVER_S UINT32_MAX
 #define PROA__NEVER UINT64_MAX
 
 /* Two sessions of one pair that both came up within this time were opened by both ends at once;
  * later, the second one means that the first is dead. 15 s is a handshake with four losses. */
-#define PROA__TIE_MS 15000U
+#define PROA__TIE_S 15U
 
 /* The session that lost stays so long: answers under way arrive, and the other end may still have
  * to hear that the winner is there. */
-#define PROA__LINGER_MS 5000U
+#define PROA__LINGER_S 5U
 
-typedef enum proa__slot {
-    PROA__SLOT_FREE = 0,
-    PROA__SLOT_MAKING, /* created, but not committed: no rights, no identity yet */
-    PROA__SLOT_LIVE,
-    PROA__SLOT_GONE /* removed; waits for proa__c2c_run to end what depended on it */
-} proa__slot;
+/* Numbers of a kind that are stored: from the instance to this one. */
+#define PROA__WORDS(row, last) \
+    ((offsetof(row, last) - offsetof(proa__row, instance)) / sizeof(uint32_t) + 1)
+
+enum { PROA__KEY_URI = 0, PROA__KEY_IDENTITY = 1, PROA__KEY_SECRET = 2 };
 
 typedef struct proa__key {
-    proa__slot slot;
-    uint16_t instance;
-    uint16_t generation; /* new with every new identity, secret or short id */
-    uint16_t short_id;
-    uint16_t owner; /* Short Server ID of the writer; 0 = the device itself */
-    uint8_t mode;
-    uint8_t uri_len;
-    uint8_t identity_len;
-    uint8_t secret_len;
-    char uri[PROA_URI_MAX];
-    uint8_t identity[PROA_PSK_IDENTITY_MAX];
-    uint8_t secret[PROA_PSK_KEY_MAX];
-    proa_objlink oscore;
-
+    proa__row row;
+    uint32_t generation; /* new with every new identity, secret or short id */
+    uint32_t short_id;
+    uint32_t mode;
+    uint32_t oscore;
+    bool drop;  /* its sessions belong to what it was before: end them */
+    bool moved; /* the peer is said to be elsewhere: a handshake under way is in vain */
+    /* From here on the run's own. */
     uint32_t session; /* the one that requests go to; 0 = none */
     uint32_t opening; /* a handshake of ours under way; 0 = none */
     uint32_t linger;  /* the loser of a tie; 0 = none */
-    uint64_t session_ms;
-    uint64_t linger_ms; /* when it ends */
+    uint32_t session_s; /* when it came */
+    uint32_t linger_s;  /* when it ends */
     bool is_server;     /* we were the DTLS server of `session` */
     bool suspect;       /* `session` does not answer */
-    bool drop;          /* its sessions belong to what it was before: end them */
-    bool moved;         /* the peer is said to be elsewhere: a handshake under way is in vain */
-    bool by_itself;     /* GONE: no server has deleted it */
-    proa_outcome why;   /* GONE: what to tell who asked */
 } proa__key;
 
 typedef struct proa__asked {
     uint16_t object;
     uint16_t instance;
-    uint8_t rights;  /* what the server was asked for at at_ms */
+    uint8_t rights;  /* what the server was asked for at at_s */
     uint8_t granted; /* what it granted, or the host let us do */
-    uint64_t at_ms;  /* of the last /ac; 0 = none since boot */
+    uint32_t at_s;   /* of the last /ac; 0 = none since boot */
 } proa__asked;
 
+enum { PROA__PEER_BINDING = 0, PROA__PEER_ENDPOINT = 1 };
+
 typedef struct proa__peer {
-    proa__slot slot;
-    uint16_t instance;
-    uint16_t short_id;
-    uint16_t owner;
+    proa__row row;
+    uint32_t short_id;
     uint32_t lifetime_s; /* as written; 0 = without end */
-    uint32_t left_s;     /* what to start with, see lifetime_new */
+    uint32_t left_s;     /* what to start with, see lifetime_new; as stored */
     uint32_t pmin_s;
     uint32_t pmax_s;
     uint32_t disable_s;
+    uint32_t storing;
     uint32_t uses;
-    bool storing;
-    bool lifetime_new; /* left_s starts to count at the next proa__c2c_run */
-    bool used;
+    uint32_t used;
+    uint32_t expires_s; /* PROA__NEVER_S = without end */
+    bool lifetime_new;  /* left_s starts to count at the next proa__c2c_run */
+    /* From here on the run's own. */
     bool announced; /* PEER_ADDED was told */
     bool disable;   /* executed: starts at the next proa__c2c_run */
-    char binding[8];
-    uint8_t binding_len;
-    uint8_t endpoint_len;
-    char endpoint[PROA_ENDPOINT_MAX];
-    uint64_t expires_ms; /* PROA__NEVER = without end */
-    uint64_t store_ms;   /* when the remaining lifetime is stored next */
-    uint64_t unused_ms;  /* not used until then: goes */
-    uint64_t last_use_ms;
-    uint64_t disabled_ms;                   /* not served until then */
-    uint64_t renew_ms;                      /* requester: not renewed before */
-    bool by_itself;                         /* GONE: no server has deleted it */
-    proa_outcome why;                       /* GONE */
+    uint32_t store_s;    /* when the remaining lifetime is stored next */
+    uint32_t unused_s;   /* not used until then: goes */
+    uint32_t last_use_s; /* 0 = not since boot */
+    uint32_t disabled_s; /* not served until then */
+    uint32_t renew_s;    /* requester: not renewed before */
     proa__asked asked[PROA_AC_ENTRIES_MAX]; /* requester: what was asked of the server */
 } proa__peer;
 
-typedef struct proa__acl {
-    uint16_t short_id; /* 0 = peers without an entry of their own */
-    uint8_t rights;
-} proa__acl;
-
 typedef struct proa__access {
-    proa__slot slot;
-    uint16_t instance;
-    uint16_t object;          /* of the path it speaks about; 0 = not yet written */
-    uint16_t object_instance; /* PROA_ID_ALL = all */
-    uint16_t owner;
-    bool has_instance;
-    uint16_t acl_count;
-    proa__acl *acl; /* c->acl_max places */
+    proa__row row;            /* its text is the list: Short Client ID (0 = peers without an element
+                               * of their own) and rights */
+    uint32_t object;          /* of the path it speaks about */
+    uint32_t object_instance; /* PROA_ID_ALL = all */
 } proa__access;
+
+/* The one transaction that can be open. */
+#define PROA__DRAFT_TEXTS_MAX (PROA_URI_MAX - 1 + PROA_PSK_IDENTITY_MAX + PROA_PSK_KEY_MAX)
+_Static_assert(PROA__DRAFT_TEXTS_MAX >= PROA__ELEMENT_LEN * (PROA_C2C_PEERS_MAX + 1),
+               "a list fits a draft");
+
+typedef struct proa__draft {
+    const proa__table *table; /* NULL: no transaction is open */
+    proa__row *before;        /* whose place it is to take; NULL = it is being made */
+    union {
+        proa__row row;
+        proa__key key;
+        proa__peer peer;
+        proa__access access;
+    } of;
+    uint8_t texts[PROA__DRAFT_TEXTS_MAX];
+} proa__draft;
+
+enum { PROA__KEYS = 0, PROA__PEERS = 1, PROA__ACCESSES = 2, PROA__TABLES = 3 };
 
 /* What a program that only serves peers does not link: ask.c fills this table. */
 typedef struct proa__requester {
@@ -149,27 +146,23 @@ struct proa_c2c {
     proa_random random;
     proa_store store;
     proa_c2c_limits limits;
-    uint64_t now_ms; /* the latest time told; object functions have no better one */
-    bool dirty;      /* proa__c2c_run has work now */
+    uint64_t now_ms;    /* the latest time told; object functions have no better one */
+    uint64_t origin_ms; /* the first */
+    uint32_t now_s;     /* seconds since then, see above */
+    bool dirty;         /* proa__c2c_run has work now */
     bool rights_changed;
     bool instances_gone; /* by our own doing: object 2 and the registration have to follow */
-    uint16_t generation;
+    uint16_t generation; /* the newest there was */
 
+    proa__table tables[PROA__TABLES];
     proa__key *keys;        /* limits.peer_max */
     proa__peer *peers;      /* limits.peer_max */
     proa__access *accesses; /* limits.access_max */
-    proa__acl *acl;         /* acl_max for each access, and one list for undo */
-    uint16_t acl_max;
+    uint8_t *pool;          /* texts of all rows */
+    size_t pool_len, pool_max;
+    proa__draft draft;
 
-    /* The one transaction that can be open: what BEGIN found. */
-    proa__slot undo_slot; /* FREE = nothing to undo */
-    union {
-        proa__key key;
-        proa__peer peer;
-        proa__access access;
-    } undo;
-
-    proa_object objects[3];
+    proa_object objects[PROA__TABLES];
     proa_client_extension extension;
     proa_hint_bucket bucket;
     char uri_text[PROA_URI_MAX];
@@ -194,10 +187,14 @@ bool proa__c2c_post(proa_c2c *c, const proa_c2c_event *event);
 /* Take back what was queued for a question that the application forgot. */
 void proa__c2c_unpost(proa_c2c *c, proa_c2c_id id);
 
-static inline void proa__c2c_tick(proa_c2c *c, uint64_t now_ms)
-{
-    c->now_ms = now_ms > c->now_ms ? now_ms : c->now_ms;
-}
+/* Hear the time; it never goes back. */
+void proa__c2c_tick(proa_c2c *c, uint64_t now_ms);
+
+/* `after_s` seconds from now; PROA__NEVER_S is never. */
+uint32_t proa__c2c_after(const proa_c2c *c, uint32_t after_s);
+
+/* The millisecond in which a second begins. */
+uint64_t proa__c2c_ms(const proa_c2c *c, uint32_t at_s);
 
 /* ---- accounts.c: keys and peers together ------------------------------------------------- */
 
@@ -205,69 +202,63 @@ static inline void proa__c2c_tick(proa_c2c *c, uint64_t now_ms)
 proa__key *proa__c2c_key(proa_c2c *c, proa_account account);
 proa_account proa__c2c_account(const proa__key *key);
 
+/* What proves it, to be wiped by the caller. */
+void proa__c2c_psk(const proa__key *key, proa_psk *out);
+
 /* The peer with a Short Client ID, NULL if there is none. */
-proa__peer *proa__c2c_peer(proa_c2c *c, uint16_t short_id);
+proa__peer *proa__c2c_peer(const proa_c2c *c, uint32_t short_id);
 
 /* The peer of a key if the account may be used now: both there, in time, not disabled. */
-proa__peer *proa__c2c_live(proa_c2c *c, const proa__key *key);
+proa__peer *proa__c2c_live(const proa_c2c *c, const proa__key *key);
 
 /* The newest usable key for an endpoint; NULL. */
 proa__key *proa__c2c_key_of(proa_c2c *c, proa_span endpoint);
 
 static inline proa_span proa__c2c_endpoint(const proa__peer *peer)
 {
-    return proa_span_make(peer->endpoint, peer->endpoint_len);
+    return proa__row_text(&peer->row, PROA__PEER_ENDPOINT);
 }
 
 /* Seconds of lifetime left, rounded down; UINT32_MAX = without end. */
-uint32_t proa__c2c_left_s(const proa__peer *peer, uint64_t now_ms);
+uint32_t proa__c2c_left_s(const proa_c2c *c, const proa__peer *peer, uint64_t now_ms);
 
 /* An authenticated use: counts it, and lets the older accounts of the same peer go. */
 void proa__c2c_used(proa_c2c *c, proa__key *key, bool request);
 
-/* Take a peer away with everything that hangs on its Short Client ID; a key with its secret.
- * REVOKED means that a server deleted it; everything else is our own doing. */
-void proa__c2c_remove_peer(proa_c2c *c, proa__peer *peer, proa_outcome why);
-void proa__c2c_remove_key(proa_c2c *c, proa__key *key, proa_outcome why);
-
-/* A new generation for a key, that is another account. */
-void proa__c2c_new_generation(proa_c2c *c, proa__key *key);
-
-/* Generations only grow, but for a wrap after 65535 accounts: the later of two is the one that is
- * less than half the circle ahead. */
-bool proa__c2c_newer(uint16_t a, uint16_t b);
-
-/* Deadlines and clean-up of accounts. */
-void proa__c2c_run_accounts(proa_c2c *c);
-uint64_t proa__c2c_next_accounts(const proa_c2c *c);
-
-/* ---- persist.c: what survives a reboot ---------------------------------------------------- */
-
-PROA_CHECK proa_err proa__c2c_store_key(proa_c2c *c, const proa__key *key);
-PROA_CHECK proa_err proa__c2c_store_peer(proa_c2c *c, const proa__peer *peer);
-PROA_CHECK proa_err proa__c2c_store_access(proa_c2c *c, const proa__access *access);
-void proa__c2c_forget_key(proa_c2c *c, const proa__key *key);
-void proa__c2c_forget_peer(proa_c2c *c, const proa__peer *peer);
-void proa__c2c_forget_access(proa_c2c *c, const proa__access *access);
-void proa__c2c_load(proa_c2c *c);
+/* A generation that stands in use: the next one is newer. */
+void proa__c2c_saw_generation(proa_c2c *c, uint32_t generation);
 
 /* The share of a lifetime after which what is left is stored again: 5 %, at least a second. */
 uint32_t proa__c2c_step_s(uint32_t lifetime_s);
 
-/* ---- the objects -------------------------------------------------------------------------- */
+/* Store what is left of a peer's lifetime, or at least nothing that is more. */
+void proa__c2c_store_peer(proa_c2c *c, proa__peer *peer);
 
-proa_object proa__c2c_security_object(proa_c2c *c);
-proa_object proa__c2c_client_object(proa_c2c *c);
-proa_object proa__c2c_access_object(proa_c2c *c);
+/* Deadlines and clean-up of accounts. */
+void proa__c2c_run_accounts(proa_c2c *c);
+uint32_t proa__c2c_next_accounts(const proa_c2c *c);
 
-/* Wipe a key and free its place. */
-void proa__c2c_free_key(proa__key *key);
+/* ---- persist.c: what survives a reboot ---------------------------------------------------- */
 
-/* Drop the entries of a Short Client ID from all lists; lists that become empty go. */
-void proa__c2c_drop_rights(proa_c2c *c, uint16_t short_id);
+/* Store `row` as the one at `place`; forget what is stored of a place. */
+PROA_CHECK proa_err proa__row_store(const proa__table *t, const proa__row *place,
+                                    const proa__row *row);
+void proa__row_forget(const proa__table *t, const proa__row *place);
+void proa__c2c_load(proa_c2c *c);
 
-/* Free the places of lists that went; from run. */
-void proa__c2c_reap_accesses(proa_c2c *c);
+/* ---- objects.c, and the kinds of *_object.c -------------------------------------------------- */
+
+proa_object proa__c2c_object(proa__table *t);
+
+/* True if each field is within its bounds. */
+bool proa__row_is_complete(const proa__kind *kind, const proa__row *row);
+
+/* Take a row away: a key with its secret, a peer with everything that hangs on its Short Client ID.
+ * REVOKED means that a server deleted it; everything else is our own doing. */
+void proa__c2c_remove(const proa__table *t, proa__row *row, proa_outcome why);
+
+/* Drop the elements of a Short Client ID from all lists; lists that become empty go. */
+void proa__c2c_drop_rights(proa_c2c *c, uint32_t short_id);
 
 /* ---- enforce.c ------------------------------------------------------------------------------ */
 
@@ -275,7 +266,7 @@ void proa__c2c_reap_accesses(proa_c2c *c);
 bool proa__c2c_closed(uint16_t object);
 
 /* The rights of a Short Client ID on a path. */
-uint8_t proa__c2c_rights(const proa_c2c *c, uint16_t short_id, const proa_path *path);
+uint8_t proa__c2c_rights(const proa_c2c *c, uint32_t short_id, const proa_path *path);
 proa_access proa__c2c_access(void *ctx, proa_account account, proa_operation op,
                              const proa_path *path);
 bool proa__c2c_refuse(void *ctx, uint64_t now_ms, const proa_refusal *refusal,
@@ -299,7 +290,7 @@ void proa__c2c_follow(proa_c2c *c, proa__key *key);
 /* End all sessions of a key. */
 void proa__c2c_drop_sessions(proa_c2c *c, proa__key *key);
 void proa__c2c_run_sessions(proa_c2c *c);
-uint64_t proa__c2c_next_sessions(const proa_c2c *c);
+uint32_t proa__c2c_next_sessions(const proa_c2c *c);
 
 /* The CoAP peer behind a session. */
 proa_coap_peer proa__c2c_coap_peer(proa_c2c *c, uint32_t session);

@@ -28,22 +28,16 @@ bool proa__c2c_closed(uint16_t object)
     }
 }
 
-/* Of one list: the entry of this peer, else the default entry (Core 1.2 §8.2.1). */
-static uint8_t rights_in(const proa__access *access, uint16_t short_id)
+/* Of one list: the element of this peer, else the default element (Core 1.2 §8.2.1). */
+static uint8_t rights_in(const proa__access *access, uint32_t short_id)
 {
-    uint8_t otherwise = 0;
-    for (uint16_t i = 0; i < access->acl_count; i++) {
-        if (access->acl[i].short_id == short_id) {
-            return access->acl[i].rights;
-        }
-        if (access->acl[i].short_id == 0) {
-            otherwise = access->acl[i].rights;
-        }
-    }
-    return otherwise;
+    proa_span list = proa__row_text(&access->row, 0);
+    int at = proa__list_find(list, (uint16_t)short_id);
+    at = at < 0 ? proa__list_find(list, 0) : at;
+    return at < 0 ? 0 : list.data[at + 2];
 }
 
-uint8_t proa__c2c_rights(const proa_c2c *c, uint16_t short_id, const proa_path *path)
+uint8_t proa__c2c_rights(const proa_c2c *c, uint32_t short_id, const proa_path *path)
 {
     uint8_t rights = 0;
     if (path->depth == 0 || short_id == 0 || proa__c2c_closed(path->ids[0])) {
@@ -53,7 +47,7 @@ uint8_t proa__c2c_rights(const proa_c2c *c, uint16_t short_id, const proa_path *
         const proa__access *access = &c->accesses[i];
         bool covers = access->object_instance == PROA_ID_ALL ||
                       (path->depth > 1 && access->object_instance == path->ids[1]);
-        if (access->slot == PROA__SLOT_LIVE && access->object == path->ids[0] && covers) {
+        if (access->row.slot == PROA__SLOT_LIVE && access->object == path->ids[0] && covers) {
             rights |= rights_in(access, short_id);
         }
     }

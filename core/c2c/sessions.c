@@ -5,7 +5,7 @@
  * proved the key replaces the one before, and what was under way moves to it, with one exception:
  * when both ends opened theirs at the same time, newest is not the same on both sides. Then the
  * one opened by the endpoint whose name is lexicographically smaller stays (docs/C2C.md §6). The
- * other one lingers for PROA__LINGER_MS, because the far end may not have heard of the winner yet
+ * other one lingers for PROA__LINGER_S, because the far end may not have heard of the winner yet
  * and answers are under way on it.
  *
  * A handshake is opened beside a session that seems dead, never instead of it: only the new one's
@@ -77,7 +77,7 @@ static void take_session(proa_c2c *c, proa__key *key, uint32_t session, bool is_
 {
     key->session = session;
     key->is_server = is_server;
-    key->session_ms = c->now_ms;
+    key->session_s = c->now_s;
     key->suspect = false;
 }
 
@@ -85,7 +85,7 @@ static void linger(proa_c2c *c, proa__key *key, uint32_t loser)
 {
     move_and_drop(c, key, &key->linger);
     key->linger = loser;
-    key->linger_ms = c->now_ms + PROA__LINGER_MS;
+    key->linger_s = proa__c2c_after(c, PROA__LINGER_S);
 }
 
 static void replace(proa_c2c *c, proa__key *key, const proa__peer *peer, uint32_t session,
@@ -93,7 +93,7 @@ static void replace(proa_c2c *c, proa__key *key, const proa__peer *peer, uint32_
 {
     uint32_t old = key->session;
     bool tie =
-        key->is_server != is_server && !key->suspect && c->now_ms - key->session_ms < PROA__TIE_MS;
+        key->is_server != is_server && !key->suspect && c->now_s - key->session_s < PROA__TIE_S;
     if (!tie) {
         take_session(c, key, session, is_server);
         move_and_drop(c, key, &old);
@@ -174,10 +174,10 @@ static bool has_no_port(proa_span text, const proa_uri *uri)
 static bool find_address(proa_c2c *c, const proa__key *key, proa_addr *out)
 {
     const proa_secure *box = proa__client_secure(c->client);
-    proa_span text = proa_span_make(key->uri, key->uri_len);
+    proa_span text = proa__row_text(&key->row, PROA__KEY_URI);
     proa_uri uri;
     memset(out, 0, sizeof(*out));
-    if (key->uri_len == 0) {
+    if (text.len == 0) {
         return key->session != 0 && box->class_->address(box, key->session, out);
     }
     if (proa_uri_parse(text, &uri) != PROA_OK || proa_uri_addr(&uri, out) != PROA_OK) {
@@ -202,12 +202,10 @@ proa_err proa__c2c_connect(proa_c2c *c, proa__key *key)
     if (!find_address(c, key, &to)) {
         return PROA_E_NOT_FOUND;
     }
-    memset(&psk, 0, sizeof(psk));
-    memcpy(psk.key, key->secret, key->secret_len);
-    psk.key_len = key->secret_len;
-    psk.account = proa__c2c_account(key);
-    proa_err err = box->class_->open(
-        box, c->now_ms, &to, proa_span_make(key->identity, key->identity_len), &psk, &key->opening);
+    proa__c2c_psk(key, &psk);
+    proa_err err = box->class_->open(box, c->now_ms, &to,
+                                     proa__row_text(&key->row, PROA__KEY_IDENTITY), &psk,
+                                     &key->opening);
     proa_wipe(&psk, sizeof(psk));
     if (err != PROA_OK) {
         key->opening = 0;
@@ -232,19 +230,19 @@ void proa__c2c_run_sessions(proa_c2c *c)
 {
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
         proa__key *key = &c->keys[i];
-        if (key->slot == PROA__SLOT_LIVE && key->linger != 0 && key->linger_ms <= c->now_ms) {
+        if (key->row.slot == PROA__SLOT_LIVE && key->linger != 0 && key->linger_s <= c->now_s) {
             move_and_drop(c, key, &key->linger);
         }
     }
 }
 
-uint64_t proa__c2c_next_sessions(const proa_c2c *c)
+uint32_t proa__c2c_next_sessions(const proa_c2c *c)
 {
-    uint64_t next = PROA__NEVER;
+    uint32_t next = PROA__NEVER_S;
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
         const proa__key *key = &c->keys[i];
-        if (key->slot == PROA__SLOT_LIVE && key->linger != 0 && key->linger_ms < next) {
-            next = key->linger_ms;
+        if (key->row.slot == PROA__SLOT_LIVE && key->linger != 0 && key->linger_s < next) {
+            next = key->linger_s;
         }
     }
     return next;
