@@ -52,6 +52,9 @@ static proa_err accept(proa_c2c *c, const proa_actor *who, proa__row *draft,
     for (size_t at = 0; at < draft->text_len[0]; at += PROA__ELEMENT_LEN) {
         given |= draft->texts[at + 2];
     }
+    if (access->object_instance != PROA_ID_ALL) {
+        given &= (uint8_t)~PROA_RIGHT_CREATE; /* means nothing below an object */
+    }
     uint8_t held = proa__client_server_rights(c->client, who->short_id, (uint16_t)access->object,
                                               (uint16_t)access->object_instance);
     return (given & ~held) != 0 ? PROA_E_DENIED : PROA_OK;
@@ -102,9 +105,7 @@ void proa__c2c_drop_rights(proa_c2c *c, uint32_t short_id)
     const proa__table *t = &c->tables[PROA__ACCESSES];
     for (uint16_t i = 0; short_id != 0 && i < t->count; i++) {
         proa__row *row = &c->accesses[i].row;
-        int at = row->slot != PROA__SLOT_LIVE
-                     ? -1
-                     : proa__list_find(proa__row_text(row, 0), (uint16_t)short_id);
+        int at = row->slot == PROA__SLOT_LIVE ? proa__list_find(proa__row_text(row, 0), short_id) : -1;
         if (at < 0) {
             continue;
         }

@@ -18,7 +18,7 @@
 
 #include <string.h>
 
-static uint32_t min_s(uint32_t a, uint32_t b)
+static uint64_t min_ms(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
@@ -68,19 +68,16 @@ proa__peer *proa__c2c_peer(const proa_c2c *c, uint32_t short_id)
 proa__peer *proa__c2c_live(const proa_c2c *c, const proa__key *key)
 {
     proa__peer *peer = key->row.slot == PROA__SLOT_LIVE ? proa__c2c_peer(c, key->short_id) : NULL;
-    bool usable = peer != NULL && (peer->lifetime_new || peer->expires_s > c->now_s) &&
-                  !peer->disable && peer->disabled_s <= c->now_s;
+    bool usable = peer != NULL && (peer->lifetime_new || peer->expires_ms > c->now_ms) &&
+                  !peer->disable && peer->disabled_ms <= c->now_ms;
     return usable ? peer : NULL;
 }
 
-bool proa__c2c_newer(uint16_t a, uint16_t b)
+/* Generations only grow, but for a wrap after 65535 accounts: the later of two is the one that is
+ * less than half the circle ahead. */
+static bool is_newer(uint32_t a, uint32_t b)
 {
     return (int16_t)(uint16_t)(a - b) > 0;
-}
-
-static bool is_newer(const proa__key *a, const proa__key *b)
-{
-    return proa__c2c_newer((uint16_t)a->generation, (uint16_t)b->generation);
 }
 
 proa__key *proa__c2c_key_of(proa_c2c *c, proa_span endpoint)
@@ -90,7 +87,7 @@ proa__key *proa__c2c_key_of(proa_c2c *c, proa_span endpoint)
         proa__key *key = &c->keys[i];
         const proa__peer *peer = proa__c2c_live(c, key);
         if (peer != NULL && proa_span_equal(proa__c2c_endpoint(peer), endpoint) &&
-            (best == NULL || is_newer(key, best))) {
+            (best == NULL || is_newer(key->generation, best->generation))) {
             best = key;
         }
     }
@@ -108,7 +105,7 @@ void proa__c2c_psk(const proa__key *key, proa_psk *out)
 
 void proa__c2c_saw_generation(proa_c2c *c, uint32_t generation)
 {
-    if (proa__c2c_newer((uint16_t)generation, c->generation)) {
+    if (is_newer(generation, c->generation)) {
         c->generation = (uint16_t)generation;
     }
 }
@@ -136,7 +133,7 @@ static void succeed(proa_c2c *c, const proa__key *key, const proa__peer *peer)
 {
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
         proa__key *old = &c->keys[i];
-        if (old->row.slot != PROA__SLOT_LIVE || !is_newer(key, old) ||
+        if (old->row.slot != PROA__SLOT_LIVE || !is_newer(key->generation, old->generation) ||
             old->row.owner != key->row.owner) {
             continue;
         }
@@ -157,43 +154,23 @@ void proa__c2c_used(proa_c2c *c, proa__key *key, bool request)
         return;
     }
     peer->uses += request && peer->uses < UINT32_MAX ? 1 : 0;
-    peer->last_use_s = c->now_s;
+    peer->last_use_ms = c->now_ms;
     if (peer->used == 0) {
         peer->used = 1;
         c->dirty = true; /* to be stored: a reboot must not start the wait for a first use again */
-        peer->store_s = c->now_s;
+        peer->store_ms = c->now_ms;
     }
     succeed(c, key, peer);
 }
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-/* Seconds that have begun. */
-static uint32_t seconds_of(const proa_c2c *c, uint64_t now_ms)
+static uint64_t after_s(const proa_c2c *c, uint32_t seconds)
 {
-    return 1 + (uint32_t)((now_ms - c->origin_ms) / 1000);
+    return c->now_ms + (uint64_t)seconds * 1000;
 }
 
-void proa__c2c_tick(proa_c2c *c, uint64_t now_ms)
-{
-    if (c->now_s == 0) {
-        c->origin_ms = now_ms;
-    }
-    c->now_ms = now_ms > c->now_ms ? now_ms : c->now_ms;
-    c->now_s = seconds_of(c, c->now_ms);
-}
-
-uint32_t proa__c2c_after(const proa_c2c *c, uint32_t after_s)
-{
-    return after_s < PROA__NEVER_S - c->now_s ? c->now_s + after_s : PROA__NEVER_S;
-}
-
-uint64_t proa__c2c_ms(const proa_c2c *c, uint32_t at_s)
-{
-    return at_s == PROA__NEVER_S ? PROA__NEVER : c->origin_ms + (uint64_t)at_s * 1000 - 1000;
-}
-
-uint32_t proa__c2c_left_s(const proa_c2c *c, const proa__peer *peer, uint64_t now_ms)
+uint32_t proa__c2c_left_s(const proa__peer *peer, uint64_t now_ms)
 {
     if (peer->lifetime_s == 0) {
         return UINT32_MAX;
@@ -201,8 +178,7 @@ uint32_t proa__c2c_left_s(const proa_c2c *c, const proa__peer *peer, uint64_t no
     if (peer->lifetime_new) {
         return peer->left_s;
     }
-    uint32_t now_s = seconds_of(c, now_ms + 999); /* what is left of this second does not count */
-    return peer->expires_s <= now_s ? 0 : peer->expires_s - now_s;
+    return peer->expires_ms <= now_ms ? 0 : (uint32_t)((peer->expires_ms - now_ms) / 1000);
 }
 
 uint32_t proa__c2c_step_s(uint32_t lifetime_s)
@@ -213,7 +189,7 @@ uint32_t proa__c2c_step_s(uint32_t lifetime_s)
 void proa__c2c_store_peer(proa_c2c *c, proa__peer *peer)
 {
     const proa__table *t = &c->tables[PROA__PEERS];
-    peer->left_s = proa__c2c_left_s(c, peer, c->now_ms);
+    peer->left_s = proa__c2c_left_s(peer, c->now_ms);
     if (proa__row_store(t, &peer->row, &peer->row) != PROA_OK) {
         /* What is stored promises more time than there is. A store that fails must not make a
          * grant longer, so nothing may be left of it after a reboot. */
@@ -222,27 +198,27 @@ void proa__c2c_store_peer(proa_c2c *c, proa__peer *peer)
 }
 
 /* The step after which what is left is stored next. */
-static uint32_t next_store_s(const proa_c2c *c, const proa__peer *peer)
+static uint64_t next_store_ms(const proa_c2c *c, const proa__peer *peer)
 {
-    return peer->lifetime_s == 0 ? PROA__NEVER_S
-                                 : proa__c2c_after(c, proa__c2c_step_s(peer->lifetime_s));
+    return peer->lifetime_s == 0 ? PROA__NEVER
+                                 : after_s(c, proa__c2c_step_s(peer->lifetime_s));
 }
 
 static void start_lifetime(proa_c2c *c, proa__peer *peer)
 {
     peer->lifetime_new = false;
-    peer->expires_s = peer->lifetime_s == 0 ? PROA__NEVER_S : proa__c2c_after(c, peer->left_s);
-    peer->store_s = peer->used != 0 ? c->now_s : next_store_s(c, peer);
-    peer->renew_s = 0;
-    if (peer->unused_s == 0) {
-        peer->unused_s = proa__c2c_after(c, c->limits.unused_s);
+    peer->expires_ms = peer->lifetime_s == 0 ? PROA__NEVER : after_s(c, peer->left_s);
+    peer->store_ms = peer->used != 0 ? c->now_ms : next_store_ms(c, peer);
+    peer->renew_ms = 0;
+    if (peer->unused_ms == 0) {
+        peer->unused_ms = after_s(c, c->limits.unused_s);
     }
 }
 
 static void start_disable(proa_c2c *c, proa__peer *peer)
 {
     peer->disable = false;
-    peer->disabled_s = proa__c2c_after(c, peer->disable_s);
+    peer->disabled_ms = after_s(c, peer->disable_s);
     for (proa__key *key = NULL;
          (key = key_with(c, peer->short_id, PROA__SLOT_LIVE, key)) != NULL;) {
         key->drop = true;
@@ -257,14 +233,14 @@ static void run_peer(proa_c2c *c, proa__peer *peer)
     if (peer->disable) {
         start_disable(c, peer);
     }
-    if (peer->expires_s <= c->now_s) {
+    if (peer->expires_ms <= c->now_ms) {
         c->stats.expired++;
         end_account(c, peer, PROA_OUTCOME_EXPIRED);
-    } else if (peer->used == 0 && peer->unused_s <= c->now_s) {
+    } else if (peer->used == 0 && peer->unused_ms <= c->now_ms) {
         c->stats.unused_removed++;
         end_account(c, peer, PROA_OUTCOME_TIMEOUT);
-    } else if (peer->store_s <= c->now_s) {
-        peer->store_s = next_store_s(c, peer);
+    } else if (peer->store_ms <= c->now_ms) {
+        peer->store_ms = next_store_ms(c, peer);
         proa__c2c_store_peer(c, peer);
     }
 }
@@ -370,14 +346,14 @@ void proa__c2c_run_accounts(proa_c2c *c)
     }
 }
 
-uint32_t proa__c2c_next_accounts(const proa_c2c *c)
+uint64_t proa__c2c_next_accounts(const proa_c2c *c)
 {
-    uint32_t next = PROA__NEVER_S;
+    uint64_t next = PROA__NEVER;
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
         const proa__peer *peer = &c->peers[i];
         if (peer->row.slot == PROA__SLOT_LIVE) {
-            next = min_s(next, min_s(peer->expires_s, peer->store_s));
-            next = peer->used != 0 ? next : min_s(next, peer->unused_s);
+            next = min_ms(next, min_ms(peer->expires_ms, peer->store_ms));
+            next = peer->used != 0 ? next : min_ms(next, peer->unused_ms);
         }
     }
     return next;

@@ -18,7 +18,7 @@
  * under (requester, host, rights), so asking again does no harm. */
 #define AC_SURELY_TIMEOUT_MS 45000U
 
-#define AGAIN_S 60U
+#define AGAIN_MS 60000U
 #define RETRY_MS 1000U
 #define TRIES_MAX 5U
 
@@ -55,7 +55,7 @@ static proa__asked *place_for(proa_c2c *c, proa_span endpoint, const proa_ac_ent
             asked->instance == entry->instance) {
             return asked;
         }
-        if (place == NULL || (!is_free(place) && (is_free(asked) || asked->at_s < place->at_s))) {
+        if (place == NULL || (!is_free(place) && (is_free(asked) || asked->at_ms < place->at_ms))) {
             place = asked;
         }
     }
@@ -69,10 +69,10 @@ void proa__ac_note_asked(proa_c2c *c, proa_span endpoint, const proa_ac_entry *e
 {
     proa__asked *asked = place_for(c, endpoint, entry);
     if (asked != NULL) {
-        bool just_now = asked->at_s != 0 && c->now_s - asked->at_s < AGAIN_S;
+        bool just_now = asked->at_ms != 0 && c->now_ms - asked->at_ms < AGAIN_MS;
         asked->rights = (uint8_t)(entry->rights | (just_now ? asked->rights : 0));
         asked->granted |= granted ? entry->rights : 0;
-        asked->at_s = c->now_s;
+        asked->at_ms = c->now_ms;
     }
 }
 
@@ -91,7 +91,7 @@ bool proa__ac_may_ask_again(proa_c2c *c, const proa__ask *ask)
     size_t recent = 0;
     for (size_t i = 0; peer != NULL && i < PROA_AC_ENTRIES_MAX; i++) {
         const proa__asked *asked = &peer->asked[i];
-        bool just_now = asked->at_s != 0 && c->now_s - asked->at_s < AGAIN_S;
+        bool just_now = asked->at_ms != 0 && c->now_ms - asked->at_ms < AGAIN_MS;
         if (just_now && asked->object == entry.object && asked->instance == entry.instance &&
             (entry.rights & ~asked->rights) == 0) {
             return false;
@@ -220,23 +220,23 @@ static bool held_on(const proa_c2c *c, const proa__peer *peer)
     return false;
 }
 
-/* When this peer's grant is to be renewed; PROA__NEVER_S if it is not ours or not in use. */
-static uint32_t renewal_s(const proa_c2c *c, const proa__peer *peer)
+/* When this peer's grant is to be renewed; PROA__NEVER if it is not ours or not in use. */
+static uint64_t renewal_ms(const proa_c2c *c, const proa__peer *peer)
 {
     bool asked = false;
     if (peer->row.slot != PROA__SLOT_LIVE || peer->lifetime_s == 0 || peer->lifetime_new) {
-        return PROA__NEVER_S;
+        return PROA__NEVER;
     }
     for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {
         asked = asked || peer->asked[i].granted != 0;
     }
-    uint32_t half_s = (peer->lifetime_s + 1) / 2;
-    uint32_t due_s = peer->expires_s > half_s ? peer->expires_s - half_s : 0;
-    uint32_t idle_s = c->now_s - peer->last_use_s;
-    if (!asked || peer->used == 0 || (idle_s > half_s && !held_on(c, peer))) {
-        return PROA__NEVER_S;
+    uint64_t half_ms = (uint64_t)peer->lifetime_s * 500;
+    uint64_t due_ms = peer->expires_ms > half_ms ? peer->expires_ms - half_ms : 0;
+    uint64_t idle_ms = c->now_ms - peer->last_use_ms;
+    if (!asked || peer->used == 0 || (idle_ms > half_ms && !held_on(c, peer))) {
+        return PROA__NEVER;
     }
-    return due_s > peer->renew_s ? due_s : peer->renew_s;
+    return due_ms > peer->renew_ms ? due_ms : peer->renew_ms;
 }
 
 static void renew(proa_c2c *c, proa__peer *peer)
@@ -245,7 +245,7 @@ static void renew(proa_c2c *c, proa__peer *peer)
     proa_coap_peer to;
     uint32_t again_s = peer->lifetime_s / 10;
     again_s = again_s < 5 ? 5 : again_s > 3600 ? 3600 : again_s;
-    peer->renew_s = proa__c2c_after(c, again_s);
+    peer->renew_ms = c->now_ms + (uint64_t)again_s * 1000;
     if (proa__client_server_peer(c->client, (uint16_t)peer->row.owner, &to) != PROA_OK) {
         return;
     }
@@ -294,7 +294,7 @@ static void run_wants(proa_c2c *c)
 }
 
 /* A server that was restarted does not know our session and cannot say so. */
-static void look_at_sent(proa_c2c *c)
+static void look_at_msent(proa_c2c *c)
 {
     proa__ac *ac = &c->asker->ac;
     if (ac->look_ms > c->now_ms) {
@@ -311,7 +311,7 @@ static void look_at_sent(proa_c2c *c)
 void proa__ac_run(proa_c2c *c)
 {
     if (c->asker->ac.open) {
-        look_at_sent(c);
+        look_at_msent(c);
         return;
     }
     if (c->asker->ac.retry_ms > c->now_ms) {
@@ -319,7 +319,7 @@ void proa__ac_run(proa_c2c *c)
     }
     run_wants(c);
     for (uint16_t i = 0; i < c->limits.peer_max && !c->asker->ac.open; i++) {
-        if (renewal_s(c, &c->peers[i]) <= c->now_s) {
+        if (renewal_ms(c, &c->peers[i]) <= c->now_ms) {
             renew(c, &c->peers[i]);
         }
     }
@@ -333,7 +333,7 @@ uint64_t proa__ac_next_ms(const proa_c2c *c)
         return ac->look_ms;
     }
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        uint64_t at_ms = proa__c2c_ms(c, renewal_s(c, &c->peers[i]));
+        uint64_t at_ms = renewal_ms(c, &c->peers[i]);
         next = at_ms < next ? at_ms : next;
     }
     if (ac->retry_ms > c->now_ms) {

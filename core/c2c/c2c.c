@@ -167,17 +167,19 @@ static void registration(void *ctx, uint64_t now_ms, uint16_t server, bool regis
     c->dirty = true;
 }
 
+static uint64_t min_ms(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static uint64_t next_ms(void *ctx)
 {
     const proa_c2c *c = ctx;
     if (c->dirty) {
         return 0;
     }
-    uint32_t accounts_s = proa__c2c_next_accounts(c);
-    uint32_t sessions_s = proa__c2c_next_sessions(c);
-    uint64_t next = proa__c2c_ms(c, accounts_s < sessions_s ? accounts_s : sessions_s);
-    uint64_t asks = c->requester == NULL ? PROA__NEVER : c->requester->next_ms(c);
-    return next < asks ? next : asks;
+    uint64_t next = min_ms(proa__c2c_next_accounts(c), proa__c2c_next_sessions(c));
+    return c->requester == NULL ? next : min_ms(next, c->requester->next_ms(c));
 }
 
 static void run(void *ctx, uint64_t now_ms)
@@ -388,7 +390,7 @@ bool proa_c2c_peer_at(const proa_c2c *c, uint64_t now_ms, size_t index, proa_c2c
         out->mode = (proa_security_mode)key->mode;
         out->connected = key->session != 0;
         out->used = peer->used != 0;
-        out->left_s = proa__c2c_left_s(c, peer, now_ms);
+        out->left_s = proa__c2c_left_s(peer, now_ms);
         out->uses = peer->uses;
         return true;
     }

@@ -20,18 +20,16 @@
  * only change and store these tables, which takes effect at once: every decision looks here. What
  * needs the time or touches sessions is left to proa__c2c_run, by `dirty`. */
 
-/* Times of accounts are seconds since the engine heard the time first, plus one: 136 years of them
- * fit, and 0 is left for what has not been. Those of questions are milliseconds (ask_internal.h). */
-#define PROA__NEVER_S UINT32_MAX
+/* When that never comes. */
 #define PROA__NEVER UINT64_MAX
 
 /* Two sessions of one pair that both came up within this time were opened by both ends at once;
  * later, the second one means that the first is dead. 15 s is a handshake with four losses. */
-#define PROA__TIE_S 15U
+#define PROA__TIE_MS 15000U
 
 /* The session that lost stays so long: answers under way arrive, and the other end may still have
  * to hear that the winner is there. */
-#define PROA__LINGER_S 5U
+#define PROA__LINGER_MS 5000U
 
 /* Numbers of a kind that are stored: from the instance to this one. */
 #define PROA__WORDS(row, last) \
@@ -51,8 +49,8 @@ typedef struct proa__key {
     uint32_t session; /* the one that requests go to; 0 = none */
     uint32_t opening; /* a handshake of ours under way; 0 = none */
     uint32_t linger;  /* the loser of a tie; 0 = none */
-    uint32_t session_s; /* when it came */
-    uint32_t linger_s;  /* when it ends */
+    uint64_t session_ms; /* when it came */
+    uint64_t linger_ms;  /* when it ends */
     bool is_server;     /* we were the DTLS server of `session` */
     bool suspect;       /* `session` does not answer */
 } proa__key;
@@ -60,9 +58,9 @@ typedef struct proa__key {
 typedef struct proa__asked {
     uint16_t object;
     uint16_t instance;
-    uint8_t rights;  /* what the server was asked for at at_s */
+    uint8_t rights;  /* what the server was asked for at at_ms */
     uint8_t granted; /* what it granted, or the host let us do */
-    uint32_t at_s;   /* of the last /ac; 0 = none since boot */
+    uint64_t at_ms;   /* of the last /ac; 0 = none since boot */
 } proa__asked;
 
 enum { PROA__PEER_BINDING = 0, PROA__PEER_ENDPOINT = 1 };
@@ -78,16 +76,16 @@ typedef struct proa__peer {
     uint32_t storing;
     uint32_t uses;
     uint32_t used;
-    uint32_t expires_s; /* PROA__NEVER_S = without end */
+    uint64_t expires_ms; /* PROA__NEVER = without end */
     bool lifetime_new;  /* left_s starts to count at the next proa__c2c_run */
     /* From here on the run's own. */
     bool announced; /* PEER_ADDED was told */
     bool disable;   /* executed: starts at the next proa__c2c_run */
-    uint32_t store_s;    /* when the remaining lifetime is stored next */
-    uint32_t unused_s;   /* not used until then: goes */
-    uint32_t last_use_s; /* 0 = not since boot */
-    uint32_t disabled_s; /* not served until then */
-    uint32_t renew_s;    /* requester: not renewed before */
+    uint64_t store_ms;    /* when the remaining lifetime is stored next */
+    uint64_t unused_ms;   /* not used until then: goes */
+    uint64_t last_use_ms; /* 0 = not since boot */
+    uint64_t disabled_ms; /* not served until then */
+    uint64_t renew_ms;    /* requester: not renewed before */
     proa__asked asked[PROA_AC_ENTRIES_MAX]; /* requester: what was asked of the server */
 } proa__peer;
 
@@ -147,8 +145,6 @@ struct proa_c2c {
     proa_store store;
     proa_c2c_limits limits;
     uint64_t now_ms;    /* the latest time told; object functions have no better one */
-    uint64_t origin_ms; /* the first */
-    uint32_t now_s;     /* seconds since then, see above */
     bool dirty;         /* proa__c2c_run has work now */
     bool rights_changed;
     bool instances_gone; /* by our own doing: object 2 and the registration have to follow */
@@ -188,13 +184,10 @@ bool proa__c2c_post(proa_c2c *c, const proa_c2c_event *event);
 void proa__c2c_unpost(proa_c2c *c, proa_c2c_id id);
 
 /* Hear the time; it never goes back. */
-void proa__c2c_tick(proa_c2c *c, uint64_t now_ms);
-
-/* `after_s` seconds from now; PROA__NEVER_S is never. */
-uint32_t proa__c2c_after(const proa_c2c *c, uint32_t after_s);
-
-/* The millisecond in which a second begins. */
-uint64_t proa__c2c_ms(const proa_c2c *c, uint32_t at_s);
+static inline void proa__c2c_tick(proa_c2c *c, uint64_t now_ms)
+{
+    c->now_ms = now_ms > c->now_ms ? now_ms : c->now_ms;
+}
 
 /* ---- accounts.c: keys and peers together ------------------------------------------------- */
 
@@ -220,7 +213,7 @@ static inline proa_span proa__c2c_endpoint(const proa__peer *peer)
 }
 
 /* Seconds of lifetime left, rounded down; UINT32_MAX = without end. */
-uint32_t proa__c2c_left_s(const proa_c2c *c, const proa__peer *peer, uint64_t now_ms);
+uint32_t proa__c2c_left_s(const proa__peer *peer, uint64_t now_ms);
 
 /* An authenticated use: counts it, and lets the older accounts of the same peer go. */
 void proa__c2c_used(proa_c2c *c, proa__key *key, bool request);
@@ -236,7 +229,7 @@ void proa__c2c_store_peer(proa_c2c *c, proa__peer *peer);
 
 /* Deadlines and clean-up of accounts. */
 void proa__c2c_run_accounts(proa_c2c *c);
-uint32_t proa__c2c_next_accounts(const proa_c2c *c);
+uint64_t proa__c2c_next_accounts(const proa_c2c *c);
 
 /* ---- persist.c: what survives a reboot ---------------------------------------------------- */
 
@@ -263,7 +256,7 @@ void proa__c2c_drop_rights(proa_c2c *c, uint32_t short_id);
 /* ---- enforce.c ------------------------------------------------------------------------------ */
 
 /* Objects that are nobody's business but a server's. */
-bool proa__c2c_closed(uint16_t object);
+bool proa__c2c_closed(uint32_t object);
 
 /* The rights of a Short Client ID on a path. */
 uint8_t proa__c2c_rights(const proa_c2c *c, uint32_t short_id, const proa_path *path);
@@ -290,7 +283,7 @@ void proa__c2c_follow(proa_c2c *c, proa__key *key);
 /* End all sessions of a key. */
 void proa__c2c_drop_sessions(proa_c2c *c, proa__key *key);
 void proa__c2c_run_sessions(proa_c2c *c);
-uint32_t proa__c2c_next_sessions(const proa_c2c *c);
+uint64_t proa__c2c_next_sessions(const proa_c2c *c);
 
 /* The CoAP peer behind a session. */
 proa_coap_peer proa__c2c_coap_peer(proa_c2c *c, uint32_t session);

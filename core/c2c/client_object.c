@@ -45,7 +45,7 @@ static const proa_resource resources[] = {
 #define BINDING_MAX 8
 
 /* One less than what means "without end" here. */
-#define SECONDS_MAX (PROA__NEVER_S - 1)
+#define SECONDS_MAX (UINT32_MAX - 1)
 
 static const proa__field fields[] = {
     {PROA__NUMBER, offsetof(proa__peer, short_id), 1, PROA_ID_MAX},
@@ -94,11 +94,11 @@ static bool compute(const proa_c2c *c, const proa__row *row, uint16_t resource, 
         *out = peer->uses;
         return true;
     case RES_LAST_USE:
-        *out = c->now_s - peer->last_use_s;
-        return peer->last_use_s != 0;
+        *out = (uint32_t)((c->now_ms - peer->last_use_ms) / 1000);
+        return peer->last_use_ms != 0;
     case RES_LIFETIME_LEFT:
     default:
-        *out = proa__c2c_left_s(c, peer, c->now_ms);
+        *out = proa__c2c_left_s(peer, c->now_ms);
         return peer->lifetime_s != 0;
     }
 }
@@ -112,7 +112,7 @@ static proa_err accept(proa_c2c *c, const proa_actor *who, proa__row *draft,
     if (proa_span_equal(proa__c2c_endpoint(peer), proa__client_config(c->client)->endpoint)) {
         return PROA_E_FORMAT; /* nobody is his own peer */
     }
-    peer->left_s = proa__c2c_left_s(c, peer, c->now_ms);
+    peer->left_s = proa__c2c_left_s(peer, c->now_ms);
     return other != NULL && &other->row != before ? PROA_E_EXISTS : PROA_OK;
 }
 

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-bool proa__c2c_closed(uint16_t object)
+bool proa__c2c_closed(uint32_t object)
 {
     switch (object) {
     case PROA_OBJECT_SECURITY:
@@ -32,7 +32,7 @@ bool proa__c2c_closed(uint16_t object)
 static uint8_t rights_in(const proa__access *access, uint32_t short_id)
 {
     proa_span list = proa__row_text(&access->row, 0);
-    int at = proa__list_find(list, (uint16_t)short_id);
+    int at = proa__list_find(list, short_id);
     at = at < 0 ? proa__list_find(list, 0) : at;
     return at < 0 ? 0 : list.data[at + 2];
 }

@@ -141,7 +141,7 @@ void proa__row_free(const proa__table *t, proa__row *row)
     memset(row, 0, t->kind->row_len);
 }
 
-int proa__list_find(proa_span list, uint16_t id)
+int proa__list_find(proa_span list, uint32_t id)
 {
     for (size_t at = 0; at < list.len; at += PROA__ELEMENT_LEN) {
         if (list.data[at] == id >> 8 && list.data[at + 1] == (id & 0xff)) {

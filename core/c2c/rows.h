@@ -136,6 +136,6 @@ void proa__row_wipe_texts(proa_c2c *c, proa__row *row);
 void proa__row_free(const proa__table *t, proa__row *row);
 
 /* Where the element of a list begins, or -1. */
-int proa__list_find(proa_span list, uint16_t id);
+int proa__list_find(proa_span list, uint32_t id);
 
 #endif

@@ -5,7 +5,7 @@
  * proved the key replaces the one before, and what was under way moves to it, with one exception:
  * when both ends opened theirs at the same time, newest is not the same on both sides. Then the
  * one opened by the endpoint whose name is lexicographically smaller stays (docs/C2C.md §6). The
- * other one lingers for PROA__LINGER_S, because the far end may not have heard of the winner yet
+ * other one lingers for PROA__LINGER_MS, because the far end may not have heard of the winner yet
  * and answers are under way on it.
  *
  * A handshake is opened beside a session that seems dead, never instead of it: only the new one's
@@ -77,7 +77,7 @@ static void take_session(proa_c2c *c, proa__key *key, uint32_t session, bool is_
 {
     key->session = session;
     key->is_server = is_server;
-    key->session_s = c->now_s;
+    key->session_ms = c->now_ms;
     key->suspect = false;
 }
 
@@ -85,7 +85,7 @@ static void linger(proa_c2c *c, proa__key *key, uint32_t loser)
 {
     move_and_drop(c, key, &key->linger);
     key->linger = loser;
-    key->linger_s = proa__c2c_after(c, PROA__LINGER_S);
+    key->linger_ms = c->now_ms + PROA__LINGER_MS;
 }
 
 static void replace(proa_c2c *c, proa__key *key, const proa__peer *peer, uint32_t session,
@@ -93,7 +93,7 @@ static void replace(proa_c2c *c, proa__key *key, const proa__peer *peer, uint32_
 {
     uint32_t old = key->session;
     bool tie =
-        key->is_server != is_server && !key->suspect && c->now_s - key->session_s < PROA__TIE_S;
+        key->is_server != is_server && !key->suspect && c->now_ms - key->session_ms < PROA__TIE_MS;
     if (!tie) {
         take_session(c, key, session, is_server);
         move_and_drop(c, key, &old);
@@ -230,19 +230,19 @@ void proa__c2c_run_sessions(proa_c2c *c)
 {
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
         proa__key *key = &c->keys[i];
-        if (key->row.slot == PROA__SLOT_LIVE && key->linger != 0 && key->linger_s <= c->now_s) {
+        if (key->row.slot == PROA__SLOT_LIVE && key->linger != 0 && key->linger_ms <= c->now_ms) {
             move_and_drop(c, key, &key->linger);
         }
     }
 }
 
-uint32_t proa__c2c_next_sessions(const proa_c2c *c)
+uint64_t proa__c2c_next_sessions(const proa_c2c *c)
 {
-    uint32_t next = PROA__NEVER_S;
+    uint64_t next = PROA__NEVER;
     for (uint16_t i = 0; i < c->limits.peer_max; i++) {
         const proa__key *key = &c->keys[i];
-        if (key->row.slot == PROA__SLOT_LIVE && key->linger != 0 && key->linger_s < next) {
-            next = key->linger_s;
+        if (key->row.slot == PROA__SLOT_LIVE && key->linger != 0 && key->linger_ms < next) {
+            next = key->linger_ms;
         }
     }
     return next;

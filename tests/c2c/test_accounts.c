@@ -522,7 +522,7 @@ static void c2c_7_generations_wrap(void **state)
     uint16_t second = fake_install(&f, &again);
     assert_int_equal(fake_account_of(&f, first) >> 32 & 0xffff, UINT16_MAX);
     assert_int_equal(fake_account_of(&f, second) >> 32 & 0xffff, 1); /* 0 is nobody's */
-    assert_int_equal(proa__c2c_key_of(f.c2c, proa_span_of("alice"))->instance, second);
+    assert_int_equal(proa__c2c_key_of(f.c2c, proa_span_of("alice"))->row.instance, second);
     fake_close(&f);
 }
 

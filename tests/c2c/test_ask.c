@@ -1517,15 +1517,15 @@ static void stir(fake *f, uint64_t dice)
         }
         break;
     case 8:
-        if (f->client.objects[0]->class_->next_instance(f->c2c, -1) < 0 &&
-            f->client.objects[1]->class_->next_instance(f->c2c, -1) < 0) {
+        if (f->client.objects[0]->class_->next_instance(f->client.objects[0]->ctx, -1) < 0 &&
+            f->client.objects[1]->class_->next_instance(f->client.objects[1]->ctx, -1) < 0) {
             (void)fake_install(f, &host);
         }
         break;
     case 9:
         if (more % 8 == 0) {
-            (void)f->client.objects[0]->class_->remove(f->c2c, &fake_server_1, 0);
-            (void)f->client.objects[1]->class_->remove(f->c2c, &fake_server_1, 0);
+            (void)f->client.objects[0]->class_->remove(f->client.objects[0]->ctx, &fake_server_1, 0);
+            (void)f->client.objects[1]->class_->remove(f->client.objects[1]->ctx, &fake_server_1, 0);
         }
         break;
     case 10:
