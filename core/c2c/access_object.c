@@ -38,8 +38,8 @@ static proa_err accept(proa_c2c *c, const proa_actor *who, proa__row *draft,
     if (proa__c2c_closed(access->object)) {
         return PROA_E_DENIED;
     }
-    for (uint16_t i = 0; i < c->limits.access_max; i++) {
-        const proa__access *other = &c->accesses[i];
+    for (size_t i = 0; i < c->limits.access_max; i++) {
+        const proa__access *other = proa__access_at(c, i);
         if (&other->row != before && other->row.slot == PROA__SLOT_LIVE &&
             other->row.owner == draft->owner && other->object == access->object &&
             other->object_instance == access->object_instance) {
@@ -104,7 +104,7 @@ void proa__c2c_drop_rights(proa_c2c *c, uint32_t short_id)
 {
     const proa__table *t = &c->tables[PROA__ACCESSES];
     for (uint16_t i = 0; short_id != 0 && i < t->count; i++) {
-        proa__row *row = &c->accesses[i].row;
+        proa__row *row = &proa__access_at(c, i)->row;
         int at = row->slot == PROA__SLOT_LIVE ? proa__list_find(proa__row_text(row, 0), short_id) : -1;
         if (at < 0) {
             continue;

@@ -33,9 +33,9 @@ proa_account proa__c2c_account(const proa__key *key)
 
 proa__key *proa__c2c_key(proa_c2c *c, proa_account account)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].row.slot == PROA__SLOT_LIVE && proa__c2c_account(&c->keys[i]) == account) {
-            return &c->keys[i];
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        if (proa__key_at(c, i)->row.slot == PROA__SLOT_LIVE && proa__c2c_account(proa__key_at(c, i)) == account) {
+            return proa__key_at(c, i);
         }
     }
     return NULL;
@@ -45,10 +45,9 @@ proa__key *proa__c2c_key(proa_c2c *c, proa_account account)
 static proa__key *key_with(const proa_c2c *c, uint32_t short_id, proa__slot slot,
                            const proa__key *after)
 {
-    proa__key *end = c->keys + c->limits.peer_max;
-    for (proa__key *key = after == NULL ? c->keys : c->keys + (after - c->keys) + 1; key < end;
-         key++) {
-        if (key->row.slot == slot && key->short_id == short_id) {
+    proa__key *end = proa__key_at(c, c->limits.peer_max);
+    for (proa__key *key = proa__key_at(c, 0); key < end; key++) {
+        if (key->row.slot == slot && key->short_id == short_id && (after == NULL || key > after)) {
             return key;
         }
     }
@@ -57,9 +56,9 @@ static proa__key *key_with(const proa_c2c *c, uint32_t short_id, proa__slot slot
 
 proa__peer *proa__c2c_peer(const proa_c2c *c, uint32_t short_id)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->peers[i].row.slot == PROA__SLOT_LIVE && c->peers[i].short_id == short_id) {
-            return &c->peers[i];
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        if (proa__peer_at(c, i)->row.slot == PROA__SLOT_LIVE && proa__peer_at(c, i)->short_id == short_id) {
+            return proa__peer_at(c, i);
         }
     }
     return NULL;
@@ -83,10 +82,10 @@ static bool is_newer(uint32_t a, uint32_t b)
 proa__key *proa__c2c_key_of(proa_c2c *c, proa_span endpoint)
 {
     proa__key *best = NULL;
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__key *key = &c->keys[i];
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        proa__key *key = proa__key_at(c, i);
         const proa__peer *peer = proa__c2c_live(c, key);
-        if (peer != NULL && proa_span_equal(proa__c2c_endpoint(peer), endpoint) &&
+        if (peer != NULL && proa__row_text_is(&peer->row, PROA__PEER_ENDPOINT, endpoint) &&
             (best == NULL || is_newer(key->generation, best->generation))) {
             best = key;
         }
@@ -131,8 +130,8 @@ static void end_account(proa_c2c *c, proa__peer *peer, proa_outcome why)
  * that another server made are not ours to judge. */
 static void succeed(proa_c2c *c, const proa__key *key, const proa__peer *peer)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__key *old = &c->keys[i];
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        proa__key *old = proa__key_at(c, i);
         if (old->row.slot != PROA__SLOT_LIVE || !is_newer(key->generation, old->generation) ||
             old->row.owner != key->row.owner) {
             continue;
@@ -141,7 +140,7 @@ static void succeed(proa_c2c *c, const proa__key *key, const proa__peer *peer)
         if (other == peer) {
             remove_key(c, old, PROA_OUTCOME_OK);
         } else if (other != NULL &&
-                   proa_span_equal(proa__c2c_endpoint(other), proa__c2c_endpoint(peer))) {
+                   proa__row_text_is(&other->row, PROA__PEER_ENDPOINT, proa__c2c_endpoint(peer))) {
             end_account(c, other, PROA_OUTCOME_OK);
         }
     }
@@ -259,8 +258,8 @@ static proa_outcome why_gone(const proa_c2c *c, const proa__peer *peer)
 
 static void tell_changes(proa_c2c *c)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__peer *peer = &c->peers[i];
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        proa__peer *peer = proa__peer_at(c, i);
         bool there = peer->row.slot == PROA__SLOT_LIVE &&
                      key_with(c, peer->short_id, PROA__SLOT_LIVE, NULL) != NULL;
         if (there == peer->announced) {
@@ -284,8 +283,7 @@ static void settle_key(proa_c2c *c, proa__key *key)
     bool busy = key->session != 0 || key->opening != 0;
     if (gone || key->drop || (busy && proa__c2c_peer(c, key->short_id) == NULL)) {
         if (c->requester != NULL) {
-            c->requester->account_gone(c, proa__c2c_account(key),
-                                       gone ? key->row.why : PROA_OUTCOME_REVOKED);
+            c->requester->account_gone(c, key, gone ? key->row.why : PROA_OUTCOME_REVOKED);
         }
         proa__c2c_drop_sessions(c, key);
     }
@@ -313,27 +311,27 @@ static void reap(proa_c2c *c, const proa__table *t)
 
 static void recheck_rights(proa_c2c *c)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].row.slot == PROA__SLOT_LIVE && c->keys[i].session != 0) {
-            proa__client_recheck(c->client, c->now_ms, proa__c2c_account(&c->keys[i]));
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        if (proa__key_at(c, i)->row.slot == PROA__SLOT_LIVE && proa__key_at(c, i)->session != 0) {
+            proa__client_recheck(c->client, c->now_ms, proa__c2c_account(proa__key_at(c, i)));
         }
     }
 }
 
 void proa__c2c_run_accounts(proa_c2c *c)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->peers[i].row.slot == PROA__SLOT_LIVE) {
-            run_peer(c, &c->peers[i]);
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        if (proa__peer_at(c, i)->row.slot == PROA__SLOT_LIVE) {
+            run_peer(c, proa__peer_at(c, i));
         }
     }
     tell_changes(c);
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].row.slot != PROA__SLOT_FREE) {
-            settle_key(c, &c->keys[i]);
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        if (proa__key_at(c, i)->row.slot != PROA__SLOT_FREE) {
+            settle_key(c, proa__key_at(c, i));
         }
     }
-    for (size_t t = 0; t < PROA__TABLES; t++) {
+    for (size_t t = 0; t < PROA__OBJECTS; t++) {
         reap(c, &c->tables[t]);
     }
     if (c->rights_changed) {
@@ -349,8 +347,8 @@ void proa__c2c_run_accounts(proa_c2c *c)
 uint64_t proa__c2c_next_accounts(const proa_c2c *c)
 {
     uint64_t next = PROA__NEVER;
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__peer *peer = &c->peers[i];
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        const proa__peer *peer = proa__peer_at(c, i);
         if (peer->row.slot == PROA__SLOT_LIVE) {
             next = min_ms(next, min_ms(peer->expires_ms, peer->store_ms));
             next = peer->used != 0 ? next : min_ms(next, peer->unused_ms);

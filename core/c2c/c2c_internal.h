@@ -113,36 +113,42 @@ typedef struct proa__draft {
     uint8_t texts[PROA__DRAFT_TEXTS_MAX];
 } proa__draft;
 
-enum { PROA__KEYS = 0, PROA__PEERS = 1, PROA__ACCESSES = 2, PROA__TABLES = 3 };
+enum { PROA__KEYS = 0, PROA__PEERS = 1, PROA__ACCESSES = 2, PROA__OBJECTS = 3, PROA__ASKS = 3, PROA__TABLES = 4 };
 
 /* What a program that only serves peers does not link: ask.c fills this table. */
 typedef struct proa__requester {
+    const proa__kind *kind; /* of the table of questions */
     void (*coap_event)(proa_c2c *c, const proa_coap_event *event);
     void (*connected)(proa_c2c *c, proa__key *key);
     void (*connect_failed)(proa_c2c *c, proa__key *key, proa_secure_reason reason);
-    /* The account can no longer be used: it goes, or became another one. */
-    void (*account_gone)(proa_c2c *c, proa_account account, proa_outcome why);
+    /* The account of this key can no longer be used: it goes, or became another one. */
+    void (*account_gone)(proa_c2c *c, const proa__key *key, proa_outcome why);
     void (*run)(proa_c2c *c);
     uint64_t (*next_ms)(const proa_c2c *c);
-    uint32_t (*count)(const proa_c2c *c); /* questions under way and observations held */
-    void (*close)(proa_c2c *c);
 } proa__requester;
 
+/* An event in the inbox; its endpoint, payload and text stand behind it. */
 typedef struct proa__event {
-    proa_c2c_event body;                /* spans are filled in by poll */
-    uint16_t endpoint_at, endpoint_len; /* in inbox */
-    uint16_t payload_at, payload_len;
-    uint16_t text_at, text_len;
-    bool taken_back;
+    proa_c2c_event body; /* where the spans are is known when it is polled */
+    size_t len;          /* with what stands behind it: where the next one begins */
 } proa__event;
 
-typedef struct proa__asker proa__asker;
+/* The one /ac under way, and what else the asking part has only once; see authorize.c. */
+typedef struct proa__ac {
+    bool open;
+    uint8_t endpoint_len;
+    uint16_t server;
+    proa_coap_id request;
+    char endpoint[PROA_ENDPOINT_MAX];
+    proa_ac_body body;
+    uint64_t since_ms;
+    uint64_t look_ms;  /* open: when to see whether it is answered; PROA__NEVER = seen enough */
+    uint64_t retry_ms; /* not before: our CoAP engine was full */
+} proa__ac;
 
 struct proa_c2c {
     proa_client *client;
-    proa_memory memory;
-    proa_random random;
-    proa_store store;
+    const proa_client_config *config;
     proa_c2c_limits limits;
     uint64_t now_ms;    /* the latest time told; object functions have no better one */
     bool dirty;         /* proa__c2c_run has work now */
@@ -151,30 +157,34 @@ struct proa_c2c {
     uint16_t generation; /* the newest there was */
 
     proa__table tables[PROA__TABLES];
-    proa__key *keys;        /* limits.peer_max */
-    proa__peer *peers;      /* limits.peer_max */
-    proa__access *accesses; /* limits.access_max */
-    uint8_t *pool;          /* texts of all rows */
+    uint8_t *block; /* the memory of all that follows */
+    size_t block_len;
+    uint8_t *pool;          /* texts of all rows, and of all questions */
     size_t pool_len, pool_max;
     proa__draft draft;
 
-    proa_object objects[PROA__TABLES];
+    proa_object objects[PROA__OBJECTS];
     proa_client_extension extension;
     proa_hint_bucket bucket;
     char uri_text[PROA_URI_MAX];
 
     const proa__requester *requester; /* NULL: host only */
-    proa__asker *asker;
+    proa__ac ac;
+    proa_c2c_id last_id; /* of a question */
 
-    proa__event *events; /* ring */
-    uint16_t event_max, event_first, event_count;
-    uint16_t finals; /* queued OUTCOME and OBSERVE_END: their places are kept free */
-    uint8_t *inbox;  /* bytes of queued events; begins anew when the ring is empty */
+    uint8_t *inbox; /* queued events, the oldest first */
     size_t inbox_len, inbox_max;
+    size_t told_len; /* of the oldest, which the application has and is looking at */
+    uint16_t finals; /* queued OUTCOME and OBSERVE_END: their places are kept free */
     proa_c2c_stats stats;
 };
 
-/* ---- c2c.c: events, time ---------------------------------------------------------------- */
+/* ---- c2c.c: storage, events, time --------------------------------------------------------- */
+
+/* As proa_c2c_host_open, with a requester. */
+PROA_CHECK proa_err proa__c2c_open(proa_c2c **out, proa_client *client,
+                                   const proa_c2c_limits *limits,
+                                   const proa__requester *requester);
 
 /* Queue an event; its endpoint, payload and text are copied. False if it was dropped: only events
  * that are no OUTCOME and no OBSERVE_END can be. */
@@ -206,6 +216,21 @@ proa__peer *proa__c2c_live(const proa_c2c *c, const proa__key *key);
 
 /* The newest usable key for an endpoint; NULL. */
 proa__key *proa__c2c_key_of(proa_c2c *c, proa_span endpoint);
+
+static inline proa__key *proa__key_at(const proa_c2c *c, size_t n)
+{
+    return (proa__key *)c->tables[PROA__KEYS].first + n;
+}
+
+static inline proa__peer *proa__peer_at(const proa_c2c *c, size_t n)
+{
+    return (proa__peer *)c->tables[PROA__PEERS].first + n;
+}
+
+static inline proa__access *proa__access_at(const proa_c2c *c, size_t n)
+{
+    return (proa__access *)c->tables[PROA__ACCESSES].first + n;
+}
 
 static inline proa_span proa__c2c_endpoint(const proa__peer *peer)
 {

@@ -109,7 +109,7 @@ static proa_err accept(proa_c2c *c, const proa_actor *who, proa__row *draft,
     proa__peer *peer = (proa__peer *)draft;
     const proa__peer *other = proa__c2c_peer(c, peer->short_id);
     (void)who;
-    if (proa_span_equal(proa__c2c_endpoint(peer), proa__client_config(c->client)->endpoint)) {
+    if (proa__row_text_is(draft, PROA__PEER_ENDPOINT, c->config->endpoint)) {
         return PROA_E_FORMAT; /* nobody is his own peer */
     }
     peer->left_s = proa__c2c_left_s(peer, c->now_ms);

@@ -181,7 +181,7 @@ static proa_err write_text(proa__row *row, const proa__field *field, proa_span t
     if (text.len > 0) {
         memcpy(at, text.data, text.len);
     }
-    row->text_len[field->at] = (uint8_t)text.len;
+    row->text_len[field->at] = (uint16_t)text.len;
     return PROA_OK;
 }
 
@@ -200,7 +200,7 @@ static proa_err write_element(const proa_c2c *c, proa__row *row, const proa_path
         if ((unsigned)at >= PROA__ELEMENT_LEN * (c->limits.peer_max + 1U)) {
             return PROA_E_FULL;
         }
-        row->text_len[0] = (uint8_t)(at + (int)PROA__ELEMENT_LEN);
+        row->text_len[0] = (uint16_t)((unsigned)at + PROA__ELEMENT_LEN);
     }
     uint8_t *element = row->texts + at;
     element[0] = (uint8_t)(path->ids[3] >> 8);

@@ -33,7 +33,7 @@ static void write_name(char *name, const proa__table *t, const proa__row *place)
 
 proa_err proa__row_store(const proa__table *t, const proa__row *place, const proa__row *row)
 {
-    const proa_store *store = &t->c->store;
+    const proa_store *store = &t->c->config->store;
     char name[PROA_STORE_NAME_MAX];
     uint8_t buf[BLOB_MAX];
     proa_writer w = proa_writer_make(buf, sizeof(buf));
@@ -44,7 +44,9 @@ proa_err proa__row_store(const proa__table *t, const proa__row *place, const pro
     for (unsigned i = 0; i < t->kind->words; i++) {
         proa_write_u32(&w, proa__row_numbers(row)[i]);
     }
-    proa_write_bytes(&w, row->text_len, PROA__TEXTS_MAX);
+    for (unsigned i = 0; i < PROA__TEXTS_MAX; i++) {
+        proa_write_u8(&w, (uint8_t)row->text_len[i]);
+    }
     proa_write_bytes(&w, row->texts, proa__row_texts_len(row));
     write_name(name, t, place);
     proa_err err = store->write(store->ctx, name, proa_writer_span(&w));
@@ -54,7 +56,7 @@ proa_err proa__row_store(const proa__table *t, const proa__row *place, const pro
 
 void proa__row_forget(const proa__table *t, const proa__row *row)
 {
-    const proa_store *store = &t->c->store;
+    const proa_store *store = &t->c->config->store;
     char name[PROA_STORE_NAME_MAX];
     if (store->remove != NULL) {
         write_name(name, t, row);
@@ -91,7 +93,7 @@ static bool read_row(const proa__table *t, proa__row *row, proa_span blob)
 
 static void load(const proa__table *t, proa__row *place)
 {
-    const proa_store *store = &t->c->store;
+    const proa_store *store = &t->c->config->store;
     proa__row *row = &t->c->draft.of.row;
     char name[PROA_STORE_NAME_MAX];
     uint8_t buf[PROA_STORE_BLOB_MAX];
@@ -108,8 +110,8 @@ static void load(const proa__table *t, proa__row *place)
 /* Rights whose peer is not there any more must not wait for the next owner of its number. */
 static void drop_orphans(proa_c2c *c)
 {
-    for (uint16_t i = 0; i < c->limits.access_max; i++) {
-        const proa__row *row = &c->accesses[i].row;
+    for (size_t i = 0; i < c->limits.access_max; i++) {
+        const proa__row *row = &proa__access_at(c, i)->row;
         size_t at = 0;
         while (row->slot == PROA__SLOT_LIVE && at < row->text_len[0]) {
             uint32_t short_id = (uint32_t)row->texts[at] << 8 | row->texts[at + 1];
@@ -124,14 +126,14 @@ static void drop_orphans(proa_c2c *c)
 
 void proa__c2c_load(proa_c2c *c)
 {
-    for (size_t t = 0; c->store.read != NULL && t < PROA__TABLES; t++) {
+    for (size_t t = 0; c->config->store.read != NULL && t < PROA__OBJECTS; t++) {
         for (size_t i = 0; i < c->tables[t].count; i++) {
             load(&c->tables[t], proa__row_at(&c->tables[t], i));
         }
     }
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->peers[i].row.slot == PROA__SLOT_LIVE) {
-            proa__c2c_store_peer(c, &c->peers[i]);
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        if (proa__peer_at(c, i)->row.slot == PROA__SLOT_LIVE) {
+            proa__c2c_store_peer(c, proa__peer_at(c, i));
         }
     }
     drop_orphans(c);

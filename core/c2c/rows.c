@@ -76,6 +76,11 @@ proa_span proa__row_text(const proa__row *row, unsigned which)
     return proa_span_make(at, row->text_len[which]);
 }
 
+bool proa__row_text_is(const proa__row *row, unsigned which, proa_span text)
+{
+    return proa_span_equal(proa__row_text(row, which), text);
+}
+
 size_t proa__row_texts_len(const proa__row *row)
 {
     size_t len = 0;
@@ -123,9 +128,30 @@ void proa__row_install(const proa__table *t, proa__row *row, const proa__row *fr
     }
 }
 
+bool proa__row_fill(const proa__table *t, proa__row *row, uint32_t instance,
+                    const proa_span texts[PROA__TEXTS_MAX])
+{
+    proa_c2c *c = t->c;
+    proa_writer w = proa_writer_make(c->pool + c->pool_len, c->pool_max - c->pool_len);
+    for (unsigned i = 0; i < PROA__TEXTS_MAX; i++) {
+        proa_write_span(&w, texts[i]);
+        row->text_len[i] = (uint16_t)texts[i].len;
+    }
+    if (w.err != PROA_OK) {
+        proa_wipe(w.data, w.len);
+        memset(row, 0, t->kind->row_len);
+        return false;
+    }
+    row->texts = w.data;
+    row->slot = PROA__SLOT_LIVE;
+    row->instance = instance;
+    c->pool_len += w.len;
+    return true;
+}
+
 void proa__row_cut(proa_c2c *c, proa__row *row, size_t from, size_t len)
 {
-    row->text_len[0] = (uint8_t)(row->text_len[0] - len);
+    row->text_len[0] = (uint16_t)(row->text_len[0] - len);
     cut(c, row->texts + from, len);
 }
 

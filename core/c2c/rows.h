@@ -33,7 +33,7 @@ typedef enum proa__slot {
 typedef struct proa__row {
     proa__slot slot;
     proa_outcome why; /* GONE: what to tell who asked; REVOKED = a server has deleted it */
-    uint8_t text_len[PROA__TEXTS_MAX];
+    uint16_t text_len[PROA__TEXTS_MAX];
     uint8_t *texts;
     /* From here on numbers: those that the kind has stored, then those of the run. */
     uint32_t instance;
@@ -117,6 +117,7 @@ PROA_CHECK proa_err proa__row_take(const proa__table *t, int32_t wanted, proa__r
 
 /* One of a row's texts; borrowed until any row changes. All of them together: their bytes. */
 proa_span proa__row_text(const proa__row *row, unsigned which);
+bool proa__row_text_is(const proa__row *row, unsigned which, proa_span text);
 size_t proa__row_texts_len(const proa__row *row);
 
 /* The row becomes `from`, whose texts lie anywhere but in the pool. The pool must have room. */
@@ -127,6 +128,10 @@ static inline uint32_t *proa__row_numbers(const proa__row *row)
 {
     return (uint32_t *)(void *)((uintptr_t)row + offsetof(proa__row, instance));
 }
+
+/* A free row gets its number and its texts, and lives. False if there is no room for them. */
+bool proa__row_fill(const proa__table *t, proa__row *row, uint32_t instance,
+                    const proa_span texts[PROA__TEXTS_MAX]);
 
 /* Take `len` bytes out of a row's texts, of which only the first has any behind them. */
 void proa__row_cut(proa_c2c *c, proa__row *row, size_t from, size_t len);

@@ -49,13 +49,13 @@ static void make(proa__row *row)
 
 static bool same_text(const proa__key *a, const proa__key *b, unsigned which)
 {
-    return proa_span_equal(proa__row_text(&a->row, which), proa__row_text(&b->row, which));
+    return proa__row_text_is(&a->row, which, proa__row_text(&b->row, which));
 }
 
 static bool identity_taken(proa_c2c *c, const proa__key *key, const proa__row *before)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__key *other = &c->keys[i];
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        const proa__key *other = proa__key_at(c, i);
         if (&other->row != before && other->row.slot == PROA__SLOT_LIVE &&
             same_text(other, key, PROA__KEY_IDENTITY)) {
             return true;

@@ -66,7 +66,7 @@ static void move_and_drop(proa_c2c *c, const proa__key *key, uint32_t *from)
 /* True if this device's name decides for sessions that it has opened. */
 static bool our_name_is_smaller(proa_c2c *c, const proa__peer *peer)
 {
-    proa_span own = proa__client_config(c->client)->endpoint;
+    proa_span own = c->config->endpoint;
     proa_span theirs = proa__c2c_endpoint(peer);
     size_t common = own.len < theirs.len ? own.len : theirs.len;
     int order = common == 0 ? 0 : memcmp(own.data, theirs.data, common);
@@ -228,8 +228,8 @@ void proa__c2c_follow(proa_c2c *c, proa__key *key)
 
 void proa__c2c_run_sessions(proa_c2c *c)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__key *key = &c->keys[i];
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        proa__key *key = proa__key_at(c, i);
         if (key->row.slot == PROA__SLOT_LIVE && key->linger != 0 && key->linger_ms <= c->now_ms) {
             move_and_drop(c, key, &key->linger);
         }
@@ -239,8 +239,8 @@ void proa__c2c_run_sessions(proa_c2c *c)
 uint64_t proa__c2c_next_sessions(const proa_c2c *c)
 {
     uint64_t next = PROA__NEVER;
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__key *key = &c->keys[i];
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        const proa__key *key = proa__key_at(c, i);
         if (key->row.slot == PROA__SLOT_LIVE && key->linger != 0 && key->linger_ms < next) {
             next = key->linger_ms;
         }

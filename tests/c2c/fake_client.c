@@ -600,7 +600,7 @@ bool fake_next(fake *f)
 proa_account fake_account_of(fake *f, uint16_t instance)
 {
     for (uint16_t i = 0; i < f->c2c->limits.peer_max; i++) {
-        const proa__key *key = &f->c2c->keys[i];
+        const proa__key *key = proa__key_at(f->c2c, i);
         if (key->row.slot == PROA__SLOT_LIVE && key->row.instance == instance) {
             return proa__c2c_account(key);
         }

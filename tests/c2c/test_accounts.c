@@ -500,10 +500,10 @@ static void c2c_7_newer_account_of_the_same_peer(void **state)
     fake_open(&f, NULL, "own", false);
     (void)fake_install(&f, &alice);
     uint16_t second = fake_install(&f, &again);
-    f.c2c->keys[0].row.owner = 2;
+    proa__key_at(f.c2c, 0)->row.owner = 2;
     fake_connected(&f, fake_incoming(&f, second), true);
     assert_true(let_in(&f, alice.identity));
-    f.c2c->keys[0].row.owner = 1;
+    proa__key_at(f.c2c, 0)->row.owner = 1;
     f.client.ext->used(f.client.ext->ctx, f.now_ms, fake_account_of(&f, second));
     assert_false(let_in(&f, alice.identity));
     assert_true(let_in(&f, again.identity));

@@ -1094,7 +1094,7 @@ static void g15_answer_without_a_place(void **state)
     (void)state;
     (void)open_connected(&f);
     size_t inbox_max = f.c2c->inbox_max;
-    f.c2c->inbox_max = 10;
+    f.c2c->inbox_max = 2 * f.c2c->limits.ask_max * sizeof(proa__event);
     (void)send(&f, &ask);
     fake_answer(&f, fake_last(&f), PROA_COAP_CONTENT, PROA_FORMAT_TLV, "e5164a3030303031", 0,
                 false);
@@ -1251,7 +1251,7 @@ static void g23_account_ends_under_a_question(void **state)
             shorter.lifetime_s = 60;
             fake_open(&f, NULL, "own", true);
             uint16_t key = fake_install(&f, &shorter);
-            f.c2c->peers[0].used = true;
+            proa__peer_at(f.c2c, 0)->used = true;
             ask.op = stage == 2 ? PROA_OP_OBSERVE : PROA_OP_READ;
             if (stage > 0) {
                 fake_connected(&f, fake_incoming(&f, key), true);
@@ -1507,7 +1507,7 @@ static void stir(fake *f, uint64_t dice)
         break;
     case 5:
     case 6:
-        if (session != NULL && f->c2c->keys[0].opening == session->id) {
+        if (session != NULL && proa__key_at(f->c2c, 0)->opening == session->id) {
             fake_connected(f, session->id, false);
         }
         break;

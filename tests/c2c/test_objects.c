@@ -133,10 +133,8 @@ static void g02_secrets_are_wiped(void **state)
     assert_int_equal(fake_delete(&f, 11000, &fake_server_1, 0), PROA_OK);
     expect_nowhere(f.c2c, sizeof(*f.c2c), KEY);
     expect_nowhere(f.c2c, sizeof(*f.c2c), "another key, 16B");
-    expect_nowhere(f.c2c->keys, sizeof(proa__key) * f.c2c->limits.peer_max, KEY);
-    expect_nowhere(f.c2c->keys, sizeof(proa__key) * f.c2c->limits.peer_max, "another key, 16B");
-    expect_nowhere(f.c2c->pool, f.c2c->pool_max, KEY);
-    expect_nowhere(f.c2c->pool, f.c2c->pool_max, "another key, 16B");
+    expect_nowhere(f.c2c->block, f.c2c->block_len, KEY);
+    expect_nowhere(f.c2c->block, f.c2c->block_len, "another key, 16B");
     fake_close(&f);
 }
 
@@ -377,11 +375,15 @@ static void g03_only_the_owner_changes_an_entry(void **state)
     assert_int_equal(fake_delete(&f, 11002, &fake_server_2, 0), PROA_E_DENIED);
     proa_path path = proa_path_make(4, 11002, 0, 2);
     path.ids[3] = 2;
-    assert_int_equal(f.client.objects[2]->class_->read(f.client.objects[2]->ctx, &path, &value), PROA_OK);
+    assert_int_equal(f.client.objects[2]->class_->read(f.client.objects[2]->ctx, &path, &value),
+                     PROA_OK);
     assert_int_equal(value.as.integer, 1);
     const proa_value all = NUMBER(31); /* one element, without replacing the list */
-    assert_int_equal(f.client.objects[2]->class_->write(f.client.objects[2]->ctx, &fake_server_2, &path, &all),
+    const proa_object *object = f.client.objects[2];
+    assert_int_equal(object->class_->transact(object->ctx, &fake_server_2, 0, PROA_BEGIN), PROA_OK);
+    assert_int_equal(object->class_->write(object->ctx, &fake_server_2, &path, &all),
                      PROA_E_DENIED);
+    (void)object->class_->transact(object->ctx, &fake_server_2, 0, PROA_ROLLBACK);
     /* Another server has an entry of its own for the same path. */
     assert_int_equal(try_access(&f, &fake_server_2, 3311, 0, 2, -1), PROA_OK);
     assert_int_equal(fake_write(&f, 11002, &fake_server_1, 0, more, 1), PROA_OK);
@@ -514,7 +516,7 @@ static void g09_open_fails_at_each_allocation_and_leaks_nothing(void **state)
             assert_null(f.c2c);
             assert_int_equal(f.client.taken, 0);
         }
-        assert_in_range(n, 6, 12);
+        assert_in_range(n, 1, 12);
     }
 }
 
@@ -553,12 +555,11 @@ static void g25_store_fails_at_each_write(void **state)
             assert_int_equal(done[i], i < n);
         }
         for (int reboot = 0; reboot < 2; reboot++) {
-            const proa_object_class *class_ = f.client.objects[0]->class_;
-            assert_int_equal(class_->next_instance(f.c2c, -1) >= 0, done[1]);
-            class_ = f.client.objects[1]->class_;
-            assert_int_equal(class_->next_instance(f.c2c, -1) >= 0, done[0]);
-            class_ = f.client.objects[2]->class_;
-            assert_int_equal(class_->next_instance(f.c2c, -1) >= 0, done[2]);
+            static const size_t of_object[3] = {1, 0, 2}; /* in the order of the Creates */
+            for (size_t i = 0; i < 3; i++) {
+                const proa_object *object = f.client.objects[of_object[i]];
+                assert_int_equal(object->class_->next_instance(object->ctx, -1) >= 0, done[i]);
+            }
             fake_close(&f);
             store.fail_in = -1;
             fake_open(&f, &store, "own", false);
