@@ -18,6 +18,11 @@
 
 #include <string.h>
 
+uint64_t proa__c2c_ms(uint32_t at_s)
+{
+    return at_s == PROA__NEVER_S ? PROA__NEVER : (uint64_t)at_s * 1000;
+}
+
 static uint64_t min_ms(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -153,20 +158,32 @@ void proa__c2c_used(proa_c2c *c, proa__key *key, bool request)
         return;
     }
     peer->uses += request && peer->uses < UINT32_MAX ? 1 : 0;
-    peer->last_use_ms = c->now_ms;
+    peer->last_use_s = proa__c2c_now_s(c);
     if (peer->used == 0) {
         peer->used = 1;
         c->dirty = true; /* to be stored: a reboot must not start the wait for a first use again */
-        peer->store_ms = c->now_ms;
+        peer->store_s = 0;
+        peer->unused_s = PROA__NEVER_S;
     }
     succeed(c, key, peer);
 }
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-static uint64_t after_s(const proa_c2c *c, uint32_t seconds)
+static uint64_t after_ms(const proa_c2c *c, uint32_t seconds)
 {
     return c->now_ms + (uint64_t)seconds * 1000;
+}
+
+uint32_t proa__c2c_now_s(const proa_c2c *c)
+{
+    return (uint32_t)(c->now_ms / 1000);
+}
+
+uint32_t proa__c2c_after_s(const proa_c2c *c, uint32_t seconds)
+{
+    uint32_t now_s = proa__c2c_now_s(c);
+    return seconds < PROA__NEVER_S - now_s ? now_s + seconds : PROA__NEVER_S;
 }
 
 uint32_t proa__c2c_left_s(const proa__peer *peer, uint64_t now_ms)
@@ -197,27 +214,29 @@ void proa__c2c_store_peer(proa_c2c *c, proa__peer *peer)
 }
 
 /* The step after which what is left is stored next. */
-static uint64_t next_store_ms(const proa_c2c *c, const proa__peer *peer)
+static uint32_t next_store_s(const proa_c2c *c, const proa__peer *peer)
 {
-    return peer->lifetime_s == 0 ? PROA__NEVER
-                                 : after_s(c, proa__c2c_step_s(peer->lifetime_s));
+    return peer->lifetime_s == 0 ? PROA__NEVER_S
+                                 : proa__c2c_after_s(c, proa__c2c_step_s(peer->lifetime_s));
 }
 
 static void start_lifetime(proa_c2c *c, proa__peer *peer)
 {
     peer->lifetime_new = false;
-    peer->expires_ms = peer->lifetime_s == 0 ? PROA__NEVER : after_s(c, peer->left_s);
-    peer->store_ms = peer->used != 0 ? c->now_ms : next_store_ms(c, peer);
-    peer->renew_ms = 0;
-    if (peer->unused_ms == 0) {
-        peer->unused_ms = after_s(c, c->limits.unused_s);
+    peer->expires_ms = peer->lifetime_s == 0 ? PROA__NEVER : after_ms(c, peer->left_s);
+    peer->store_s = peer->used != 0 ? 0 : next_store_s(c, peer);
+    peer->renew_s = 0;
+    if (peer->used != 0) {
+        peer->unused_s = PROA__NEVER_S;
+    } else if (peer->unused_s == 0) {
+        peer->unused_s = proa__c2c_after_s(c, c->limits.unused_s);
     }
 }
 
 static void start_disable(proa_c2c *c, proa__peer *peer)
 {
     peer->disable = false;
-    peer->disabled_ms = after_s(c, peer->disable_s);
+    peer->disabled_ms = after_ms(c, peer->disable_s);
     for (proa__key *key = NULL;
          (key = key_with(c, peer->short_id, PROA__SLOT_LIVE, key)) != NULL;) {
         key->drop = true;
@@ -226,6 +245,7 @@ static void start_disable(proa_c2c *c, proa__peer *peer)
 
 static void run_peer(proa_c2c *c, proa__peer *peer)
 {
+    uint32_t now_s = proa__c2c_now_s(c);
     if (peer->lifetime_new) {
         start_lifetime(c, peer);
     }
@@ -235,11 +255,11 @@ static void run_peer(proa_c2c *c, proa__peer *peer)
     if (peer->expires_ms <= c->now_ms) {
         c->stats.expired++;
         end_account(c, peer, PROA_OUTCOME_EXPIRED);
-    } else if (peer->used == 0 && peer->unused_ms <= c->now_ms) {
+    } else if (peer->unused_s <= now_s) {
         c->stats.unused_removed++;
         end_account(c, peer, PROA_OUTCOME_TIMEOUT);
-    } else if (peer->store_ms <= c->now_ms) {
-        peer->store_ms = next_store_ms(c, peer);
+    } else if (peer->store_s <= now_s) {
+        peer->store_s = next_store_s(c, peer);
         proa__c2c_store_peer(c, peer);
     }
 }
@@ -350,8 +370,8 @@ uint64_t proa__c2c_next_accounts(const proa_c2c *c)
     for (size_t i = 0; i < c->limits.peer_max; i++) {
         const proa__peer *peer = proa__peer_at(c, i);
         if (peer->row.slot == PROA__SLOT_LIVE) {
-            next = min_ms(next, min_ms(peer->expires_ms, peer->store_ms));
-            next = peer->used != 0 ? next : min_ms(next, peer->unused_ms);
+            uint32_t at_s = peer->store_s < peer->unused_s ? peer->store_s : peer->unused_s;
+            next = min_ms(next, min_ms(peer->expires_ms, proa__c2c_ms(at_s)));
         }
     }
     return next;

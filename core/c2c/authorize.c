@@ -18,7 +18,7 @@
  * under (requester, host, rights), so asking again does no harm. */
 #define AC_SURELY_TIMEOUT_MS 45000U
 
-#define AGAIN_MS 60000U
+#define AGAIN_S 60U
 #define RETRY_MS 1000U
 #define TRIES_MAX 5U
 
@@ -40,6 +40,16 @@ static proa_ac_entry entry_of(const proa__ask *ask)
     return entry;
 }
 
+static proa__asked *asked_at(const proa_c2c *c, const proa__peer *peer, size_t i)
+{
+    return &c->asked[(size_t)(peer - proa__peer_at(c, 0)) * PROA_AC_ENTRIES_MAX + i];
+}
+
+static bool is_recent(const proa_c2c *c, const proa__asked *asked)
+{
+    return asked->at_s != 0 && proa__c2c_now_s(c) - asked->at_s < AGAIN_S;
+}
+
 static bool is_free(const proa__asked *asked)
 {
     return asked->rights == 0 && asked->granted == 0;
@@ -51,17 +61,17 @@ static proa__asked *place_for(proa_c2c *c, proa_span endpoint, const proa_ac_ent
     proa__peer *peer = peer_of(c, endpoint);
     proa__asked *place = NULL;
     for (size_t i = 0; peer != NULL && i < PROA_AC_ENTRIES_MAX; i++) {
-        proa__asked *asked = &peer->asked[i];
+        proa__asked *asked = asked_at(c, peer, i);
         if (!is_free(asked) && asked->object == entry->object &&
             asked->instance == entry->instance) {
             return asked;
         }
-        if (place == NULL || (!is_free(place) && (is_free(asked) || asked->at_ms < place->at_ms))) {
+        if (place == NULL || (!is_free(place) && (is_free(asked) || asked->at_s < place->at_s))) {
             place = asked;
         }
     }
     if (place != NULL) {
-        *place = (proa__asked){entry->object, entry->instance, 0, 0, 0};
+        *place = (proa__asked){0, entry->object, entry->instance, 0, 0};
     }
     return place;
 }
@@ -71,10 +81,10 @@ static void note_asked(proa_c2c *c, proa_span endpoint, const proa_ac_entry *ent
 {
     proa__asked *asked = place_for(c, endpoint, entry);
     if (asked != NULL) {
-        bool just_now = asked->at_ms != 0 && c->now_ms - asked->at_ms < AGAIN_MS;
+        bool just_now = is_recent(c, asked);
         asked->rights = (uint8_t)(entry->rights | (just_now ? asked->rights : 0));
         asked->granted |= granted ? entry->rights : 0;
-        asked->at_ms = c->now_ms;
+        asked->at_s = proa__c2c_now_s(c);
     }
 }
 
@@ -93,8 +103,8 @@ bool proa__ac_may_ask_again(proa_c2c *c, const proa__ask *ask)
     proa_ac_entry entry = entry_of(ask);
     size_t recent = 0;
     for (size_t i = 0; peer != NULL && i < PROA_AC_ENTRIES_MAX; i++) {
-        const proa__asked *asked = &peer->asked[i];
-        bool just_now = asked->at_ms != 0 && c->now_ms - asked->at_ms < AGAIN_MS;
+        const proa__asked *asked = asked_at(c, peer, i);
+        bool just_now = is_recent(c, asked);
         if (just_now && asked->object == entry.object && asked->instance == entry.instance &&
             (entry.rights & ~asked->rights) == 0) {
             return false;
@@ -234,15 +244,15 @@ static uint64_t renewal_ms(const proa_c2c *c, const proa__peer *peer)
         return PROA__NEVER;
     }
     for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {
-        asked = asked || peer->asked[i].granted != 0;
+        asked = asked || asked_at(c, peer, i)->granted != 0;
     }
     uint64_t half_ms = (uint64_t)peer->lifetime_s * 500;
     uint64_t due_ms = peer->expires_ms > half_ms ? peer->expires_ms - half_ms : 0;
-    uint64_t idle_ms = c->now_ms - peer->last_use_ms;
+    uint64_t idle_ms = c->now_ms - proa__c2c_ms(peer->last_use_s);
     if (!asked || peer->used == 0 || (idle_ms > half_ms && !held_on(c, peer))) {
         return PROA__NEVER;
     }
-    return due_ms > peer->renew_ms ? due_ms : peer->renew_ms;
+    return due_ms > proa__c2c_ms(peer->renew_s) ? due_ms : proa__c2c_ms(peer->renew_s);
 }
 
 static void renew(proa_c2c *c, proa__peer *peer)
@@ -251,13 +261,13 @@ static void renew(proa_c2c *c, proa__peer *peer)
     proa_coap_peer to;
     uint32_t again_s = peer->lifetime_s / 10;
     again_s = again_s < 5 ? 5 : again_s > 3600 ? 3600 : again_s;
-    peer->renew_ms = c->now_ms + (uint64_t)again_s * 1000;
+    peer->renew_s = proa__c2c_after_s(c, again_s);
     if (proa__client_server_peer(c->client, (uint16_t)peer->row.owner, &to) != PROA_OK) {
         return;
     }
     begin(ac, (uint16_t)peer->row.owner, proa__c2c_endpoint(peer));
     for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {
-        const proa__asked *asked = &peer->asked[i];
+        const proa__asked *asked = asked_at(c, peer, i);
         if (asked->granted != 0) {
             /* There are no more of them than places. */
             (void)!proa_ac_body_add(&ac->body, asked->object, asked->instance, asked->granted);

@@ -34,9 +34,9 @@ proa_c2c_limits proa_c2c_limits_device(void)
 /* The pool takes everything of one account and of one question as long as it may be, and of the
  * others what they have in practice. */
 #define POOL_LEN_MIN (PROA__DRAFT_TEXTS_MAX + PROA_ENDPOINT_MAX)
-#define POOL_LEN_PEER 112U  /* identity and key of 16 bytes, a URI, a name */
-#define POOL_LEN_ACCESS 9U  /* elements for three peers */
-#define POOL_LEN_ASK 96U    /* a name and a value */
+#define POOL_LEN_PEER 96U  /* identity and key of 16 bytes, a URI, a name */
+#define POOL_LEN_ACCESS 9U /* elements for three peers */
+#define POOL_LEN_ASK 64U   /* a name and a value */
 
 static size_t aligned(size_t len)
 {
@@ -74,6 +74,10 @@ static size_t lay_out(proa_c2c *c, uint8_t *base)
     for (size_t i = 0; i < PROA__TABLES && c->tables[i].count > 0; i++) {
         c->tables[i].first = (proa__row *)(void *)(base + len);
         len += aligned(c->tables[i].count * (size_t)c->tables[i].kind->row_len);
+    }
+    if (c->limits.ask_max > 0) {
+        c->asked = (proa__asked *)(void *)(base + len);
+        len += aligned(sizeof(proa__asked) * PROA_AC_ENTRIES_MAX * c->limits.peer_max);
     }
     c->inbox = base + len;
     c->pool = c->inbox + c->inbox_max;
@@ -405,7 +409,15 @@ static uint32_t rows_alive(const proa_c2c *c, size_t table)
 
 proa_c2c_stats proa_c2c_stats_get(const proa_c2c *c)
 {
-    proa_c2c_stats stats = c->stats;
+    proa_c2c_stats stats = {
+        .hints_sent = c->stats.hints_sent,
+        .hints_suppressed = c->stats.hints_suppressed,
+        .ac_sent = c->stats.ac_sent,
+        .granted = c->stats.granted,
+        .denied = c->stats.denied,
+        .expired = c->stats.expired,
+        .unused_removed = c->stats.unused_removed,
+    };
     proa_c2c_peer peer;
     while (proa_c2c_peer_at(c, c->now_ms, stats.peers, &peer)) {
         stats.peers++;

@@ -20,8 +20,10 @@
  * only change and store these tables, which takes effect at once: every decision looks here. What
  * needs the time or touches sessions is left to proa__c2c_run, by `dirty`. */
 
-/* When that never comes. */
+/* When that never comes. What must not be a millisecond too late, or lasts no longer than a
+ * question, is in milliseconds; housekeeping is in whole seconds. */
 #define PROA__NEVER UINT64_MAX
+#define PROA__NEVER_S UINT32_MAX
 
 /* Two sessions of one pair that both came up within this time were opened by both ends at once;
  * later, the second one means that the first is dead. 15 s is a handshake with four losses. */
@@ -55,12 +57,13 @@ typedef struct proa__key {
     bool suspect;       /* `session` does not answer */
 } proa__key;
 
+/* Requester: a path that the server was asked for, on one peer. */
 typedef struct proa__asked {
+    uint32_t at_s; /* of the last /ac; 0 = none since boot */
     uint16_t object;
     uint16_t instance;
-    uint8_t rights;  /* what the server was asked for at at_ms */
+    uint8_t rights;  /* what the server was asked for then */
     uint8_t granted; /* what it granted, or the host let us do */
-    uint64_t at_ms;   /* of the last /ac; 0 = none since boot */
 } proa__asked;
 
 enum { PROA__PEER_BINDING = 0, PROA__PEER_ENDPOINT = 1 };
@@ -81,12 +84,11 @@ typedef struct proa__peer {
     /* From here on the run's own. */
     bool announced; /* PEER_ADDED was told */
     bool disable;   /* executed: starts at the next proa__c2c_run */
-    uint64_t store_ms;    /* when the remaining lifetime is stored next */
-    uint64_t unused_ms;   /* not used until then: goes */
-    uint64_t last_use_ms; /* 0 = not since boot */
+    uint32_t store_s;     /* when the remaining lifetime is stored next */
+    uint32_t unused_s;    /* not used until then: goes */
+    uint32_t last_use_s;  /* 0 = not since boot */
+    uint32_t renew_s;     /* requester: not renewed before */
     uint64_t disabled_ms; /* not served until then */
-    uint64_t renew_ms;    /* requester: not renewed before */
-    proa__asked asked[PROA_AC_ENTRIES_MAX]; /* requester: what was asked of the server */
 } proa__peer;
 
 typedef struct proa__access {
@@ -157,7 +159,8 @@ struct proa_c2c {
     uint16_t generation; /* the newest there was */
 
     proa__table tables[PROA__TABLES];
-    uint8_t *block; /* the memory of all that follows */
+    proa__asked *asked; /* PROA_AC_ENTRIES_MAX for each peer; requester only */
+    uint8_t *block;     /* the memory of all of this */
     size_t block_len;
     uint8_t *pool;          /* texts of all rows, and of all questions */
     size_t pool_len, pool_max;
@@ -166,7 +169,6 @@ struct proa_c2c {
     proa_object objects[PROA__OBJECTS];
     proa_client_extension extension;
     proa_hint_bucket bucket;
-    char uri_text[PROA_URI_MAX];
 
     const proa__requester *requester; /* NULL: host only */
     proa__ac ac;
@@ -176,7 +178,9 @@ struct proa_c2c {
     size_t inbox_len, inbox_max;
     size_t told_len; /* of the oldest, which the application has and is looking at */
     uint16_t finals; /* queued OUTCOME and OBSERVE_END: their places are kept free */
-    proa_c2c_stats stats;
+    struct {
+        uint32_t hints_sent, hints_suppressed, ac_sent, granted, denied, expired, unused_removed;
+    } stats;
 };
 
 /* ---- c2c.c: storage, events, time --------------------------------------------------------- */
@@ -216,6 +220,11 @@ proa__peer *proa__c2c_live(const proa_c2c *c, const proa__key *key);
 
 /* The newest usable key for an endpoint; NULL. */
 proa__key *proa__c2c_key_of(proa_c2c *c, proa_span endpoint);
+
+/* Seconds of the same clock; and in so many from now. */
+uint32_t proa__c2c_now_s(const proa_c2c *c);
+uint64_t proa__c2c_ms(uint32_t at_s);
+uint32_t proa__c2c_after_s(const proa_c2c *c, uint32_t seconds);
 
 static inline proa__key *proa__key_at(const proa_c2c *c, size_t n)
 {

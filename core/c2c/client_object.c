@@ -94,8 +94,8 @@ static bool compute(const proa_c2c *c, const proa__row *row, uint16_t resource, 
         *out = peer->uses;
         return true;
     case RES_LAST_USE:
-        *out = (uint32_t)((c->now_ms - peer->last_use_ms) / 1000);
-        return peer->last_use_ms != 0;
+        *out = proa__c2c_now_s(c) - peer->last_use_s;
+        return peer->last_use_s != 0;
     case RES_LIFETIME_LEFT:
     default:
         *out = proa__c2c_left_s(peer, c->now_ms);

@@ -84,7 +84,7 @@ static size_t request_len(const proa_coap_msg *m)
 
 /* The URI that a hint may name: scheme and port spelled out, and no address that would mean
  * another machine at the other end (G11). */
-static bool hint_uri(proa_c2c *c, const proa_refusal *refusal, proa_span *out)
+static bool hint_uri(proa_c2c *c, const proa_refusal *refusal, proa_writer *w)
 {
     proa_span stored;
     proa_uri uri;
@@ -96,19 +96,17 @@ static bool hint_uri(proa_c2c *c, const proa_refusal *refusal, proa_span *out)
         return false;
     }
     memset(&addr, 0, sizeof(addr));
-    proa_writer w = proa_writer_make(c->uri_text, sizeof(c->uri_text));
     if (proa_uri_addr(&uri, &addr) != PROA_OK) {
-        proa_write_span(&w, stored); /* a name means the same everywhere */
+        proa_write_span(w, stored); /* a name means the same everywhere */
     } else if ((proa_addr_is_loopback(&addr) && !proa_addr_is_loopback(peer)) ||
                (proa_addr_is_link_local(&addr) && !proa_addr_is_link_local(peer))) {
         return false;
     } else {
         addr.port = uri.port;
         addr.zone = 0;
-        proa_uri_write(&w, uri.secure, &addr);
+        proa_uri_write(w, uri.secure, &addr);
     }
-    *out = proa_writer_span(&w);
-    return w.err == PROA_OK;
+    return w->err == PROA_OK;
 }
 
 static void refuse_with_hint(proa_c2c *c, const proa_refusal *refusal, proa_coap_response *out,
@@ -117,9 +115,10 @@ static void refuse_with_hint(proa_c2c *c, const proa_refusal *refusal, proa_coap
     static const uint8_t cbor[1] = {PROA_FORMAT_CBOR};
     static const proa_coap_option format = {PROA_COAP_OPT_CONTENT_FORMAT, {cbor, 1}};
     const proa_coap_msg *m = &refusal->request->msg;
-    proa_span uri;
+    char text[PROA_URI_MAX];
+    proa_writer uri = proa_writer_make(text, sizeof(text));
     proa_writer w = proa_writer_make(scratch, cap);
-    if (!hint_uri(c, refusal, &uri) || proa_hint_write(&w, uri) != PROA_OK) {
+    if (!hint_uri(c, refusal, &uri) || proa_hint_write(&w, proa_writer_span(&uri)) != PROA_OK) {
         return;
     }
     size_t reply_len = 4U + m->token.len + 2U + 1U + w.len;
