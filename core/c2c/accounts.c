@@ -177,7 +177,8 @@ static uint64_t after_ms(const proa_c2c *c, uint32_t seconds)
 
 uint32_t proa__c2c_now_s(const proa_c2c *c)
 {
-    return (uint32_t)(c->now_ms / 1000);
+    uint32_t now_s = (uint32_t)(c->now_ms / 1000);
+    return now_s > 0 ? now_s : 1;
 }
 
 uint32_t proa__c2c_after_s(const proa_c2c *c, uint32_t seconds)

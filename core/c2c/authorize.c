@@ -40,11 +40,6 @@ static proa_ac_entry entry_of(const proa__ask *ask)
     return entry;
 }
 
-static proa__asked *asked_at(const proa_c2c *c, const proa__peer *peer, size_t i)
-{
-    return &c->asked[(size_t)(peer - proa__peer_at(c, 0)) * PROA_AC_ENTRIES_MAX + i];
-}
-
 static bool is_recent(const proa_c2c *c, const proa__asked *asked)
 {
     return asked->at_s != 0 && proa__c2c_now_s(c) - asked->at_s < AGAIN_S;
@@ -61,7 +56,7 @@ static proa__asked *place_for(proa_c2c *c, proa_span endpoint, const proa_ac_ent
     proa__peer *peer = peer_of(c, endpoint);
     proa__asked *place = NULL;
     for (size_t i = 0; peer != NULL && i < PROA_AC_ENTRIES_MAX; i++) {
-        proa__asked *asked = asked_at(c, peer, i);
+        proa__asked *asked = &proa__asked_of(c, peer)[i];
         if (!is_free(asked) && asked->object == entry->object &&
             asked->instance == entry->instance) {
             return asked;
@@ -103,7 +98,7 @@ bool proa__ac_may_ask_again(proa_c2c *c, const proa__ask *ask)
     proa_ac_entry entry = entry_of(ask);
     size_t recent = 0;
     for (size_t i = 0; peer != NULL && i < PROA_AC_ENTRIES_MAX; i++) {
-        const proa__asked *asked = asked_at(c, peer, i);
+        const proa__asked *asked = &proa__asked_of(c, peer)[i];
         bool just_now = is_recent(c, asked);
         if (just_now && asked->object == entry.object && asked->instance == entry.instance &&
             (entry.rights & ~asked->rights) == 0) {
@@ -244,7 +239,7 @@ static uint64_t renewal_ms(const proa_c2c *c, const proa__peer *peer)
         return PROA__NEVER;
     }
     for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {
-        asked = asked || asked_at(c, peer, i)->granted != 0;
+        asked = asked || proa__asked_of(c, peer)[i].granted != 0;
     }
     uint64_t half_ms = (uint64_t)peer->lifetime_s * 500;
     uint64_t due_ms = peer->expires_ms > half_ms ? peer->expires_ms - half_ms : 0;
@@ -267,7 +262,7 @@ static void renew(proa_c2c *c, proa__peer *peer)
     }
     begin(ac, (uint16_t)peer->row.owner, proa__c2c_endpoint(peer));
     for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {
-        const proa__asked *asked = asked_at(c, peer, i);
+        const proa__asked *asked = &proa__asked_of(c, peer)[i];
         if (asked->granted != 0) {
             /* There are no more of them than places. */
             (void)!proa_ac_body_add(&ac->body, asked->object, asked->instance, asked->granted);

@@ -59,7 +59,7 @@ static void make_tables(proa_c2c *c)
     c->pool_max = POOL_LEN_MIN + POOL_LEN_PEER * c->limits.peer_max +
                   POOL_LEN_ACCESS * c->limits.access_max;
     c->inbox_max = PROGRESS_LEN_HOST;
-    if (c->limits.ask_max > 0) {
+    if (c->requester != NULL) {
         c->pool_max += PROA_C2C_PAYLOAD_MAX + POOL_LEN_ASK * c->limits.ask_max;
         c->inbox_max = aligned(PROGRESS_LEN + 2U * c->limits.ask_max * sizeof(proa__event) +
                                c->config->coap.body_max);
@@ -75,7 +75,7 @@ static size_t lay_out(proa_c2c *c, uint8_t *base)
         c->tables[i].first = (proa__row *)(void *)(base + len);
         len += aligned(c->tables[i].count * (size_t)c->tables[i].kind->row_len);
     }
-    if (c->limits.ask_max > 0) {
+    if (c->requester != NULL) {
         c->asked = (proa__asked *)(void *)(base + len);
         len += aligned(sizeof(proa__asked) * PROA_AC_ENTRIES_MAX * c->limits.peer_max);
     }

@@ -150,37 +150,33 @@ typedef struct proa__ac {
 
 struct proa_c2c {
     proa_client *client;
-    const proa_client_config *config;
-    proa_c2c_limits limits;
-    uint64_t now_ms;    /* the latest time told; object functions have no better one */
-    bool dirty;         /* proa__c2c_run has work now */
+    const proa__requester *requester; /* NULL: host only */
+    uint64_t now_ms; /* the latest time told; object functions have no better one */
+    bool dirty;      /* proa__c2c_run has work now */
     bool rights_changed;
     bool instances_gone; /* by our own doing: object 2 and the registration have to follow */
     uint16_t generation; /* the newest there was */
-
-    proa__table tables[PROA__TABLES];
-    proa__asked *asked; /* PROA_AC_ENTRIES_MAX for each peer; requester only */
-    uint8_t *block;     /* the memory of all of this */
-    size_t block_len;
-    uint8_t *pool;          /* texts of all rows, and of all questions */
-    size_t pool_len, pool_max;
-    proa__draft draft;
-
-    proa_object objects[PROA__OBJECTS];
-    proa_client_extension extension;
-    proa_hint_bucket bucket;
-
-    const proa__requester *requester; /* NULL: host only */
-    proa__ac ac;
-    proa_c2c_id last_id; /* of a question */
-
-    uint8_t *inbox; /* queued events, the oldest first */
+    uint16_t finals;     /* queued OUTCOME and OBSERVE_END: their places are kept free */
+    uint8_t *inbox;      /* queued events, the oldest first */
     size_t inbox_len, inbox_max;
     size_t told_len; /* of the oldest, which the application has and is looking at */
-    uint16_t finals; /* queued OUTCOME and OBSERVE_END: their places are kept free */
+    uint8_t *pool;   /* texts of all rows */
+    size_t pool_len, pool_max;
+    proa_c2c_id last_id; /* of a question */
     struct {
         uint32_t hints_sent, hints_suppressed, ac_sent, granted, denied, expired, unused_removed;
     } stats;
+    proa_c2c_limits limits;
+    const proa_client_config *config;
+    proa__asked *asked; /* PROA_AC_ENTRIES_MAX for each peer; requester only */
+    uint8_t *block;     /* the memory of tables, inbox and pool */
+    size_t block_len;
+    proa__table tables[PROA__TABLES];
+    proa_hint_bucket bucket;
+    proa__ac ac;
+    proa_object objects[PROA__OBJECTS];
+    proa_client_extension extension;
+    proa__draft draft;
 };
 
 /* ---- c2c.c: storage, events, time --------------------------------------------------------- */
@@ -221,11 +217,6 @@ proa__peer *proa__c2c_live(const proa_c2c *c, const proa__key *key);
 /* The newest usable key for an endpoint; NULL. */
 proa__key *proa__c2c_key_of(proa_c2c *c, proa_span endpoint);
 
-/* Seconds of the same clock; and in so many from now. */
-uint32_t proa__c2c_now_s(const proa_c2c *c);
-uint64_t proa__c2c_ms(uint32_t at_s);
-uint32_t proa__c2c_after_s(const proa_c2c *c, uint32_t seconds);
-
 static inline proa__key *proa__key_at(const proa_c2c *c, size_t n)
 {
     return (proa__key *)c->tables[PROA__KEYS].first + n;
@@ -234,6 +225,12 @@ static inline proa__key *proa__key_at(const proa_c2c *c, size_t n)
 static inline proa__peer *proa__peer_at(const proa_c2c *c, size_t n)
 {
     return (proa__peer *)c->tables[PROA__PEERS].first + n;
+}
+
+/* What the server was asked for on this peer: PROA_AC_ENTRIES_MAX. */
+static inline proa__asked *proa__asked_of(const proa_c2c *c, const proa__peer *peer)
+{
+    return c->asked + (peer - proa__peer_at(c, 0)) * PROA_AC_ENTRIES_MAX;
 }
 
 static inline proa__access *proa__access_at(const proa_c2c *c, size_t n)
@@ -260,6 +257,12 @@ uint32_t proa__c2c_step_s(uint32_t lifetime_s);
 
 /* Store what is left of a peer's lifetime, or at least nothing that is more. */
 void proa__c2c_store_peer(proa_c2c *c, proa__peer *peer);
+
+/* Whole seconds of the same clock: now (never 0, which is left for what has not been), in a while,
+ * and back. */
+uint32_t proa__c2c_now_s(const proa_c2c *c);
+uint32_t proa__c2c_after_s(const proa_c2c *c, uint32_t seconds);
+uint64_t proa__c2c_ms(uint32_t at_s);
 
 /* Deadlines and clean-up of accounts. */
 void proa__c2c_run_accounts(proa_c2c *c);

@@ -9,6 +9,7 @@
  * (26241..32768): a server reads them at renewal and revocation, because it is not on the path of
  * what is counted. */
 #include <stddef.h>
+#include <string.h>
 
 #include "core/c2c/c2c_internal.h"
 
@@ -142,7 +143,11 @@ static bool loaded(proa_c2c *c, proa__row *row)
 
 static void removed(proa_c2c *c, proa__row *row)
 {
-    proa__c2c_drop_rights(c, ((const proa__peer *)row)->short_id);
+    const proa__peer *peer = (const proa__peer *)row;
+    proa__c2c_drop_rights(c, peer->short_id);
+    if (c->requester != NULL) {
+        memset(proa__asked_of(c, peer), 0, sizeof(proa__asked) * PROA_AC_ENTRIES_MAX);
+    }
 }
 
 const proa__kind proa__client_kind = {
