@@ -170,6 +170,11 @@ void proa__c2c_used(proa_c2c *c, proa__key *key, bool request)
 
 /* ---- time ------------------------------------------------------------------------------- */
 
+void proa__c2c_tick(proa_c2c *c, uint64_t now_ms)
+{
+    c->now_ms = now_ms > c->now_ms ? now_ms : c->now_ms;
+}
+
 static uint64_t after_ms(const proa_c2c *c, uint32_t seconds)
 {
     return c->now_ms + (uint64_t)seconds * 1000;

@@ -194,10 +194,7 @@ bool proa__c2c_post(proa_c2c *c, const proa_c2c_event *event);
 void proa__c2c_unpost(proa_c2c *c, proa_c2c_id id);
 
 /* Hear the time; it never goes back. */
-static inline void proa__c2c_tick(proa_c2c *c, uint64_t now_ms)
-{
-    c->now_ms = now_ms > c->now_ms ? now_ms : c->now_ms;
-}
+void proa__c2c_tick(proa_c2c *c, uint64_t now_ms);
 
 /* ---- accounts.c: keys and peers together ------------------------------------------------- */
 

@@ -10,19 +10,19 @@ typedef struct shape {
     uint8_t code;
     uint8_t depth_min, depth_max;
     bool repeatable;
-    bool writes; /* has a payload in a data format */
-    bool reads;  /* wants one */
+    bool writes; /* its payload has a format */
+    bool reads;  /* it wants one */
 } shape;
 
 /* Indexed by proa_operation. */
 static const shape shapes[] = {
     [PROA_OP_READ] = {PROA_COAP_GET, 1, 4, true, false, true},
     [PROA_OP_OBSERVE] = {PROA_COAP_GET, 1, 4, true, false, true},
-    [PROA_OP_DISCOVER] = {PROA_COAP_GET, 1, 3, true, false, false},
+    [PROA_OP_DISCOVER] = {PROA_COAP_GET, 1, 3, true, false, true},
     [PROA_OP_WRITE_ATTRIBUTES] = {PROA_COAP_PUT, 1, 4, true, false, false},
     [PROA_OP_WRITE_REPLACE] = {PROA_COAP_PUT, 2, 4, true, true, false},
     [PROA_OP_WRITE_UPDATE] = {PROA_COAP_POST, 2, 3, false, true, false},
-    [PROA_OP_EXECUTE] = {PROA_COAP_POST, 3, 3, false, false, false},
+    [PROA_OP_EXECUTE] = {PROA_COAP_POST, 3, 3, false, true, false},
     [PROA_OP_CREATE] = {PROA_COAP_POST, 1, 1, false, true, false},
     [PROA_OP_DELETE] = {PROA_COAP_DELETE, 2, 4, true, false, false},
 };
@@ -54,7 +54,7 @@ typedef struct options {
     proa_coap_option list[OPTIONS_MAX];
     size_t count;
     uint8_t digits[4][5];
-    uint8_t formats[2][2];
+    uint8_t format[2];
 } options;
 
 static void add(options *o, uint16_t number, const uint8_t *data, size_t len)
@@ -63,14 +63,13 @@ static void add(options *o, uint16_t number, const uint8_t *data, size_t len)
     o->list[o->count++] = (proa_coap_option){number, {data, len}};
 }
 
-static void add_format(options *o, uint16_t number, uint8_t *bytes, uint16_t format)
+/* No question has both a Content-Format and an Accept. */
+static void add_format(options *o, uint16_t number, uint16_t format)
 {
     size_t len = proa_uint_width(format);
-    bytes[0] = (uint8_t)(len == 2 ? format >> 8 : format);
-    bytes[1] = (uint8_t)format;
-    if (format != PROA_FORMAT_NONE) {
-        add(o, number, bytes, len);
-    }
+    o->format[0] = (uint8_t)(len == 2 ? format >> 8 : format);
+    o->format[1] = (uint8_t)format;
+    add(o, number, o->format, len);
 }
 
 /* One option for each attribute. */
@@ -105,27 +104,19 @@ void proa__request_attributes(proa_writer *w, const proa_attributes *a)
     }
 }
 
-/* The formats of a question: PROA_FORMAT_NONE leaves the choice to us. */
-static uint16_t payload_format(const proa__ask *ask, bool has_payload)
-{
-    if (ask->op == PROA_OP_EXECUTE) {
-        return has_payload ? PROA_FORMAT_TEXT : PROA_FORMAT_NONE;
-    }
-    if (!shape_of(ask->op)->writes || ask->format != PROA_FORMAT_NONE) {
-        return shape_of(ask->op)->writes ? ask->format : PROA_FORMAT_NONE;
-    }
-    return ask->path.depth >= 3 ? PROA_FORMAT_TEXT : PROA_FORMAT_TLV;
-}
-
-static uint16_t accept_format(const proa__ask *ask)
+/* The format of a question, of what it brings or of what it wants. */
+static uint16_t format_of(const proa__ask *ask)
 {
     if (ask->op == PROA_OP_DISCOVER) {
         return PROA_FORMAT_LINK;
     }
-    if (!shape_of(ask->op)->reads) {
-        return PROA_FORMAT_NONE;
+    if (ask->op == PROA_OP_EXECUTE) {
+        return PROA_FORMAT_TEXT;
     }
-    return ask->format == PROA_FORMAT_NONE ? PROA_FORMAT_TLV : ask->format;
+    if (ask->format != PROA_FORMAT_NONE) {
+        return ask->format;
+    }
+    return shape_of(ask->op)->writes && ask->path.depth >= 3 ? PROA_FORMAT_TEXT : PROA_FORMAT_TLV;
 }
 
 /* ---- sending ---------------------------------------------------------------------------- */
@@ -145,13 +136,18 @@ proa_err proa__request_send(proa_c2c *c, proa__ask *ask, const proa_coap_peer *t
 {
     options o;
     proa_span payload = proa__row_text(&ask->row, PROA__ASK_PAYLOAD);
+    const shape *how = shape_of(ask->op);
     o.count = proa_path_options(&ask->path, o.digits, o.list);
-    add_format(&o, PROA_COAP_OPT_CONTENT_FORMAT, o.formats[0],
-               payload_format(ask, payload.len > 0));
+    /* An Execute without arguments has no payload, and so no format of it. */
+    if (how->writes && (payload.len > 0 || ask->op != PROA_OP_EXECUTE)) {
+        add_format(&o, PROA_COAP_OPT_CONTENT_FORMAT, format_of(ask));
+    }
     add_attributes(&o, proa__row_text(&ask->row, PROA__ASK_ATTRIBUTES));
-    add_format(&o, PROA_COAP_OPT_ACCEPT, o.formats[1], accept_format(ask));
+    if (how->reads) {
+        add_format(&o, PROA_COAP_OPT_ACCEPT, format_of(ask));
+    }
     proa_coap_request request = {
-        .code = shape_of(ask->op)->code,
+        .code = how->code,
         .observe = ask->op == PROA_OP_OBSERVE ? PROA_COAP_OBSERVE_START : PROA_COAP_OBSERVE_NONE,
         .payload = payload,
         .user = proa__ask_user(PROA__FOR_ASK, ask->row.instance),
