@@ -302,7 +302,7 @@ static void tell_changes(proa_c2c *c)
 
 /* ---- run -------------------------------------------------------------------------------- */
 
-/* End the sessions of keys that went, changed, or whose peer went. */
+/* End the sessions of keys that went, changed, or whose peer went; see to those that stay. */
 static void settle_key(proa_c2c *c, proa__key *key)
 {
     bool gone = key->row.slot == PROA__SLOT_GONE;
@@ -317,6 +317,7 @@ static void settle_key(proa_c2c *c, proa__key *key)
         proa__c2c_follow(c, key);
     }
     key->drop = key->moved = false;
+    proa__c2c_run_session(c, key);
 }
 
 /* What went by our own decision did so without a server's Delete: the client is told. */
@@ -375,6 +376,7 @@ uint64_t proa__c2c_next_accounts(const proa_c2c *c)
     uint64_t next = PROA__NEVER;
     for (size_t i = 0; i < c->limits.peer_max; i++) {
         const proa__peer *peer = proa__peer_at(c, i);
+        next = min_ms(next, proa__c2c_next_session(proa__key_at(c, i)));
         if (peer->row.slot == PROA__SLOT_LIVE) {
             uint32_t at_s = peer->store_s < peer->unused_s ? peer->store_s : peer->unused_s;
             next = min_ms(next, min_ms(peer->expires_ms, proa__c2c_ms(at_s)));

@@ -162,19 +162,15 @@ static void registration(void *ctx, uint64_t now_ms, uint16_t server, bool regis
     c->dirty = true;
 }
 
-static uint64_t min_ms(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint64_t next_ms(void *ctx)
 {
     const proa_c2c *c = ctx;
     if (c->dirty) {
         return 0;
     }
-    uint64_t next = min_ms(proa__c2c_next_accounts(c), proa__c2c_next_sessions(c));
-    return c->requester == NULL ? next : min_ms(next, c->requester->next_ms(c));
+    uint64_t next = proa__c2c_next_accounts(c);
+    uint64_t asks = c->requester == NULL ? PROA__NEVER : c->requester->next_ms(c);
+    return next < asks ? next : asks;
 }
 
 static void run(void *ctx, uint64_t now_ms)
@@ -183,7 +179,6 @@ static void run(void *ctx, uint64_t now_ms)
     proa__c2c_tick(c, now_ms);
     c->dirty = false;
     proa__c2c_run_accounts(c);
-    proa__c2c_run_sessions(c);
     if (c->requester != NULL) {
         c->requester->run(c);
     }

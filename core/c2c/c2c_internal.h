@@ -316,8 +316,10 @@ void proa__c2c_follow(proa_c2c *c, proa__key *key);
 
 /* End all sessions of a key. */
 void proa__c2c_drop_sessions(proa_c2c *c, proa__key *key);
-void proa__c2c_run_sessions(proa_c2c *c);
-uint64_t proa__c2c_next_sessions(const proa_c2c *c);
+
+/* What a key's sessions have to do at their time, and when that is. */
+void proa__c2c_run_session(proa_c2c *c, proa__key *key);
+uint64_t proa__c2c_next_session(const proa__key *key);
 
 /* The CoAP peer behind a session. */
 proa_coap_peer proa__c2c_coap_peer(proa_c2c *c, uint32_t session);

@@ -226,24 +226,14 @@ void proa__c2c_follow(proa_c2c *c, proa__key *key)
 
 /* ---- run -------------------------------------------------------------------------------- */
 
-void proa__c2c_run_sessions(proa_c2c *c)
+void proa__c2c_run_session(proa_c2c *c, proa__key *key)
 {
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        proa__key *key = proa__key_at(c, i);
-        if (key->row.slot == PROA__SLOT_LIVE && key->linger != 0 && key->linger_ms <= c->now_ms) {
-            move_and_drop(c, key, &key->linger);
-        }
+    if (key->linger_ms <= c->now_ms) {
+        move_and_drop(c, key, &key->linger);
     }
 }
 
-uint64_t proa__c2c_next_sessions(const proa_c2c *c)
+uint64_t proa__c2c_next_session(const proa__key *key)
 {
-    uint64_t next = PROA__NEVER;
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__key *key = proa__key_at(c, i);
-        if (key->row.slot == PROA__SLOT_LIVE && key->linger != 0 && key->linger_ms < next) {
-            next = key->linger_ms;
-        }
-    }
-    return next;
+    return key->linger == 0 ? PROA__NEVER : key->linger_ms;
 }
