@@ -21,7 +21,7 @@ static const proa_resource resources[] = {
 static const proa__field fields[] = {
     {PROA__NUMBER_ONCE, offsetof(proa__access, object), 1, PROA_ID_MAX},
     {PROA__NUMBER_ONCE, offsetof(proa__access, object_instance), 0, PROA_ID_ALL},
-    {PROA__LIST, 0, 0, PROA__ELEMENT_LEN * (PROA_C2C_PEERS_MAX + 1)},
+    {PROA__LIST, 0, 0, PROA__ELEMENT_LEN *(PROA_C2C_PEERS_MAX + 1)},
     {PROA__NUMBER_OURS, offsetof(proa__access, row.owner), 0, PROA_ID_MAX},
 };
 
@@ -79,7 +79,8 @@ static bool loaded(proa_c2c *c, proa__row *row)
     for (size_t i = 0; i < elements; i++) {
         row->texts[i * PROA__ELEMENT_LEN + 2] &= PROA_RIGHTS_ALL;
     }
-    return elements * PROA__ELEMENT_LEN == row->text_len[0] && elements <= c->limits.peer_max + 1U &&
+    return elements * PROA__ELEMENT_LEN == row->text_len[0] &&
+           elements <= c->limits.peer_max + 1U &&
            !proa__c2c_closed(((const proa__access *)row)->object);
 }
 
@@ -105,7 +106,8 @@ void proa__c2c_drop_rights(proa_c2c *c, uint32_t short_id)
     const proa__table *t = &c->tables[PROA__ACCESSES];
     for (uint16_t i = 0; short_id != 0 && i < t->count; i++) {
         proa__row *row = &proa__access_at(c, i)->row;
-        int at = row->slot == PROA__SLOT_LIVE ? proa__list_find(proa__row_text(row, 0), short_id) : -1;
+        int at =
+            row->slot == PROA__SLOT_LIVE ? proa__list_find(proa__row_text(row, 0), short_id) : -1;
         if (at < 0) {
             continue;
         }

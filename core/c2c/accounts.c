@@ -39,7 +39,8 @@ proa_account proa__c2c_account(const proa__key *key)
 proa__key *proa__c2c_key(proa_c2c *c, proa_account account)
 {
     for (size_t i = 0; i < c->limits.peer_max; i++) {
-        if (proa__key_at(c, i)->row.slot == PROA__SLOT_LIVE && proa__c2c_account(proa__key_at(c, i)) == account) {
+        if (proa__key_at(c, i)->row.slot == PROA__SLOT_LIVE &&
+            proa__c2c_account(proa__key_at(c, i)) == account) {
             return proa__key_at(c, i);
         }
     }
@@ -62,7 +63,8 @@ static proa__key *key_with(const proa_c2c *c, uint32_t short_id, proa__slot slot
 proa__peer *proa__c2c_peer(const proa_c2c *c, uint32_t short_id)
 {
     for (size_t i = 0; i < c->limits.peer_max; i++) {
-        if (proa__peer_at(c, i)->row.slot == PROA__SLOT_LIVE && proa__peer_at(c, i)->short_id == short_id) {
+        if (proa__peer_at(c, i)->row.slot == PROA__SLOT_LIVE &&
+            proa__peer_at(c, i)->short_id == short_id) {
             return proa__peer_at(c, i);
         }
     }

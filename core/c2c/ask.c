@@ -361,9 +361,9 @@ static void succeed(proa_c2c *c, proa__ask *ask, const proa_coap_event *event)
     ask->tries = 0;
     ask->reasked = false;
     /* How long it may be quiet. */
-    ask->resume_ms = c->now_ms + (ask->pmax_s > 0 && ask->pmax_s < REFRESH_MS / 2000
-                                      ? ask->pmax_s * 2000
-                                      : REFRESH_MS);
+    ask->resume_ms =
+        c->now_ms +
+        (ask->pmax_s > 0 && ask->pmax_s < REFRESH_MS / 2000 ? ask->pmax_s * 2000 : REFRESH_MS);
     /* One that is asked for again never was away, to the application. */
     tell_verdict(c, ask, ask->told ? PROA_C2C_NOTIFICATION : PROA_C2C_OUTCOME, &event->msg);
     ask->told = true;

@@ -94,8 +94,7 @@ void proa__ask_fail(proa_c2c *c, proa__ask *ask, proa_outcome outcome, bool via_
                     proa_err err);
 
 /* A message says no: the verdict that it is, and how long to wait with the next try. */
-void proa__ask_judge(proa__ask *ask, proa_outcome outcome, bool via_server,
-                     const proa_coap_msg *m);
+void proa__ask_judge(proa__ask *ask, proa_outcome outcome, bool via_server, const proa_coap_msg *m);
 
 void proa__ask_pause(proa_c2c *c, proa__ask *ask, uint32_t ms, proa__ask_state after);
 void proa__ask_tell(proa_c2c *c, const proa__ask *ask, proa_c2c_event_kind kind, uint16_t short_id,

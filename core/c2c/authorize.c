@@ -408,7 +408,7 @@ static void note_all(proa_c2c *c, const proa__ac *ac, bool was_granted)
 {
     for (uint8_t i = 0; i < ac->body.count; i++) {
         note_asked(c, proa_span_make(ac->endpoint, ac->endpoint_len), &ac->body.entries[i],
-                            was_granted);
+                   was_granted);
     }
 }
 

@@ -45,19 +45,19 @@ static size_t aligned(size_t len)
 
 static void make_tables(proa_c2c *c)
 {
-    static const proa__kind *const kinds[PROA__OBJECTS] = {
-        &proa__security_kind, &proa__client_kind, &proa__access_kind};
+    static const proa__kind *const kinds[PROA__OBJECTS] = {&proa__security_kind, &proa__client_kind,
+                                                           &proa__access_kind};
     const uint16_t counts[PROA__TABLES] = {c->limits.peer_max, c->limits.peer_max,
                                            c->limits.access_max, c->limits.ask_max};
     for (size_t i = 0; i < PROA__TABLES; i++) {
         c->tables[i].c = c;
-        c->tables[i].kind = i < PROA__OBJECTS         ? kinds[i]
+        c->tables[i].kind = i < PROA__OBJECTS      ? kinds[i]
                             : c->requester != NULL ? c->requester->kind
                                                    : NULL;
         c->tables[i].count = counts[i];
     }
-    c->pool_max = POOL_LEN_MIN + POOL_LEN_PEER * c->limits.peer_max +
-                  POOL_LEN_ACCESS * c->limits.access_max;
+    c->pool_max =
+        POOL_LEN_MIN + POOL_LEN_PEER * c->limits.peer_max + POOL_LEN_ACCESS * c->limits.access_max;
     c->inbox_max = PROGRESS_LEN_HOST;
     if (c->requester != NULL) {
         c->pool_max += PROA_C2C_PAYLOAD_MAX + POOL_LEN_ASK * c->limits.ask_max;

@@ -48,13 +48,13 @@ typedef struct proa__key {
     bool drop;  /* its sessions belong to what it was before: end them */
     bool moved; /* the peer is said to be elsewhere: a handshake under way is in vain */
     /* From here on the run's own. */
-    uint32_t session; /* the one that requests go to; 0 = none */
-    uint32_t opening; /* a handshake of ours under way; 0 = none */
-    uint32_t linger;  /* the loser of a tie; 0 = none */
+    uint32_t session;    /* the one that requests go to; 0 = none */
+    uint32_t opening;    /* a handshake of ours under way; 0 = none */
+    uint32_t linger;     /* the loser of a tie; 0 = none */
     uint64_t session_ms; /* when it came */
     uint64_t linger_ms;  /* when it ends */
-    bool is_server;     /* we were the DTLS server of `session` */
-    bool suspect;       /* `session` does not answer */
+    bool is_server;      /* we were the DTLS server of `session` */
+    bool suspect;        /* `session` does not answer */
 } proa__key;
 
 /* Requester: a path that the server was asked for, on one peer. */
@@ -80,10 +80,10 @@ typedef struct proa__peer {
     uint32_t uses;
     uint32_t used;
     uint64_t expires_ms; /* PROA__NEVER = without end */
-    bool lifetime_new;  /* left_s starts to count at the next proa__c2c_run */
+    bool lifetime_new;   /* left_s starts to count at the next proa__c2c_run */
     /* From here on the run's own. */
-    bool announced; /* PEER_ADDED was told */
-    bool disable;   /* executed: starts at the next proa__c2c_run */
+    bool announced;       /* PEER_ADDED was told */
+    bool disable;         /* executed: starts at the next proa__c2c_run */
     uint32_t store_s;     /* when the remaining lifetime is stored next */
     uint32_t unused_s;    /* not used until then: goes */
     uint32_t last_use_s;  /* 0 = not since boot */
@@ -115,7 +115,14 @@ typedef struct proa__draft {
     uint8_t texts[PROA__DRAFT_TEXTS_MAX];
 } proa__draft;
 
-enum { PROA__KEYS = 0, PROA__PEERS = 1, PROA__ACCESSES = 2, PROA__OBJECTS = 3, PROA__ASKS = 3, PROA__TABLES = 4 };
+enum {
+    PROA__KEYS = 0,
+    PROA__PEERS = 1,
+    PROA__ACCESSES = 2,
+    PROA__OBJECTS = 3,
+    PROA__ASKS = 3,
+    PROA__TABLES = 4
+};
 
 /* What a program that only serves peers does not link: ask.c fills this table. */
 typedef struct proa__requester {
@@ -183,8 +190,7 @@ struct proa_c2c {
 
 /* As proa_c2c_host_open, with a requester. */
 PROA_CHECK proa_err proa__c2c_open(proa_c2c **out, proa_client *client,
-                                   const proa_c2c_limits *limits,
-                                   const proa__requester *requester);
+                                   const proa_c2c_limits *limits, const proa__requester *requester);
 
 /* Queue an event; its endpoint, payload and text are copied. False if it was dropped: only events
  * that are no OUTCOME and no OBSERVE_END can be. */

@@ -413,6 +413,5 @@ static const proa_object_class class_ = {
 
 proa_object proa__c2c_object(proa__table *t)
 {
-    return (proa_object){
-        t->kind->object, 1, 0, t->kind->resources, t->kind->count, &class_, t};
+    return (proa_object){t->kind->object, 1, 0, t->kind->resources, t->kind->count, &class_, t};
 }

@@ -62,12 +62,12 @@ typedef struct proa__field {
 
 typedef struct proa__kind {
     uint16_t object;
-    char letter;       /* in the names of its blobs */
-    bool owned;        /* only the owner changes and deletes an instance */
-    uint8_t words;     /* numbers that are stored, from `instance` on */
-    uint8_t head_len;  /* what a transaction writes; the rest of a row belongs to the run */
+    char letter;      /* in the names of its blobs */
+    bool owned;       /* only the owner changes and deletes an instance */
+    uint8_t words;    /* numbers that are stored, from `instance` on */
+    uint8_t head_len; /* what a transaction writes; the rest of a row belongs to the run */
     uint16_t row_len;
-    uint8_t count;     /* resources and their fields */
+    uint8_t count; /* resources and their fields */
     const proa_resource *resources;
     const proa__field *fields;
 

@@ -203,9 +203,8 @@ proa_err proa__c2c_connect(proa_c2c *c, proa__key *key)
         return PROA_E_NOT_FOUND;
     }
     proa__c2c_psk(key, &psk);
-    proa_err err = box->class_->open(box, c->now_ms, &to,
-                                     proa__row_text(&key->row, PROA__KEY_IDENTITY), &psk,
-                                     &key->opening);
+    proa_err err = box->class_->open(
+        box, c->now_ms, &to, proa__row_text(&key->row, PROA__KEY_IDENTITY), &psk, &key->opening);
     proa_wipe(&psk, sizeof(psk));
     if (err != PROA_OK) {
         key->opening = 0;
