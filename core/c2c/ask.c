@@ -614,20 +614,23 @@ static proa_err check(const proa_c2c_ask *ask)
                : PROA_OK;
 }
 
-/* A free place whose last events are sure to find theirs: two for each question. */
-static proa__ask *take(proa_c2c *c)
+/* A free place for a question of so many bytes, whose last events are sure to find theirs: two for
+ * each question. */
+static proa__ask *take(proa_c2c *c, size_t len)
 {
     proa__ask *free_ask = NULL;
-    unsigned pending = c->finals;
+    unsigned pending = c->finals + 2U;
     for (size_t i = 0; i < c->limits.ask_max; i++) {
         proa__ask *ask = proa__ask_at(c, i);
         if (ask->state == PROA__ASK_FREE) {
             free_ask = free_ask == NULL ? ask : free_ask;
         } else {
             pending += ask->told ? 1 : 2;
+            len += proa__row_texts_len(&ask->row);
         }
     }
-    return pending + 2 <= 2U * c->limits.ask_max ? free_ask : NULL;
+    bool fits = pending <= 2U * c->limits.ask_max && len <= PROA__ASKS_LEN(c->limits.ask_max);
+    return fits ? free_ask : NULL;
 }
 
 /* Where a probe goes: what the application says, else where the account says the peer is. */
@@ -692,7 +695,7 @@ proa_err proa_c2c_send(proa_c2c *c, uint64_t now_ms, const proa_c2c_ask *questio
         [PROA__ASK_PAYLOAD] = question->payload,
         [PROA__ASK_ATTRIBUTES] = proa_writer_span(&w),
     };
-    proa__ask *ask = take(c);
+    proa__ask *ask = take(c, question->endpoint.len + question->payload.len + w.len);
     if (ask == NULL || !proa__row_fill(&c->tables[PROA__ASKS], &ask->row, c->last_id, texts)) {
         return PROA_E_FULL;
     }

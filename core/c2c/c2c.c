@@ -31,12 +31,11 @@ proa_c2c_limits proa_c2c_limits_device(void)
 
 /* ---- storage ---------------------------------------------------------------------------- */
 
-/* The pool takes everything of one account and of one question as long as it may be, and of the
- * others what they have in practice. */
+/* The pool takes everything of one account as long as it may be, and of the others what they have
+ * in practice; and what questions have, who never take the room of accounts. */
 #define POOL_LEN_MIN (PROA__DRAFT_TEXTS_MAX + PROA_ENDPOINT_MAX)
 #define POOL_LEN_PEER 96U  /* identity and key of 16 bytes, a URI, a name */
 #define POOL_LEN_ACCESS 9U /* elements for three peers */
-#define POOL_LEN_ASK 64U   /* a name and a value */
 
 static size_t aligned(size_t len)
 {
@@ -60,7 +59,7 @@ static void make_tables(proa_c2c *c)
         POOL_LEN_MIN + POOL_LEN_PEER * c->limits.peer_max + POOL_LEN_ACCESS * c->limits.access_max;
     c->inbox_max = PROGRESS_LEN_HOST;
     if (c->requester != NULL) {
-        c->pool_max += PROA_C2C_PAYLOAD_MAX + POOL_LEN_ASK * c->limits.ask_max;
+        c->pool_max += PROA__ASKS_LEN(c->limits.ask_max);
         c->inbox_max = aligned(PROGRESS_LEN + 2U * c->limits.ask_max * sizeof(proa__event) +
                                c->config->coap.body_max);
     }

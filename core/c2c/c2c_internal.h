@@ -39,6 +39,9 @@
 
 enum { PROA__KEY_URI = 0, PROA__KEY_IDENTITY = 1, PROA__KEY_SECRET = 2 };
 
+/* Bytes of all questions together: one payload as long as it may be, and a name for each. */
+#define PROA__ASKS_LEN(ask_max) (PROA_C2C_PAYLOAD_MAX + PROA_ENDPOINT_MAX * (size_t)(ask_max))
+
 typedef struct proa__key {
     proa__row row;
     uint32_t generation; /* new with every new identity, secret or short id */

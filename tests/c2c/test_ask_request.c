@@ -268,11 +268,33 @@ static void c2c_9_questions_that_make_no_sense(void **state)
     fake_close(&f);
 }
 
+/* What questions keep is bounded together, and never takes the room of accounts. */
+static void c2c_9_bytes_of_all_questions_together(void **state)
+{
+    fake f;
+    uint8_t payload[PROA_C2C_PAYLOAD_MAX] = {0};
+    proa_c2c_ask ask = asking_5706();
+    proa_c2c_id id, another;
+    (void)state;
+    fake_open(&f, NULL, "own", true);
+    ask.op = PROA_OP_WRITE_REPLACE;
+    ask.payload = proa_span_make(payload, sizeof(payload));
+    assert_int_equal(proa_c2c_send(f.c2c, f.now_ms, &ask, &id), PROA_OK);
+    assert_int_equal(proa_c2c_send(f.c2c, f.now_ms, &ask, &another), PROA_E_FULL);
+    ask.payload.len = 16;
+    assert_int_equal(proa_c2c_send(f.c2c, f.now_ms, &ask, &another), PROA_OK);
+    proa_c2c_cancel(f.c2c, f.now_ms, id);
+    ask.payload.len = sizeof(payload);
+    assert_int_equal(proa_c2c_send(f.c2c, f.now_ms, &ask, &id), PROA_OK);
+    fake_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transport_6_4_operations_as_requests),
         cmocka_unit_test(c2c_9_questions_that_make_no_sense),
+        cmocka_unit_test(c2c_9_bytes_of_all_questions_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
