@@ -237,7 +237,8 @@ static void start_lifetime(proa_c2c *c, proa__peer *peer)
     if (peer->used != 0) {
         peer->unused_s = PROA__NEVER_S;
     } else if (peer->unused_s == 0) {
-        peer->unused_s = proa__c2c_after_s(c, c->limits.unused_s);
+        /* Not before the time is over: a second that has begun does not count. */
+        peer->unused_s = proa__c2c_after_s(c, c->limits.unused_s + (c->now_ms % 1000 != 0 ? 1 : 0));
     }
 }
 

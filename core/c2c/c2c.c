@@ -65,22 +65,29 @@ static void make_tables(proa_c2c *c)
     }
 }
 
-/* Give each part its place in a block that begins at `base`; returns the bytes they take. Before
- * there is a block, that is all that is of use. */
-static size_t lay_out(proa_c2c *c, uint8_t *base)
+/* The next piece of a block, of which `*len` bytes are taken; without a block, only count. */
+static void *piece(uint8_t *block, size_t *len, size_t piece_len)
+{
+    void *at = block == NULL ? NULL : block + *len;
+    *len += aligned(piece_len);
+    return at;
+}
+
+/* Give each part its place in a block; returns the bytes of all. */
+static size_t lay_out(proa_c2c *c, uint8_t *block)
 {
     size_t len = 0;
     for (size_t i = 0; i < PROA__TABLES && c->tables[i].count > 0; i++) {
-        c->tables[i].first = (proa__row *)(void *)(base + len);
-        len += aligned(c->tables[i].count * (size_t)c->tables[i].kind->row_len);
+        c->tables[i].first =
+            piece(block, &len, c->tables[i].count * (size_t)c->tables[i].kind->row_len);
     }
     if (c->requester != NULL) {
-        c->asked = (proa__asked *)(void *)(base + len);
-        len += aligned(sizeof(proa__asked) * PROA_AC_ENTRIES_MAX * c->limits.peer_max);
+        size_t asked_len = sizeof(proa__asked) * PROA_AC_ENTRIES_MAX * c->limits.peer_max;
+        c->asked = piece(block, &len, asked_len);
     }
-    c->inbox = base + len;
-    c->pool = c->inbox + c->inbox_max;
-    return len + c->inbox_max + c->pool_max;
+    c->inbox = piece(block, &len, c->inbox_max);
+    c->pool = piece(block, &len, c->pool_max);
+    return len;
 }
 
 static void give(const proa_memory *memory, void *block, size_t len)
@@ -235,7 +242,7 @@ proa_err proa__c2c_open(proa_c2c **out, proa_client *client, const proa_c2c_limi
     (void)lay_out(c, c->block);
     proa__c2c_load(c);
     for (size_t i = 0; i < PROA__OBJECTS; i++) {
-        c->objects[i] = proa__c2c_object(&c->tables[i]);
+        proa__c2c_object(&c->tables[i], &c->objects[i]);
         proa_err err = proa_client_add_object(client, &c->objects[i]);
         if (err != PROA_OK) {
             /* An object that was added stays in the client's table, so its context has to stay,

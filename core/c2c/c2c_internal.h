@@ -39,9 +39,6 @@
 
 enum { PROA__KEY_URI = 0, PROA__KEY_IDENTITY = 1, PROA__KEY_SECRET = 2 };
 
-/* Bytes of all questions together: one payload as long as it may be, and a name for each. */
-#define PROA__ASKS_LEN(ask_max) (PROA_C2C_PAYLOAD_MAX + PROA_ENDPOINT_MAX * (size_t)(ask_max))
-
 typedef struct proa__key {
     proa__row row;
     uint32_t generation; /* new with every new identity, secret or short id */
@@ -145,7 +142,10 @@ typedef struct proa__event {
     size_t len;          /* with what stands behind it: where the next one begins */
 } proa__event;
 
-/* The one /ac under way, and what else the asking part has only once; see authorize.c. */
+/* Bytes of all questions together: one payload as long as it may be, and a name for each. */
+#define PROA__ASKS_LEN(ask_max) (PROA_C2C_PAYLOAD_MAX + PROA_ENDPOINT_MAX * (size_t)(ask_max))
+
+/* The one /ac under way; see authorize.c. */
 typedef struct proa__ac {
     bool open;
     uint8_t endpoint_len;
@@ -284,7 +284,8 @@ void proa__c2c_load(proa_c2c *c);
 
 /* ---- objects.c, and the kinds of *_object.c -------------------------------------------------- */
 
-proa_object proa__c2c_object(proa__table *t);
+/* A table as an object of the client. */
+void proa__c2c_object(proa__table *t, proa_object *out);
 
 /* True if each field is within its bounds. */
 bool proa__row_is_complete(const proa__kind *kind, const proa__row *row);

@@ -411,7 +411,7 @@ static const proa_object_class class_ = {
     .transact = transact,
 };
 
-proa_object proa__c2c_object(proa__table *t)
+void proa__c2c_object(proa__table *t, proa_object *out)
 {
-    return (proa_object){t->kind->object, 1, 0, t->kind->resources, t->kind->count, &class_, t};
+    *out = (proa_object){t->kind->object, 1, 0, t->kind->resources, t->kind->count, &class_, t};
 }
