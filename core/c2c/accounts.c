@@ -15,58 +15,73 @@
  *
  * Time is this device's own and counts only while it runs (persist.c). */
 #include "core/c2c/c2c_internal.h"
-#include "core/c2c/instance_gone.h"
 
 #include <string.h>
 
-#include "proa/assert.h"
+uint64_t proa__c2c_ms(uint32_t at_s)
+{
+    return at_s == PROA__NEVER_S ? PROA__NEVER : (uint64_t)at_s * 1000;
+}
 
 static uint64_t min_ms(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
 
+/* ---- looking ---------------------------------------------------------------------------- */
+
 proa_account proa__c2c_account(const proa__key *key)
 {
-    return proa_account_make(PROA_ACCOUNT_KIND_PEER, key->generation, key->instance);
+    return proa_account_make(PROA_ACCOUNT_KIND_PEER, (uint16_t)key->generation,
+                             (uint16_t)key->row.instance);
 }
 
 proa__key *proa__c2c_key(proa_c2c *c, proa_account account)
 {
-    if (proa_account_kind(account) != PROA_ACCOUNT_KIND_PEER) {
-        return NULL;
-    }
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].slot == PROA__SLOT_LIVE && proa__c2c_account(&c->keys[i]) == account) {
-            return &c->keys[i];
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        if (proa__key_at(c, i)->row.slot == PROA__SLOT_LIVE &&
+            proa__c2c_account(proa__key_at(c, i)) == account) {
+            return proa__key_at(c, i);
         }
     }
     return NULL;
 }
 
-proa__peer *proa__c2c_peer(proa_c2c *c, uint16_t short_id)
+/* The first key of a Short Client ID that stands like this, behind `after`; NULL. */
+static proa__key *key_with(const proa_c2c *c, uint32_t short_id, proa__slot slot,
+                           const proa__key *after)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->peers[i].slot == PROA__SLOT_LIVE && c->peers[i].short_id == short_id) {
-            return &c->peers[i];
+    proa__key *end = proa__key_at(c, c->limits.peer_max);
+    for (proa__key *key = proa__key_at(c, 0); key < end; key++) {
+        if (key->row.slot == slot && key->short_id == short_id && (after == NULL || key > after)) {
+            return key;
         }
     }
     return NULL;
 }
 
-static bool peer_usable(const proa_c2c *c, const proa__peer *peer)
+proa__peer *proa__c2c_peer(const proa_c2c *c, uint32_t short_id)
 {
-    return (peer->lifetime_new || peer->expires_ms > c->now_ms) && !peer->disable &&
-           peer->disabled_ms <= c->now_ms;
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        if (proa__peer_at(c, i)->row.slot == PROA__SLOT_LIVE &&
+            proa__peer_at(c, i)->short_id == short_id) {
+            return proa__peer_at(c, i);
+        }
+    }
+    return NULL;
 }
 
-proa__peer *proa__c2c_live(proa_c2c *c, const proa__key *key)
+proa__peer *proa__c2c_live(const proa_c2c *c, const proa__key *key)
 {
-    proa__peer *peer = key->slot == PROA__SLOT_LIVE ? proa__c2c_peer(c, key->short_id) : NULL;
-    return peer != NULL && peer_usable(c, peer) ? peer : NULL;
+    proa__peer *peer = key->row.slot == PROA__SLOT_LIVE ? proa__c2c_peer(c, key->short_id) : NULL;
+    bool usable = peer != NULL && (peer->lifetime_new || peer->expires_ms > c->now_ms) &&
+                  !peer->disable && peer->disabled_ms <= c->now_ms;
+    return usable ? peer : NULL;
 }
 
-bool proa__c2c_newer(uint16_t a, uint16_t b)
+/* Generations only grow, but for a wrap after 65535 accounts: the later of two is the one that is
+ * less than half the circle ahead. */
+static bool is_newer(uint32_t a, uint32_t b)
 {
     return (int16_t)(uint16_t)(a - b) > 0;
 }
@@ -74,21 +89,109 @@ bool proa__c2c_newer(uint16_t a, uint16_t b)
 proa__key *proa__c2c_key_of(proa_c2c *c, proa_span endpoint)
 {
     proa__key *best = NULL;
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__key *key = &c->keys[i];
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        proa__key *key = proa__key_at(c, i);
         const proa__peer *peer = proa__c2c_live(c, key);
-        if (peer != NULL && proa_span_equal(proa__c2c_endpoint(peer), endpoint) &&
-            (best == NULL || proa__c2c_newer(key->generation, best->generation))) {
+        if (peer != NULL && proa__row_text_is(&peer->row, PROA__PEER_ENDPOINT, endpoint) &&
+            (best == NULL || is_newer(key->generation, best->generation))) {
             best = key;
         }
     }
     return best;
 }
 
-void proa__c2c_new_generation(proa_c2c *c, proa__key *key)
+void proa__c2c_psk(const proa__key *key, proa_psk *out)
 {
-    c->generation = c->generation == UINT16_MAX ? 1 : (uint16_t)(c->generation + 1);
-    key->generation = c->generation;
+    proa_span secret = proa__row_text(&key->row, PROA__KEY_SECRET);
+    memset(out, 0, sizeof(*out));
+    memcpy(out->key, secret.data, secret.len);
+    out->key_len = (uint8_t)secret.len;
+    out->account = proa__c2c_account(key);
+}
+
+void proa__c2c_saw_generation(proa_c2c *c, uint32_t generation)
+{
+    if (is_newer(generation, c->generation)) {
+        c->generation = (uint16_t)generation;
+    }
+}
+
+/* ---- ends ------------------------------------------------------------------------------- */
+
+static void remove_key(proa_c2c *c, proa__key *key, proa_outcome why)
+{
+    proa__c2c_remove(&c->tables[PROA__KEYS], &key->row, why);
+}
+
+/* Both halves, by our own decision: the server learns it from the next registration update. */
+static void end_account(proa_c2c *c, proa__peer *peer, proa_outcome why)
+{
+    proa__key *key;
+    while ((key = key_with(c, peer->short_id, PROA__SLOT_LIVE, NULL)) != NULL) {
+        remove_key(c, key, why);
+    }
+    proa__c2c_remove(&c->tables[PROA__PEERS], &peer->row, why);
+}
+
+/* Key roll-over: the new key or account was used, so the old one of the same peer goes. Accounts
+ * that another server made are not ours to judge. */
+static void succeed(proa_c2c *c, const proa__key *key, const proa__peer *peer)
+{
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        proa__key *old = proa__key_at(c, i);
+        if (old->row.slot != PROA__SLOT_LIVE || !is_newer(key->generation, old->generation) ||
+            old->row.owner != key->row.owner) {
+            continue;
+        }
+        proa__peer *other = proa__c2c_peer(c, old->short_id);
+        if (other == peer) {
+            remove_key(c, old, PROA_OUTCOME_OK);
+        } else if (other != NULL &&
+                   proa__row_text_is(&other->row, PROA__PEER_ENDPOINT, proa__c2c_endpoint(peer))) {
+            end_account(c, other, PROA_OUTCOME_OK);
+        }
+    }
+}
+
+void proa__c2c_used(proa_c2c *c, proa__key *key, bool request)
+{
+    proa__peer *peer = proa__c2c_peer(c, key->short_id);
+    if (peer == NULL) {
+        return;
+    }
+    peer->uses += request && peer->uses < UINT32_MAX ? 1 : 0;
+    peer->last_use_s = proa__c2c_now_s(c);
+    if (peer->used == 0) {
+        peer->used = 1;
+        c->dirty = true; /* to be stored: a reboot must not start the wait for a first use again */
+        peer->store_s = 0;
+        peer->unused_s = PROA__NEVER_S;
+    }
+    succeed(c, key, peer);
+}
+
+/* ---- time ------------------------------------------------------------------------------- */
+
+void proa__c2c_tick(proa_c2c *c, uint64_t now_ms)
+{
+    c->now_ms = now_ms > c->now_ms ? now_ms : c->now_ms;
+}
+
+static uint64_t after_ms(const proa_c2c *c, uint32_t seconds)
+{
+    return c->now_ms + (uint64_t)seconds * 1000;
+}
+
+uint32_t proa__c2c_now_s(const proa_c2c *c)
+{
+    uint32_t now_s = (uint32_t)(c->now_ms / 1000);
+    return now_s > 0 ? now_s : 1;
+}
+
+uint32_t proa__c2c_after_s(const proa_c2c *c, uint32_t seconds)
+{
+    uint32_t now_s = proa__c2c_now_s(c);
+    return seconds < PROA__NEVER_S - now_s ? now_s + seconds : PROA__NEVER_S;
 }
 
 uint32_t proa__c2c_left_s(const proa__peer *peer, uint64_t now_ms)
@@ -102,116 +205,56 @@ uint32_t proa__c2c_left_s(const proa__peer *peer, uint64_t now_ms)
     return peer->expires_ms <= now_ms ? 0 : (uint32_t)((peer->expires_ms - now_ms) / 1000);
 }
 
-void proa__c2c_free_key(proa__key *key)
+uint32_t proa__c2c_step_s(uint32_t lifetime_s)
 {
-    proa_wipe(key, sizeof(*key));
+    return lifetime_s < 20 ? 1 : lifetime_s / 20;
 }
 
-void proa__c2c_remove_key(proa_c2c *c, proa__key *key, proa_outcome why)
+void proa__c2c_store_peer(proa_c2c *c, proa__peer *peer)
 {
-    proa__c2c_forget_key(c, key);
-    proa_wipe(key->secret, sizeof(key->secret));
-    key->secret_len = 0;
-    key->slot = PROA__SLOT_GONE;
-    key->by_itself = why != PROA_OUTCOME_REVOKED;
-    key->why = why;
-    c->instances_gone = c->instances_gone || key->by_itself;
-    c->dirty = true;
-}
-
-void proa__c2c_remove_peer(proa_c2c *c, proa__peer *peer, proa_outcome why)
-{
-    proa__c2c_forget_peer(c, peer);
-    peer->slot = PROA__SLOT_GONE;
-    peer->by_itself = why != PROA_OUTCOME_REVOKED;
-    peer->why = why;
-    c->instances_gone = c->instances_gone || peer->by_itself;
-    proa__c2c_drop_rights(c, peer->short_id);
-    c->dirty = true;
-}
-
-/* Both halves, by our own decision: the server learns it from the next registration update. */
-static void end_account(proa_c2c *c, proa__peer *peer, proa_outcome why)
-{
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].slot == PROA__SLOT_LIVE && c->keys[i].short_id == peer->short_id) {
-            proa__c2c_remove_key(c, &c->keys[i], why);
-        }
-    }
-    proa__c2c_remove_peer(c, peer, why);
-}
-
-/* Key roll-over: the new key or account was used, so the old one of the same peer goes. Accounts
- * that another server made are not ours to judge. */
-static void succeed(proa_c2c *c, const proa__key *key, const proa__peer *peer)
-{
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__key *old = &c->keys[i];
-        if (old == key || old->slot != PROA__SLOT_LIVE ||
-            !proa__c2c_newer(key->generation, old->generation) || old->owner != key->owner) {
-            continue;
-        }
-        if (old->short_id == key->short_id) {
-            proa__c2c_remove_key(c, old, PROA_OUTCOME_OK);
-            continue;
-        }
-        proa__peer *other = proa__c2c_peer(c, old->short_id);
-        if (other != NULL && proa_span_equal(proa__c2c_endpoint(other), proa__c2c_endpoint(peer))) {
-            end_account(c, other, PROA_OUTCOME_OK);
-        }
+    const proa__table *t = &c->tables[PROA__PEERS];
+    peer->left_s = proa__c2c_left_s(peer, c->now_ms);
+    if (proa__row_store(t, &peer->row, &peer->row) != PROA_OK) {
+        /* What is stored promises more time than there is. A store that fails must not make a
+         * grant longer, so nothing may be left of it after a reboot. */
+        proa__row_forget(t, &peer->row);
     }
 }
-
-void proa__c2c_used(proa_c2c *c, proa__key *key, bool request)
-{
-    proa__peer *peer = proa__c2c_peer(c, key->short_id);
-    if (peer == NULL) {
-        return;
-    }
-    peer->uses += request && peer->uses < UINT32_MAX ? 1 : 0;
-    peer->last_use_ms = c->now_ms;
-    if (!peer->used) {
-        peer->used = true;
-        c->dirty = true; /* to be stored: a reboot must not start the wait for a first use again */
-        peer->store_ms = c->now_ms;
-    }
-    succeed(c, key, peer);
-}
-
-/* ---- time ------------------------------------------------------------------------------- */
 
 /* The step after which what is left is stored next. */
-static uint64_t next_store_ms(const proa_c2c *c, const proa__peer *peer)
+static uint32_t next_store_s(const proa_c2c *c, const proa__peer *peer)
 {
-    return peer->lifetime_s == 0 ? PROA__NEVER
-                                 : c->now_ms + (uint64_t)proa__c2c_step_s(peer->lifetime_s) * 1000;
+    return peer->lifetime_s == 0 ? PROA__NEVER_S
+                                 : proa__c2c_after_s(c, proa__c2c_step_s(peer->lifetime_s));
 }
 
 static void start_lifetime(proa_c2c *c, proa__peer *peer)
 {
     peer->lifetime_new = false;
-    peer->expires_ms =
-        peer->lifetime_s == 0 ? PROA__NEVER : c->now_ms + (uint64_t)peer->left_s * 1000;
-    peer->store_ms = peer->used ? c->now_ms : next_store_ms(c, peer);
-    peer->renew_ms = 0;
-    if (!peer->used && peer->unused_ms == 0) {
-        peer->unused_ms = c->now_ms + (uint64_t)c->limits.unused_s * 1000;
+    peer->expires_ms = peer->lifetime_s == 0 ? PROA__NEVER : after_ms(c, peer->left_s);
+    peer->store_s = peer->used != 0 ? 0 : next_store_s(c, peer);
+    peer->renew_s = 0;
+    if (peer->used != 0) {
+        peer->unused_s = PROA__NEVER_S;
+    } else if (peer->unused_s == 0) {
+        /* Not before the time is over: a second that has begun does not count. */
+        peer->unused_s = proa__c2c_after_s(c, c->limits.unused_s + (c->now_ms % 1000 != 0 ? 1 : 0));
     }
 }
 
 static void start_disable(proa_c2c *c, proa__peer *peer)
 {
     peer->disable = false;
-    peer->disabled_ms = c->now_ms + (uint64_t)peer->disable_s * 1000;
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].slot == PROA__SLOT_LIVE && c->keys[i].short_id == peer->short_id) {
-            c->keys[i].drop = true;
-        }
+    peer->disabled_ms = after_ms(c, peer->disable_s);
+    for (proa__key *key = NULL;
+         (key = key_with(c, peer->short_id, PROA__SLOT_LIVE, key)) != NULL;) {
+        key->drop = true;
     }
 }
 
 static void run_peer(proa_c2c *c, proa__peer *peer)
 {
+    uint32_t now_s = proa__c2c_now_s(c);
     if (peer->lifetime_new) {
         start_lifetime(c, peer);
     }
@@ -221,140 +264,106 @@ static void run_peer(proa_c2c *c, proa__peer *peer)
     if (peer->expires_ms <= c->now_ms) {
         c->stats.expired++;
         end_account(c, peer, PROA_OUTCOME_EXPIRED);
-        return;
-    }
-    if (!peer->used && peer->unused_ms <= c->now_ms) {
+    } else if (peer->unused_s <= now_s) {
         c->stats.unused_removed++;
         end_account(c, peer, PROA_OUTCOME_TIMEOUT);
-        return;
-    }
-    if (peer->store_ms <= c->now_ms) {
-        peer->store_ms = next_store_ms(c, peer);
-        if (proa__c2c_store_peer(c, peer) != PROA_OK) {
-            /* What is stored promises more time than there is. A store that fails must not make
-             * a grant longer, so nothing may be left of it after a reboot. */
-            proa__c2c_forget_peer(c, peer);
-        }
+    } else if (peer->store_s <= now_s) {
+        peer->store_s = next_store_s(c, peer);
+        proa__c2c_store_peer(c, peer);
     }
 }
 
 /* ---- telling ---------------------------------------------------------------------------- */
 
-static void tell(proa_c2c *c, const proa__peer *peer, proa_c2c_event_kind kind, proa_outcome why)
+/* Why an account is over, of which a half may still stand. */
+static proa_outcome why_gone(const proa_c2c *c, const proa__peer *peer)
 {
-    proa_c2c_event event = {.kind = kind,
-                            .outcome = why,
-                            .short_id = peer->short_id,
-                            .endpoint = proa__c2c_endpoint(peer)};
-    (void)proa__c2c_post(c, &event);
-}
-
-static bool has_key(const proa_c2c *c, uint16_t short_id)
-{
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].slot == PROA__SLOT_LIVE && c->keys[i].short_id == short_id) {
-            return true;
-        }
+    const proa__key *key = key_with(c, peer->short_id, PROA__SLOT_GONE, NULL);
+    if (peer->row.slot == PROA__SLOT_GONE) {
+        return peer->row.why;
     }
-    return false;
-}
-
-/* Why an account whose peer object stays has lost its last key. */
-static proa_outcome why_keyless(const proa_c2c *c, uint16_t short_id)
-{
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].slot == PROA__SLOT_GONE && c->keys[i].short_id == short_id) {
-            return c->keys[i].why;
-        }
-    }
-    return PROA_OUTCOME_REVOKED;
+    return key == NULL ? PROA_OUTCOME_REVOKED : key->row.why;
 }
 
 static void tell_changes(proa_c2c *c)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__peer *peer = &c->peers[i];
-        bool there = peer->slot == PROA__SLOT_LIVE && has_key(c, peer->short_id);
-        if (there && !peer->announced) {
-            tell(c, peer, PROA_C2C_PEER_ADDED, PROA_OUTCOME_OK);
-            peer->announced = true;
-        } else if (!there && peer->announced) {
-            tell(c, peer, PROA_C2C_PEER_REMOVED,
-                 peer->slot == PROA__SLOT_GONE ? peer->why : why_keyless(c, peer->short_id));
-            peer->announced = false;
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        proa__peer *peer = proa__peer_at(c, i);
+        bool there = peer->row.slot == PROA__SLOT_LIVE &&
+                     key_with(c, peer->short_id, PROA__SLOT_LIVE, NULL) != NULL;
+        if (there == peer->announced) {
+            continue;
         }
+        proa_c2c_event event = {.kind = there ? PROA_C2C_PEER_ADDED : PROA_C2C_PEER_REMOVED,
+                                .outcome = there ? PROA_OUTCOME_OK : why_gone(c, peer),
+                                .short_id = (uint16_t)peer->short_id,
+                                .endpoint = proa__c2c_endpoint(peer)};
+        (void)proa__c2c_post(c, &event);
+        peer->announced = there;
     }
 }
 
 /* ---- run -------------------------------------------------------------------------------- */
 
-static void account_gone(proa_c2c *c, const proa__key *key, proa_outcome why)
+/* End the sessions of keys that went, changed, or whose peer went; see to those that stay. */
+static void settle_key(proa_c2c *c, proa__key *key)
 {
-    if (c->requester != NULL) {
-        c->requester->account_gone(c, proa__c2c_account(key), why);
+    bool gone = key->row.slot == PROA__SLOT_GONE;
+    bool busy = key->session != 0 || key->opening != 0;
+    if (gone || key->drop || (busy && proa__c2c_peer(c, key->short_id) == NULL)) {
+        if (c->requester != NULL) {
+            c->requester->account_gone(c, key, gone ? key->row.why : PROA_OUTCOME_REVOKED);
+        }
+        proa__c2c_drop_sessions(c, key);
     }
+    if (key->moved && !key->drop && !gone) {
+        proa__c2c_follow(c, key);
+    }
+    key->drop = key->moved = false;
+    proa__c2c_run_session(c, key);
 }
 
-/* End the sessions of keys that went, changed, or whose peer went. */
-static void reap_keys(proa_c2c *c)
+/* What went by our own decision did so without a server's Delete: the client is told. */
+static void reap(proa_c2c *c, const proa__table *t)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__key *key = &c->keys[i];
-        if (key->slot == PROA__SLOT_GONE) {
-            account_gone(c, key, key->why);
-            proa__c2c_drop_sessions(c, key);
-            if (key->by_itself) {
-                proa__c2c_instance_gone(c->client, c->now_ms, PROA_OBJECT_CLIENT_SECURITY,
-                                        key->instance);
-            }
-            proa__c2c_free_key(key);
-        } else if (key->slot == PROA__SLOT_LIVE) {
-            bool orphan = proa__c2c_peer(c, key->short_id) == NULL;
-            if (key->drop || (orphan && (key->session != 0 || key->opening != 0))) {
-                account_gone(c, key, PROA_OUTCOME_REVOKED);
-                proa__c2c_drop_sessions(c, key);
-            }
-            if (key->moved && !key->drop) {
-                proa__c2c_follow(c, key);
-            }
-            key->drop = key->moved = false;
+    for (size_t i = 0; i < t->count; i++) {
+        proa__row *row = proa__row_at(t, i);
+        if (row->slot != PROA__SLOT_GONE) {
+            continue;
         }
-    }
-}
-
-static void reap_peers(proa_c2c *c)
-{
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__peer *peer = &c->peers[i];
-        if (peer->slot == PROA__SLOT_GONE) {
-            if (peer->by_itself) {
-                proa__c2c_instance_gone(c->client, c->now_ms, PROA_OBJECT_CLIENT, peer->instance);
-            }
-            memset(peer, 0, sizeof(*peer));
+        if (row->why != PROA_OUTCOME_REVOKED) {
+            proa__client_instance_gone(c->client, c->now_ms, t->kind->object,
+                                       (uint16_t)row->instance);
         }
+        proa__row_free(t, row);
     }
 }
 
 static void recheck_rights(proa_c2c *c)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->keys[i].slot == PROA__SLOT_LIVE && c->keys[i].session != 0) {
-            proa__client_recheck(c->client, c->now_ms, proa__c2c_account(&c->keys[i]));
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        if (proa__key_at(c, i)->row.slot == PROA__SLOT_LIVE && proa__key_at(c, i)->session != 0) {
+            proa__client_recheck(c->client, c->now_ms, proa__c2c_account(proa__key_at(c, i)));
         }
     }
 }
 
 void proa__c2c_run_accounts(proa_c2c *c)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        if (c->peers[i].slot == PROA__SLOT_LIVE) {
-            run_peer(c, &c->peers[i]);
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        if (proa__peer_at(c, i)->row.slot == PROA__SLOT_LIVE) {
+            run_peer(c, proa__peer_at(c, i));
         }
     }
     tell_changes(c);
-    reap_keys(c);
-    reap_peers(c);
-    proa__c2c_reap_accesses(c);
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        if (proa__key_at(c, i)->row.slot != PROA__SLOT_FREE) {
+            settle_key(c, proa__key_at(c, i));
+        }
+    }
+    for (size_t t = 0; t < PROA__OBJECTS; t++) {
+        reap(c, &c->tables[t]);
+    }
     if (c->rights_changed) {
         c->rights_changed = false;
         recheck_rights(c);
@@ -368,11 +377,12 @@ void proa__c2c_run_accounts(proa_c2c *c)
 uint64_t proa__c2c_next_accounts(const proa_c2c *c)
 {
     uint64_t next = PROA__NEVER;
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__peer *peer = &c->peers[i];
-        if (peer->slot == PROA__SLOT_LIVE) {
-            next = min_ms(next, min_ms(peer->expires_ms, peer->store_ms));
-            next = peer->used ? next : min_ms(next, peer->unused_ms);
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        const proa__peer *peer = proa__peer_at(c, i);
+        next = min_ms(next, proa__c2c_next_session(proa__key_at(c, i)));
+        if (peer->row.slot == PROA__SLOT_LIVE) {
+            uint32_t at_s = peer->store_s < peer->unused_s ? peer->store_s : peer->unused_s;
+            next = min_ms(next, min_ms(peer->expires_ms, proa__c2c_ms(at_s)));
         }
     }
     return next;

@@ -31,6 +31,9 @@
 #define MISSING_RETRY_MS 3000U
 #define TRIES_MAX 5U
 
+/* Longer is nobody asked to wait, whatever Max-Age says. */
+#define RETRY_MAX_S 3600U
+
 /* A quiet observation is asked for again after so long, or after two of its maximum periods: the
  * host may have lost it with a reboot, and would not know. */
 #define REFRESH_MS 3600000U
@@ -45,60 +48,94 @@ static void forget_request(proa_c2c *c, proa__ask *ask, bool tell)
     }
 }
 
-static proa_c2c_event event_of(const proa_c2c *c, const proa__ask *ask, proa_c2c_event_kind kind)
+static void post(proa_c2c *c, const proa__ask *ask, proa_c2c_event *event)
 {
-    proa_c2c_event event;
-    memset(&event, 0, sizeof(event));
-    event.kind = kind;
-    event.id = ask->id;
-    event.user = ask->user;
-    event.path = ask->path;
-    event.format = PROA_FORMAT_NONE;
-    event.endpoint = proa__ask_endpoint(ask);
-    event.elapsed_ms = ask->ac_ms == 0 ? 0 : (uint32_t)(c->now_ms - ask->ac_ms);
-    return event;
+    event->id = ask->row.instance;
+    event->user = ask->user;
+    event->path = ask->path;
+    event->endpoint = proa__ask_endpoint(ask);
+    event->elapsed_ms = ask->ac_ms == 0 ? 0 : (uint32_t)(c->now_ms - ask->ac_ms);
+    (void)proa__c2c_post(c, event);
 }
 
 void proa__ask_tell(proa_c2c *c, const proa__ask *ask, proa_c2c_event_kind kind, uint16_t short_id,
-                    proa_span text)
+                    const proa_span *text)
 {
-    proa_c2c_event event = event_of(c, ask, kind);
-    event.short_id = short_id;
-    event.text = text;
-    (void)proa__c2c_post(c, &event);
+    proa_c2c_event event = {.kind = kind, .short_id = short_id, .format = PROA_FORMAT_NONE};
+    if (text != NULL) {
+        event.text = *text;
+    }
+    post(c, ask, &event);
 }
 
-static void post_answer(proa_c2c *c, const proa__ask *ask, proa_c2c_event_kind kind,
-                        const proa__answer *answer, bool observing)
+/* Tell the verdict, and what the message brought. */
+static void tell_verdict(proa_c2c *c, const proa__ask *ask, proa_c2c_event_kind kind,
+                         const proa_coap_msg *m)
 {
-    proa_c2c_event event = event_of(c, ask, kind);
-    event.outcome = answer->outcome;
-    event.code = answer->code;
-    event.via_server = answer->via_server;
-    event.observing = observing;
-    event.err = answer->err;
-    event.retry_ms = answer->retry_ms;
-    event.format = answer->payload.len == 0 ? PROA_FORMAT_NONE : answer->format;
-    event.payload = answer->payload;
-    (void)proa__c2c_post(c, &event);
+    proa_c2c_event event = {
+        .kind = kind,
+        .outcome = ask->verdict.outcome,
+        .code = ask->verdict.code,
+        .via_server = ask->verdict.via_server,
+        .err = ask->verdict.err,
+        .retry_ms = ask->verdict.retry_ms,
+        .observing = ask->state == PROA__ASK_HELD && kind != PROA_C2C_OBSERVE_END,
+        .format = PROA_FORMAT_NONE,
+    };
+    if (m != NULL && m->payload.len > 0 && !event.via_server) {
+        event.payload = m->payload;
+        event.format =
+            (uint16_t)proa_coap_option_uint(m, PROA_COAP_OPT_CONTENT_FORMAT, PROA_FORMAT_NONE);
+    }
+    post(c, ask, &event);
 }
 
-void proa__ask_finish(proa_c2c *c, proa__ask *ask, const proa__answer *answer)
+void proa__ask_late(proa__ask *ask, proa_outcome outcome, bool via_server, proa_err err)
 {
-    post_answer(c, ask, ask->told ? PROA_C2C_OBSERVE_END : PROA_C2C_OUTCOME, answer, false);
-    forget_request(c, ask, false);
-    proa_wipe(ask, sizeof(*ask));
+    ask->verdict = (proa__verdict){outcome, 0, via_server, err, 0};
+}
+
+static void forget(proa_c2c *c, proa__ask *ask)
+{
+    proa__row_free(&c->tables[PROA__ASKS], &ask->row);
     c->dirty = true;
 }
 
-void proa__ask_fail(proa_c2c *c, proa__ask *ask, proa_outcome outcome)
+void proa__ask_end(proa_c2c *c, proa__ask *ask, const proa_coap_msg *m)
 {
-    proa__ask_finish(c, ask, &(proa__answer){.outcome = outcome});
+    tell_verdict(c, ask, ask->told ? PROA_C2C_OBSERVE_END : PROA_C2C_OUTCOME, m);
+    forget_request(c, ask, false);
+    forget(c, ask);
 }
 
-void proa__ask_fail_local(proa_c2c *c, proa__ask *ask, proa_err err)
+void proa__ask_fail(proa_c2c *c, proa__ask *ask, proa_outcome outcome, bool via_server,
+                    proa_err err)
 {
-    proa__ask_finish(c, ask, &(proa__answer){.outcome = PROA_OUTCOME_LOCAL, .err = err});
+    proa__ask_late(ask, outcome, via_server, err);
+    proa__ask_end(c, ask, NULL);
+}
+
+void proa__ask_judge(proa__ask *ask, proa_outcome outcome, bool via_server, const proa_coap_msg *m)
+{
+    proa__ask_late(ask, outcome, via_server, PROA_OK);
+    ask->verdict.code = m->code;
+    if (outcome == PROA_OUTCOME_PENDING || outcome == PROA_OUTCOME_BUSY ||
+        outcome == PROA_OUTCOME_HOST_OFFLINE) {
+        /* RFC 7252 §5.10.5: 60 s if it is not there. */
+        uint32_t seconds = proa_coap_option_uint(m, PROA_COAP_OPT_MAX_AGE, 60);
+        ask->verdict.retry_ms = (seconds < RETRY_MAX_S ? seconds : RETRY_MAX_S) * 1000;
+    }
+}
+
+/* One that ends in our own tables. */
+static void fail_local(proa_c2c *c, proa__ask *ask, proa_err err)
+{
+    proa__ask_fail(c, ask, PROA_OUTCOME_LOCAL, false, err);
+}
+
+static void fail(proa_c2c *c, proa__ask *ask, proa_outcome outcome)
+{
+    proa__ask_fail(c, ask, outcome, false, PROA_OK);
 }
 
 void proa__ask_pause(proa_c2c *c, proa__ask *ask, uint32_t ms, proa__ask_state after)
@@ -113,20 +150,33 @@ void proa__ask_pause(proa_c2c *c, proa__ask *ask, uint32_t ms, proa__ask_state a
 /* Begin anew with what there is now; bounded, so that nothing goes round for ever. */
 static void again(proa_c2c *c, proa__ask *ask)
 {
+    proa__ask_late(ask, PROA_OUTCOME_UNREACHABLE, false, PROA_OK);
     if (ask->tries++ >= TRIES_MAX) {
-        proa__ask_fail(c, ask, PROA_OUTCOME_UNREACHABLE);
+        proa__ask_end(c, ask, NULL);
         return;
     }
     ask->state = PROA__ASK_CONNECT;
     ask->account = 0;
-    ask->late = (proa__answer){.outcome = PROA_OUTCOME_UNREACHABLE};
     c->dirty = true; /* run goes on with it: nothing is sent from within a callback of the peer */
+}
+
+/* The same for one that may have been sent: then it may have been done, too. */
+static void send_again(proa_c2c *c, proa__ask *ask)
+{
+    if (ask->state == PROA__ASK_SENT && !proa__request_repeatable(ask->op)) {
+        fail(c, ask, PROA_OUTCOME_TIMEOUT);
+        return;
+    }
+    if (ask->told) {
+        ask->deadline_ms = c->now_ms + TIMEOUT_DEFAULT_MS;
+    }
+    again(c, ask);
 }
 
 static void want(proa_c2c *c, proa__ask *ask)
 {
     ask->state = PROA__ASK_WANT;
-    ask->late = (proa__answer){.outcome = PROA_OUTCOME_TIMEOUT, .via_server = true};
+    proa__ask_late(ask, PROA_OUTCOME_TIMEOUT, true, PROA_OK);
     c->dirty = true;
 }
 
@@ -144,8 +194,18 @@ static bool reask(proa_c2c *c, proa__ask *ask)
 
 static void full(proa_c2c *c, proa__ask *ask)
 {
-    ask->late = (proa__answer){.outcome = PROA_OUTCOME_LOCAL, .err = PROA_E_FULL};
+    proa__ask_late(ask, PROA_OUTCOME_LOCAL, false, PROA_E_FULL);
     proa__ask_pause(c, ask, FULL_RETRY_MS, PROA__ASK_CONNECT);
+}
+
+/* What came of an attempt to send or to connect; PROA_OK is good. */
+static void attempted(proa_c2c *c, proa__ask *ask, proa_err err)
+{
+    if (err == PROA_E_FULL) {
+        full(c, ask);
+    } else if (err != PROA_OK) {
+        fail_local(c, ask, err);
+    }
 }
 
 static void send_request(proa_c2c *c, proa__ask *ask, const proa__key *key)
@@ -153,42 +213,26 @@ static void send_request(proa_c2c *c, proa__ask *ask, const proa__key *key)
     proa_coap_peer to = proa__c2c_coap_peer(c, key->session);
     if (!ask->connected_told && !ask->told) {
         ask->connected_told = true;
-        proa__ask_tell(c, ask, PROA_C2C_CONNECTED, key->short_id, proa_span_make(NULL, 0));
+        proa__ask_tell(c, ask, PROA_C2C_CONNECTED, (uint16_t)key->short_id, NULL);
     }
-    proa_err err = proa__request_send(c, ask, &to);
-    if (err == PROA_E_FULL) {
-        full(c, ask);
-    } else if (err != PROA_OK) {
-        proa__ask_fail_local(c, ask, err);
-    } else {
-        ask->state = PROA__ASK_SENT;
-        ask->late = (proa__answer){.outcome = PROA_OUTCOME_TIMEOUT};
-        ask->resume_ms = c->now_ms + PROA__LOOK_MS;
-    }
+    ask->state = PROA__ASK_SENT;
+    proa__ask_late(ask, PROA_OUTCOME_TIMEOUT, false, PROA_OK);
+    ask->resume_ms = c->now_ms + PROA__LOOK_MS;
+    attempted(c, ask, proa__request_send(c, ask, &to));
 }
 
 static void connect(proa_c2c *c, proa__ask *ask, proa__key *key)
 {
     proa_err err = proa__c2c_connect(c, key);
-    ask->late = (proa__answer){.outcome = PROA_OUTCOME_UNREACHABLE};
-    switch (err) {
-    case PROA_OK:
-        break;
-    case PROA_E_FULL:
-        full(c, ask);
-        break;
-    case PROA_E_NOT_FOUND:
+    proa__ask_late(ask, PROA_OUTCOME_UNREACHABLE, false, PROA_OK);
+    if (err != PROA_E_NOT_FOUND) {
+        attempted(c, ask, err);
+    } else if (ask->ac_ms == 0) {
         /* So far it was the peer that called. The server knows where it is, and says so when it
          * gives us rights there, which it has not yet done. */
-        if (ask->ac_ms == 0) {
-            want(c, ask);
-        } else {
-            proa__ask_fail(c, ask, PROA_OUTCOME_UNREACHABLE);
-        }
-        break;
-    default:
-        proa__ask_fail_local(c, ask, err);
-        break;
+        want(c, ask);
+    } else {
+        proa__ask_end(c, ask, NULL);
     }
 }
 
@@ -197,12 +241,13 @@ static void go_without(proa_c2c *c, proa__ask *ask)
 {
     if (ask->ac_ms == 0) {
         want(c, ask);
-    } else if (ask->tries++ < TRIES_MAX) {
-        ask->late = (proa__answer){.outcome = PROA_OUTCOME_PROTOCOL, .via_server = true};
+        return;
+    }
+    proa__ask_late(ask, PROA_OUTCOME_PROTOCOL, true, PROA_OK);
+    if (ask->tries++ < TRIES_MAX) {
         proa__ask_pause(c, ask, MISSING_RETRY_MS, PROA__ASK_WANT);
     } else {
-        proa__ask_finish(c, ask,
-                         &(proa__answer){.outcome = PROA_OUTCOME_PROTOCOL, .via_server = true});
+        proa__ask_end(c, ask, NULL);
     }
 }
 
@@ -222,14 +267,17 @@ void proa__ask_go(proa_c2c *c, proa__ask *ask)
     }
 }
 
-static void each_of_key(proa_c2c *c, const proa__key *key, proa__ask_state state,
+/* ---- what happens to a key -------------------------------------------------------------- */
+
+/* For each question that is bound to a key. */
+static void each_of_key(proa_c2c *c, const proa__key *key,
                         void (*act)(proa_c2c *c, proa__ask *ask, unsigned argument),
                         unsigned argument)
 {
-    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
-        proa__ask *ask = &c->asker->asks[i];
-        if (ask->state == state && proa_account_kind(ask->account) == PROA_ACCOUNT_KIND_PEER &&
-            proa_account_instance(ask->account) == key->instance) {
+    for (size_t i = 0; i < c->limits.ask_max; i++) {
+        proa__ask *ask = proa__ask_at(c, i);
+        if (proa_account_kind(ask->account) == PROA_ACCOUNT_KIND_PEER &&
+            proa_account_instance(ask->account) == key->row.instance) {
             act(c, ask, argument);
         }
     }
@@ -238,168 +286,124 @@ static void each_of_key(proa_c2c *c, const proa__key *key, proa__ask_state state
 static void go_on(proa_c2c *c, proa__ask *ask, unsigned argument)
 {
     (void)argument;
-    proa__ask_go(c, ask);
+    if (ask->state == PROA__ASK_CONNECT) {
+        proa__ask_go(c, ask);
+    }
 }
 
 static void connected(proa_c2c *c, proa__key *key)
 {
-    each_of_key(c, key, PROA__ASK_CONNECT, go_on, 0);
+    each_of_key(c, key, go_on, 0);
 }
 
 /* A handshake that failed was not authenticated: it may make us ask the server, once. */
 static void go_off(proa_c2c *c, proa__ask *ask, unsigned reason)
 {
-    if (reason == PROA_SECURE_REASON_RESOURCES || reason == PROA_SECURE_REASON_EVICTED) {
+    bool refused = reason == PROA_SECURE_REASON_HANDSHAKE;
+    if (ask->state == PROA__ASK_SENT) {
+        /* The session seemed dead, and the handshake beside it was refused: perhaps the host has
+         * lost the key. The request is sent again if that does no harm. */
+        if (refused && proa__request_repeatable(ask->op)) {
+            (void)reask(c, ask);
+        }
+    } else if (ask->state != PROA__ASK_CONNECT) {
+        return;
+    } else if (reason == PROA_SECURE_REASON_RESOURCES || reason == PROA_SECURE_REASON_EVICTED) {
         full(c, ask);
-    } else if (reason != PROA_SECURE_REASON_HANDSHAKE || !reask(c, ask)) {
-        proa__ask_fail(c, ask, PROA_OUTCOME_UNREACHABLE);
-    }
-}
-
-/* The session seemed dead, and the handshake beside it was refused: perhaps the host has lost the
- * key. The server is asked, and the request sent again if that does no harm. */
-static void sent_in_vain(proa_c2c *c, proa__ask *ask, unsigned reason)
-{
-    if (reason == PROA_SECURE_REASON_HANDSHAKE && proa__request_repeatable(ask->op)) {
-        (void)reask(c, ask);
+    } else if (!refused || !reask(c, ask)) {
+        fail(c, ask, PROA_OUTCOME_UNREACHABLE);
     }
 }
 
 static void connect_failed(proa_c2c *c, proa__key *key, proa_secure_reason reason)
 {
-    each_of_key(c, key, PROA__ASK_SENT, sent_in_vain, (unsigned)reason);
-    each_of_key(c, key, PROA__ASK_CONNECT, go_off, (unsigned)reason);
+    each_of_key(c, key, go_off, (unsigned)reason);
 }
 
-static void lose(proa_c2c *c, proa__ask *ask, proa_outcome why)
+static void lose(proa_c2c *c, proa__ask *ask, unsigned why)
 {
-    bool sent = ask->state == PROA__ASK_SENT;
-    bool replaced = proa__c2c_key_of(c, proa__ask_endpoint(ask)) != NULL;
+    if (ask->state != PROA__ASK_CONNECT && ask->state != PROA__ASK_SENT &&
+        ask->state != PROA__ASK_HELD) {
+        return;
+    }
     forget_request(c, ask, false);
-    if (replaced && (!sent || proa__request_repeatable(ask->op))) {
-        ask->deadline_ms = ask->told ? c->now_ms + TIMEOUT_DEFAULT_MS : ask->deadline_ms;
-        again(c, ask);
+    if (proa__c2c_key_of(c, proa__ask_endpoint(ask)) != NULL) {
+        send_again(c, ask); /* its account was replaced by another one */
     } else {
-        /* It may have been done, and it may not be done twice. */
-        proa__ask_fail(c, ask, replaced ? PROA_OUTCOME_TIMEOUT : why);
+        fail(c, ask, why == PROA_OUTCOME_OK ? PROA_OUTCOME_REVOKED : (proa_outcome)why);
     }
 }
 
-static void account_gone(proa_c2c *c, proa_account account, proa_outcome why)
+static void account_gone(proa_c2c *c, const proa__key *key, proa_outcome why)
 {
-    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
-        proa__ask *ask = &c->asker->asks[i];
-        bool bound = ask->state == PROA__ASK_CONNECT || ask->state == PROA__ASK_SENT ||
-                     ask->state == PROA__ASK_HELD;
-        if (bound && ask->account != 0 &&
-            proa_account_instance(ask->account) == proa_account_instance(account)) {
-            lose(c, ask, why == PROA_OUTCOME_OK ? PROA_OUTCOME_REVOKED : why);
-        }
-    }
+    each_of_key(c, key, lose, (unsigned)why);
 }
 
 /* ---- from the peer ---------------------------------------------------------------------- */
 
-static uint16_t format_of(const proa_coap_msg *m)
-{
-    return (uint16_t)proa_coap_option_uint(m, PROA_COAP_OPT_CONTENT_FORMAT, PROA_FORMAT_NONE);
-}
-
-/* How long an observation may be quiet. */
-static uint64_t refresh_ms(const proa_c2c *c, const proa__ask *ask)
-{
-    uint64_t wait = REFRESH_MS;
-    if (ask->has_attributes && (ask->attributes.set & PROA_ATTR_PMAX) != 0 &&
-        ask->attributes.pmax_s > 0 && (uint64_t)ask->attributes.pmax_s * 2000 < wait) {
-        wait = (uint64_t)ask->attributes.pmax_s * 2000;
-    }
-    return c->now_ms + wait;
-}
-
-static void note_success(proa_c2c *c, proa__ask *ask)
+/* It answered with a value, or sent a new one. */
+static void succeed(proa_c2c *c, proa__ask *ask, const proa_coap_event *event)
 {
     proa__key *key = proa__c2c_key(c, ask->account);
-    proa_ac_entry entry = proa__ask_entry(ask);
     if (key != NULL) {
         key->suspect = false;
         proa__c2c_used(c, key, false);
-        proa__ac_note_served(c, proa__ask_endpoint(ask), &entry);
+        proa__ac_note_served(c, ask);
     }
     c->dirty = true;
-}
-
-static void succeed(proa_c2c *c, proa__ask *ask, const proa_coap_event *event)
-{
-    proa__answer answer = {.outcome = PROA_OUTCOME_OK,
-                           .code = event->msg.code,
-                           .format = format_of(&event->msg),
-                           .payload = event->msg.payload};
-    note_success(c, ask);
-    if (!event->observing) {
+    proa__ask_judge(ask, PROA_OUTCOME_OK, false, &event->msg);
+    if (ask->state != PROA__ASK_HELD && !event->observing) {
         ask->request = 0;
-        proa__ask_finish(c, ask, &answer);
+        proa__ask_end(c, ask, &event->msg);
         return;
     }
-    if (ask->told) { /* asked for again: to the application it never was away */
-        post_answer(c, ask, PROA_C2C_NOTIFICATION, &answer, true);
-    } else {
-        post_answer(c, ask, PROA_C2C_OUTCOME, &answer, true);
-    }
-    ask->told = true;
+    ask->state = PROA__ASK_HELD;
     ask->tries = 0;
     ask->reasked = false;
-    ask->state = PROA__ASK_HELD;
-    ask->resume_ms = refresh_ms(c, ask);
+    /* How long it may be quiet. */
+    ask->resume_ms =
+        c->now_ms +
+        (ask->pmax_s > 0 && ask->pmax_s < REFRESH_MS / 2000 ? ask->pmax_s * 2000 : REFRESH_MS);
+    /* One that is asked for again never was away, to the application. */
+    tell_verdict(c, ask, ask->told ? PROA_C2C_NOTIFICATION : PROA_C2C_OUTCOME, &event->msg);
+    ask->told = true;
 }
 
-/* A host that let us in says no. */
+/* What the code of a host that let us in means for the application: docs/C2C.md §8. */
+static proa_outcome outcome_of(uint8_t code)
+{
+    switch (code) {
+    case PROA_COAP_UNAUTHORIZED:
+    case PROA_COAP_FORBIDDEN:
+        return PROA_OUTCOME_DENIED;
+    case PROA_COAP_NOT_FOUND:
+        return PROA_OUTCOME_NO_SUCH_PATH;
+    case PROA_COAP_TOO_MANY_REQUESTS:
+    case PROA_COAP_SERVICE_UNAVAILABLE:
+        return PROA_OUTCOME_BUSY;
+    default:
+        return PROA_OUTCOME_REFUSED;
+    }
+}
+
 static void refuse(proa_c2c *c, proa__ask *ask, const proa_coap_msg *m)
 {
-    proa__answer answer = {.code = m->code, .format = format_of(m), .payload = m->payload};
+    proa_outcome outcome = outcome_of(m->code);
     proa_span uri;
     ask->request = 0;
-    switch (m->code) {
-    case PROA_COAP_UNAUTHORIZED:
+    if (m->code == PROA_COAP_UNAUTHORIZED) {
+        /* What was granted and then taken is not asked for again. */
+        bool taken = ask->state == PROA__ASK_HELD;
         if (ask->server == 0 && proa_hint_parse(m->payload, &uri) == PROA_OK) {
             ask->server = proa__client_server_by_uri(c->client, uri);
         }
-        if (reask(c, ask)) {
+        if (!taken && reask(c, ask)) {
             return;
         }
-        answer.outcome = ask->told ? PROA_OUTCOME_REVOKED : PROA_OUTCOME_DENIED;
-        break;
-    case PROA_COAP_FORBIDDEN:
-        answer.outcome = PROA_OUTCOME_DENIED;
-        break;
-    case PROA_COAP_NOT_FOUND:
-        answer.outcome = PROA_OUTCOME_NO_SUCH_PATH;
-        break;
-    case PROA_COAP_TOO_MANY_REQUESTS:
-    case PROA_COAP_SERVICE_UNAVAILABLE:
-        answer.outcome = PROA_OUTCOME_BUSY;
-        answer.retry_ms = proa__request_retry_ms(m);
-        break;
-    default:
-        answer.outcome = PROA_OUTCOME_REFUSED;
-        break;
+        outcome = ask->told ? PROA_OUTCOME_REVOKED : outcome;
     }
-    proa__ask_finish(c, ask, &answer);
-}
-
-static void notified(proa_c2c *c, proa__ask *ask, const proa_coap_event *event)
-{
-    if (PROA_COAP_CLASS(event->msg.code) != 2) {
-        ask->reasked = true; /* what was granted and then taken is not asked for again */
-        refuse(c, ask, &event->msg);
-        return;
-    }
-    proa__answer answer = {.outcome = PROA_OUTCOME_OK,
-                           .code = event->msg.code,
-                           .format = format_of(&event->msg),
-                           .payload = event->msg.payload};
-    note_success(c, ask);
-    ask->resume_ms = refresh_ms(c, ask);
-    post_answer(c, ask, PROA_C2C_NOTIFICATION, &answer, true);
+    proa__ask_judge(ask, outcome, false, m);
+    proa__ask_end(c, ask, m);
 }
 
 /* The session went while the request was under way, or while the observation was held. */
@@ -412,14 +416,7 @@ static void session_lost(proa_c2c *c, proa__ask *ask)
         !box->class_->address(box, key->session, &addr)) {
         key->session = 0; /* we hear of it first */
     }
-    if (ask->told) {
-        ask->deadline_ms = c->now_ms + TIMEOUT_DEFAULT_MS;
-        again(c, ask);
-    } else if (proa__request_repeatable(ask->op)) {
-        again(c, ask);
-    } else {
-        proa__ask_fail(c, ask, PROA_OUTCOME_TIMEOUT);
-    }
+    send_again(c, ask);
 }
 
 static void request_failed(proa_c2c *c, proa__ask *ask, proa_coap_failure failure)
@@ -430,18 +427,18 @@ static void request_failed(proa_c2c *c, proa__ask *ask, proa_coap_failure failur
         session_lost(c, ask);
         break;
     case PROA_COAP_FAILED_TIMEOUT:
-        proa__ask_fail(c, ask, PROA_OUTCOME_TIMEOUT);
+        fail(c, ask, PROA_OUTCOME_TIMEOUT);
         break;
     case PROA_COAP_FAILED_TOO_LARGE:
-        proa__ask_fail_local(c, ask, PROA_E_TOO_LARGE);
+        fail_local(c, ask, PROA_E_TOO_LARGE);
         break;
     case PROA_COAP_FAILED_FULL:
-        proa__ask_fail_local(c, ask, PROA_E_FULL);
+        fail_local(c, ask, PROA_E_FULL);
         break;
     case PROA_COAP_FAILED_RESET:
     case PROA_COAP_FAILED_PROTOCOL:
     default:
-        proa__ask_fail(c, ask, PROA_OUTCOME_PROTOCOL);
+        fail(c, ask, PROA_OUTCOME_PROTOCOL);
         break;
     }
 }
@@ -455,7 +452,7 @@ static void probed(proa_c2c *c, proa__ask *ask, const proa_coap_event *event)
     if (event->kind == PROA_COAP_EVENT_RESPONSE && event->msg.code == PROA_COAP_UNAUTHORIZED &&
         proa_hint_parse(event->msg.payload, &uri) == PROA_OK) {
         uint16_t server = proa__client_server_by_uri(c->client, uri);
-        proa__ask_tell(c, ask, PROA_C2C_HINT, server, uri);
+        proa__ask_tell(c, ask, PROA_C2C_HINT, server, &uri);
         ask->server = ask->server == 0 ? server : ask->server;
     }
     again(c, ask);
@@ -463,25 +460,7 @@ static void probed(proa_c2c *c, proa__ask *ask, const proa_coap_event *event)
 
 static proa__ask *find_ask(proa_c2c *c, proa_c2c_id id)
 {
-    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
-        if (c->asker->asks[i].state != PROA__ASK_FREE && c->asker->asks[i].id == id) {
-            return &c->asker->asks[i];
-        }
-    }
-    return NULL;
-}
-
-static void ask_event(proa_c2c *c, proa__ask *ask, const proa_coap_event *event)
-{
-    if (event->kind == PROA_COAP_EVENT_FAILED) {
-        request_failed(c, ask, event->failure);
-    } else if (ask->state == PROA__ASK_HELD) {
-        notified(c, ask, event);
-    } else if (PROA_COAP_CLASS(event->msg.code) == 2) {
-        succeed(c, ask, event);
-    } else {
-        refuse(c, ask, &event->msg);
-    }
+    return (proa__ask *)proa__row_find(&c->tables[PROA__ASKS], id);
 }
 
 static void coap_event(proa_c2c *c, const proa_coap_event *event)
@@ -494,8 +473,12 @@ static void coap_event(proa_c2c *c, const proa_coap_event *event)
         return; /* forgotten in the meantime */
     } else if (what == PROA__FOR_PROBE) {
         probed(c, ask, event);
+    } else if (event->kind == PROA_COAP_EVENT_FAILED) {
+        request_failed(c, ask, event->failure);
+    } else if (PROA_COAP_CLASS(event->msg.code) == 2) {
+        succeed(c, ask, event);
     } else {
-        ask_event(c, ask, event);
+        refuse(c, ask, &event->msg);
     }
 }
 
@@ -523,36 +506,49 @@ static void refresh(proa_c2c *c, proa__ask *ask)
 
 static void run_ask(proa_c2c *c, proa__ask *ask)
 {
+    bool due = ask->resume_ms <= c->now_ms;
     if (ask->state == PROA__ASK_FREE) {
         return;
     }
-    if (ask->state == PROA__ASK_HELD) {
-        if (ask->resume_ms <= c->now_ms) {
+    if (ask->state != PROA__ASK_HELD && ask->deadline_ms <= c->now_ms) {
+        proa__ask_end(c, ask, NULL);
+        return;
+    }
+    switch (ask->state) {
+    case PROA__ASK_HELD:
+        if (due) {
             refresh(c, ask);
         }
-        return;
-    }
-    if (ask->deadline_ms <= c->now_ms) {
-        proa__answer answer = ask->late;
-        proa__ask_finish(c, ask, &answer);
-        return;
-    }
-    if (ask->state == PROA__ASK_CONNECT && ask->account == 0) {
-        proa__ask_go(c, ask);
-    } else if (ask->state == PROA__ASK_PAUSE && ask->resume_ms <= c->now_ms) {
+        break;
+    case PROA__ASK_SENT:
+        if (due) {
+            look_at_sent(c, ask);
+        }
+        break;
+    case PROA__ASK_PAUSE:
+        if (!due) {
+            break;
+        }
         ask->state = ask->after;
-        if (ask->state == PROA__ASK_CONNECT) {
+        ask->account = 0;
+        if (ask->state != PROA__ASK_CONNECT) {
+            break;
+        }
+        /* fall through */
+    case PROA__ASK_CONNECT:
+        if (ask->account == 0) {
             proa__ask_go(c, ask);
         }
-    } else if (ask->state == PROA__ASK_SENT && ask->resume_ms <= c->now_ms) {
-        look_at_sent(c, ask);
+        break;
+    default: /* waits for somebody else */
+        break;
     }
 }
 
 static void run(proa_c2c *c)
 {
-    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
-        run_ask(c, &c->asker->asks[i]);
+    for (size_t i = 0; i < c->limits.ask_max; i++) {
+        run_ask(c, proa__ask_at(c, i));
     }
     proa__ac_run(c);
 }
@@ -565,67 +561,35 @@ static uint64_t min_ms(uint64_t a, uint64_t b)
 static uint64_t next_ms(const proa_c2c *c)
 {
     uint64_t next = proa__ac_next_ms(c);
-    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
-        const proa__ask *ask = &c->asker->asks[i];
-        switch (ask->state) {
-        case PROA__ASK_FREE:
-            break;
-        case PROA__ASK_HELD:
-            next = min_ms(next, ask->resume_ms);
-            break;
-        case PROA__ASK_PAUSE:
-        case PROA__ASK_SENT:
-            next = min_ms(next, min_ms(ask->resume_ms, ask->deadline_ms));
-            break;
-        case PROA__ASK_PROBE:
-        case PROA__ASK_WANT:
-        case PROA__ASK_ASKED:
-        case PROA__ASK_CONNECT:
-        default:
-            next = min_ms(next, ask->deadline_ms);
-            break;
-        }
+    for (size_t i = 0; i < c->limits.ask_max; i++) {
+        const proa__ask *ask = proa__ask_at(c, i);
+        bool resumes = ask->state == PROA__ASK_HELD || ask->state == PROA__ASK_PAUSE ||
+                       ask->state == PROA__ASK_SENT;
+        next = resumes ? min_ms(next, ask->resume_ms) : next;
+        next = ask->state == PROA__ASK_FREE || ask->state == PROA__ASK_HELD
+                   ? next
+                   : min_ms(next, ask->deadline_ms);
     }
     return next;
 }
 
-/* ---- open, close ------------------------------------------------------------------------ */
+/* ---- open ------------------------------------------------------------------------------- */
 
-static uint32_t count(const proa_c2c *c)
-{
-    uint32_t asks = 0;
-    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
-        asks += c->asker->asks[i].state != PROA__ASK_FREE ? 1 : 0;
-    }
-    return asks;
-}
-
-static void close_asker(proa_c2c *c)
-{
-    size_t len = sizeof(proa__ask) * c->limits.ask_max;
-    proa_wipe(c->asker->asks, len);
-    if (c->memory.give != NULL) {
-        c->memory.give(c->memory.ctx, c->asker->asks, len);
-        c->memory.give(c->memory.ctx, c->asker, sizeof(*c->asker));
-    }
-}
+static const proa__kind ask_kind = {.row_len = sizeof(proa__ask)};
 
 static const proa__requester requester = {
+    .kind = &ask_kind,
     .coap_event = coap_event,
     .connected = connected,
     .connect_failed = connect_failed,
     .account_gone = account_gone,
     .run = run,
     .next_ms = next_ms,
-    .count = count,
-    .close = close_asker,
 };
 
 proa_err proa_c2c_open(proa_c2c **out, proa_client *client, const proa_c2c_limits *limits)
 {
     const proa_client_config *config = proa__client_config(client);
-    const proa_memory *memory = &config->memory;
-    size_t len = sizeof(proa__ask) * limits->ask_max;
     *out = NULL;
     /* Each question has at most one request under way, for as long as it observes. Those of the
      * registrations come on top, or a device full of observations could never register again. */
@@ -633,22 +597,7 @@ proa_err proa_c2c_open(proa_c2c **out, proa_client *client, const proa_c2c_limit
         config->coap.request_max < (uint32_t)limits->ask_max + config->server_max) {
         return PROA_E_RANGE;
     }
-    proa__asker *asker = memory->take(memory->ctx, sizeof(*asker));
-    proa__ask *asks = asker == NULL ? NULL : memory->take(memory->ctx, len);
-    proa_err err = asks == NULL ? PROA_E_NO_MEMORY : proa_c2c_host_open(out, client, limits);
-    if (err != PROA_OK) {
-        if (asks != NULL && memory->give != NULL) {
-            memory->give(memory->ctx, asks, len);
-        }
-        if (asker != NULL && memory->give != NULL) {
-            memory->give(memory->ctx, asker, sizeof(*asker));
-        }
-        return err;
-    }
-    asker->asks = asks;
-    (*out)->asker = asker;
-    (*out)->requester = &requester;
-    return PROA_OK;
+    return proa__c2c_open(out, client, limits, &requester);
 }
 
 /* ---- asking ----------------------------------------------------------------------------- */
@@ -665,57 +614,33 @@ static proa_err check(const proa_c2c_ask *ask)
                : PROA_OK;
 }
 
-/* A free place whose last events are sure to find theirs: two for each question. */
-static proa__ask *take(proa_c2c *c)
+/* A free place for a question of so many bytes, whose last events are sure to find theirs: two for
+ * each question. */
+static proa__ask *take(proa_c2c *c, size_t len)
 {
     proa__ask *free_ask = NULL;
-    unsigned pending = c->finals;
-    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
-        proa__ask *ask = &c->asker->asks[i];
+    unsigned pending = c->finals + 2U;
+    for (size_t i = 0; i < c->limits.ask_max; i++) {
+        proa__ask *ask = proa__ask_at(c, i);
         if (ask->state == PROA__ASK_FREE) {
             free_ask = free_ask == NULL ? ask : free_ask;
         } else {
             pending += ask->told ? 1 : 2;
+            len += proa__row_texts_len(&ask->row);
         }
     }
-    return pending + 2 <= 2U * c->limits.ask_max ? free_ask : NULL;
-}
-
-static void copy(proa__ask *to, const proa_c2c_ask *from)
-{
-    to->user = from->user;
-    to->op = from->op;
-    to->path = from->path;
-    to->format = from->format;
-    to->server = from->server;
-    to->wait = from->wait;
-    to->rights = (uint8_t)(from->rights | proa_operation_right(from->op));
-    to->endpoint_len = (uint8_t)from->endpoint.len;
-    memcpy(to->endpoint, from->endpoint.data, from->endpoint.len);
-    if (from->payload.len > 0) {
-        to->payload_len = (uint16_t)from->payload.len;
-        memcpy(to->payload, from->payload.data, from->payload.len);
-    }
-    if (from->attributes != NULL) {
-        to->has_attributes = true;
-        to->attributes = *from->attributes;
-    }
-    if (from->probe && from->probe_uri.len > 0) {
-        to->probe_uri_len = (uint8_t)from->probe_uri.len;
-        memcpy(to->probe_uri, from->probe_uri.data, from->probe_uri.len);
-    }
+    bool fits = pending <= 2U * c->limits.ask_max && len <= PROA__ASKS_LEN(c->limits.ask_max);
+    return fits ? free_ask : NULL;
 }
 
 /* Where a probe goes: what the application says, else where the account says the peer is. */
-static bool probe_address(proa_c2c *c, const proa__ask *ask, proa_addr *to)
+static bool probe_address(proa_c2c *c, const proa__ask *ask, proa_span text, proa_addr *to)
 {
     const proa__key *key = proa__c2c_key_of(c, proa__ask_endpoint(ask));
-    proa_span text = proa_span_make(ask->probe_uri, ask->probe_uri_len);
     proa_uri uri;
     if (text.len == 0 && key != NULL) {
-        text = proa_span_make(key->uri, key->uri_len);
+        text = proa__row_text(&key->row, PROA__KEY_URI);
     }
-    memset(to, 0, sizeof(*to));
     if (text.len == 0 || proa_uri_parse(text, &uri) != PROA_OK ||
         proa_uri_addr(&uri, to) != PROA_OK || proa_addr_is_multicast(to)) {
         return false;
@@ -724,48 +649,69 @@ static bool probe_address(proa_c2c *c, const proa__ask *ask, proa_addr *to)
     return true;
 }
 
-proa_err proa_c2c_send(proa_c2c *c, uint64_t now_ms, const proa_c2c_ask *question, proa_c2c_id *id)
+static void start(proa_c2c *c, proa__ask *ask, const proa_c2c_ask *question)
 {
-    proa_addr to;
-    PROA_ASSERT(c->asker != NULL);
-    proa__c2c_tick(c, now_ms);
-    proa_err err = check(question);
-    if (err != PROA_OK) {
-        return err;
+    proa_coap_peer to;
+    memset(&to, 0, sizeof(to));
+    ask->user = question->user;
+    ask->op = question->op;
+    ask->path = question->path;
+    ask->format = question->format;
+    ask->server = question->server;
+    ask->wait = question->wait;
+    ask->rights = (uint8_t)(question->rights | proa_operation_right(question->op));
+    if (question->attributes != NULL && (question->attributes->set & PROA_ATTR_PMAX) != 0) {
+        ask->pmax_s = question->attributes->pmax_s;
     }
-    proa__ask *ask = take(c);
-    if (ask == NULL) {
-        return PROA_E_FULL;
-    }
-    memset(ask, 0, sizeof(*ask));
-    copy(ask, question);
-    do {
-        c->asker->last_id++;
-    } while (c->asker->last_id == 0 || find_ask(c, c->asker->last_id) != NULL);
-    ask->id = c->asker->last_id;
     ask->deadline_ms =
         c->now_ms + (question->timeout_ms == 0 ? TIMEOUT_DEFAULT_MS : question->timeout_ms);
-    ask->late = (proa__answer){.outcome = PROA_OUTCOME_TIMEOUT};
-    if (question->probe && probe_address(c, ask, &to) &&
+    proa__ask_late(ask, PROA_OUTCOME_TIMEOUT, false, PROA_OK);
+    ask->state = PROA__ASK_CONNECT; /* with run */
+    if (question->probe && probe_address(c, ask, question->probe_uri, &to.addr) &&
         proa__request_probe(c, ask, &to) == PROA_OK) {
         ask->state = PROA__ASK_PROBE;
-    } else {
-        ask->state = PROA__ASK_CONNECT; /* with run */
     }
     c->dirty = true;
-    *id = ask->id;
+}
+
+proa_err proa_c2c_send(proa_c2c *c, uint64_t now_ms, const proa_c2c_ask *question, proa_c2c_id *id)
+{
+    char attributes[PROA__ATTRIBUTES_MAX];
+    proa_writer w = proa_writer_make(attributes, sizeof(attributes));
+    PROA_ASSERT(c->requester != NULL);
+    proa__c2c_tick(c, now_ms);
+    if (question->attributes != NULL) {
+        proa__request_attributes(&w, question->attributes);
+    }
+    proa_err err = check(question);
+    if (err != PROA_OK || w.err != PROA_OK) {
+        return err != PROA_OK ? err : PROA_E_TOO_LARGE;
+    }
+    do {
+        c->last_id++;
+    } while (c->last_id == 0 || find_ask(c, c->last_id) != NULL);
+    const proa_span texts[PROA__TEXTS_MAX] = {
+        [PROA__ASK_ENDPOINT] = question->endpoint,
+        [PROA__ASK_PAYLOAD] = question->payload,
+        [PROA__ASK_ATTRIBUTES] = proa_writer_span(&w),
+    };
+    proa__ask *ask = take(c, question->endpoint.len + question->payload.len + w.len);
+    if (ask == NULL || !proa__row_fill(&c->tables[PROA__ASKS], &ask->row, c->last_id, texts)) {
+        return PROA_E_FULL;
+    }
+    start(c, ask, question);
+    *id = ask->row.instance;
     return PROA_OK;
 }
 
 void proa_c2c_cancel(proa_c2c *c, uint64_t now_ms, proa_c2c_id id)
 {
-    PROA_ASSERT(c->asker != NULL);
+    PROA_ASSERT(c->requester != NULL);
     proa__c2c_tick(c, now_ms);
     proa__ask *ask = find_ask(c, id);
     if (ask != NULL) {
         forget_request(c, ask, ask->state == PROA__ASK_HELD);
-        proa_wipe(ask, sizeof(*ask));
-        c->dirty = true;
+        forget(c, ask);
     }
     proa__c2c_unpost(c, id);
 }

@@ -18,7 +18,7 @@
  * under (requester, host, rights), so asking again does no harm. */
 #define AC_SURELY_TIMEOUT_MS 45000U
 
-#define AGAIN_MS 60000U
+#define AGAIN_S 60U
 #define RETRY_MS 1000U
 #define TRIES_MAX 5U
 
@@ -30,13 +30,19 @@ static proa__peer *peer_of(proa_c2c *c, proa_span endpoint)
     return key == NULL ? NULL : proa__c2c_peer(c, key->short_id);
 }
 
-proa_ac_entry proa__ask_entry(const proa__ask *ask)
+/* The path of a question as the server is asked for it. */
+static proa_ac_entry entry_of(const proa__ask *ask)
 {
     proa_ac_entry entry = {ask->path.ids[0], PROA_ID_ALL, ask->rights};
     if (ask->path.depth > 1) {
         entry.instance = ask->path.ids[1];
     }
     return entry;
+}
+
+static bool is_recent(const proa_c2c *c, const proa__asked *asked)
+{
+    return asked->at_s != 0 && proa__c2c_now_s(c) - asked->at_s < AGAIN_S;
 }
 
 static bool is_free(const proa__asked *asked)
@@ -50,48 +56,50 @@ static proa__asked *place_for(proa_c2c *c, proa_span endpoint, const proa_ac_ent
     proa__peer *peer = peer_of(c, endpoint);
     proa__asked *place = NULL;
     for (size_t i = 0; peer != NULL && i < PROA_AC_ENTRIES_MAX; i++) {
-        proa__asked *asked = &peer->asked[i];
+        proa__asked *asked = &proa__asked_of(c, peer)[i];
         if (!is_free(asked) && asked->object == entry->object &&
             asked->instance == entry->instance) {
             return asked;
         }
-        if (place == NULL || (!is_free(place) && (is_free(asked) || asked->at_ms < place->at_ms))) {
+        if (place == NULL || (!is_free(place) && (is_free(asked) || asked->at_s < place->at_s))) {
             place = asked;
         }
     }
     if (place != NULL) {
-        *place = (proa__asked){entry->object, entry->instance, 0, 0, 0};
+        *place = (proa__asked){0, entry->object, entry->instance, 0, 0};
     }
     return place;
 }
 
-void proa__ac_note_asked(proa_c2c *c, proa_span endpoint, const proa_ac_entry *entry, bool granted)
+/* Note that the server was asked for this now. */
+static void note_asked(proa_c2c *c, proa_span endpoint, const proa_ac_entry *entry, bool granted)
 {
     proa__asked *asked = place_for(c, endpoint, entry);
     if (asked != NULL) {
-        bool just_now = asked->at_ms != 0 && c->now_ms - asked->at_ms < AGAIN_MS;
+        bool just_now = is_recent(c, asked);
         asked->rights = (uint8_t)(entry->rights | (just_now ? asked->rights : 0));
         asked->granted |= granted ? entry->rights : 0;
-        asked->at_ms = c->now_ms;
+        asked->at_s = proa__c2c_now_s(c);
     }
 }
 
-void proa__ac_note_served(proa_c2c *c, proa_span endpoint, const proa_ac_entry *entry)
+void proa__ac_note_served(proa_c2c *c, const proa__ask *ask)
 {
-    proa__asked *asked = place_for(c, endpoint, entry);
+    proa_ac_entry entry = entry_of(ask);
+    proa__asked *asked = place_for(c, proa__ask_endpoint(ask), &entry);
     if (asked != NULL) {
-        asked->granted |= entry->rights;
+        asked->granted |= entry.rights;
     }
 }
 
 bool proa__ac_may_ask_again(proa_c2c *c, const proa__ask *ask)
 {
     const proa__peer *peer = peer_of(c, proa__ask_endpoint(ask));
-    proa_ac_entry entry = proa__ask_entry(ask);
+    proa_ac_entry entry = entry_of(ask);
     size_t recent = 0;
     for (size_t i = 0; peer != NULL && i < PROA_AC_ENTRIES_MAX; i++) {
-        const proa__asked *asked = &peer->asked[i];
-        bool just_now = asked->at_ms != 0 && c->now_ms - asked->at_ms < AGAIN_MS;
+        const proa__asked *asked = &proa__asked_of(c, peer)[i];
+        bool just_now = is_recent(c, asked);
         if (just_now && asked->object == entry.object && asked->instance == entry.instance &&
             (entry.rights & ~asked->rights) == 0) {
             return false;
@@ -124,7 +132,7 @@ static proa_err find_server(proa_c2c *c, uint16_t wanted, uint16_t *found, proa_
 
 static proa_err post(proa_c2c *c, const proa_coap_peer *to)
 {
-    proa__ac *ac = &c->asker->ac;
+    proa__ac *ac = &c->ac;
     uint8_t body[PROA_AC_BODY_LEN_MAX];
     uint8_t query[3 + PROA_ENDPOINT_MAX];
     const uint8_t cbor = PROA_FORMAT_CBOR;
@@ -163,7 +171,7 @@ static void begin(proa__ac *ac, uint16_t server, proa_span endpoint)
 
 static bool send_or_retry(proa_c2c *c, const proa_coap_peer *to)
 {
-    proa__ac *ac = &c->asker->ac;
+    proa__ac *ac = &c->ac;
     ac->open = post(c, to) == PROA_OK;
     ac->since_ms = c->now_ms;
     ac->look_ms = c->now_ms + PROA__LOOK_MS;
@@ -172,37 +180,40 @@ static bool send_or_retry(proa_c2c *c, const proa_coap_peer *to)
     return ac->open;
 }
 
-/* Everything that waits for the same host and server goes along, as far as it fits. */
-static void collect(proa_c2c *c, const proa__ask *first, bool *joins)
+/* Everything that waits for the same host and server goes along, as far as it fits. Those that are
+ * ASKED are those of the one /ac under way. */
+static void join(proa_c2c *c, const proa__ask *first)
 {
-    proa__asker *asker = c->asker;
-    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
-        const proa__ask *ask = &asker->asks[i];
-        proa_ac_entry entry = proa__ask_entry(ask);
-        joins[i] = ask->state == PROA__ASK_WANT && ask->server == first->server &&
-                   proa_span_equal(proa__ask_endpoint(ask), proa__ask_endpoint(first)) &&
-                   proa_ac_body_add(&asker->ac.body, entry.object, entry.instance, entry.rights) ==
-                       PROA_OK;
+    for (size_t i = 0; i < c->limits.ask_max; i++) {
+        proa__ask *ask = proa__ask_at(c, i);
+        if (ask->state == PROA__ASK_WANT && ask->server == first->server &&
+            proa__row_text_is(&ask->row, PROA__ASK_ENDPOINT, proa__ask_endpoint(first))) {
+            proa_ac_entry entry = entry_of(ask);
+            if (proa_ac_body_add(&c->ac.body, entry.object, entry.instance, entry.rights) ==
+                PROA_OK) {
+                ask->state = PROA__ASK_ASKED;
+            }
+        }
     }
 }
 
 static void ask_for(proa_c2c *c, const proa__ask *first, uint16_t server, const proa_coap_peer *to)
 {
-    proa__asker *asker = c->asker;
-    bool joins[PROA_C2C_ASKS_MAX] = {false};
-    begin(&asker->ac, server, proa__ask_endpoint(first));
-    collect(c, first, joins);
-    if (!send_or_retry(c, to)) {
-        return;
-    }
-    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
-        proa__ask *ask = &asker->asks[i];
-        if (joins[i]) {
-            ask->state = PROA__ASK_ASKED;
-            ask->ac_ms = ask->ac_ms == 0 ? c->now_ms : ask->ac_ms;
-            ask->late = (proa__answer){.outcome = PROA_OUTCOME_TIMEOUT, .via_server = true};
-            proa__ask_tell(c, ask, PROA_C2C_AUTHORIZING, server, proa_span_make(NULL, 0));
+    begin(&c->ac, server, proa__ask_endpoint(first));
+    join(c, first);
+    bool sent = send_or_retry(c, to);
+    for (size_t i = 0; i < c->limits.ask_max; i++) {
+        proa__ask *ask = proa__ask_at(c, i);
+        if (ask->state != PROA__ASK_ASKED) {
+            continue;
         }
+        if (!sent) {
+            ask->state = PROA__ASK_WANT;
+            continue;
+        }
+        ask->ac_ms = ask->ac_ms == 0 ? c->now_ms : ask->ac_ms;
+        proa__ask_late(ask, PROA_OUTCOME_TIMEOUT, true, PROA_OK);
+        proa__ask_tell(c, ask, PROA_C2C_AUTHORIZING, server, NULL);
     }
 }
 
@@ -210,10 +221,10 @@ static void ask_for(proa_c2c *c, const proa__ask *first, uint16_t server, const 
 
 static bool held_on(const proa_c2c *c, const proa__peer *peer)
 {
-    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
-        const proa__ask *ask = &c->asker->asks[i];
+    for (size_t i = 0; i < c->limits.ask_max; i++) {
+        const proa__ask *ask = proa__ask_at(c, i);
         if (ask->state == PROA__ASK_HELD &&
-            proa_span_equal(proa__ask_endpoint(ask), proa__c2c_endpoint(peer))) {
+            proa__row_text_is(&ask->row, PROA__ASK_ENDPOINT, proa__c2c_endpoint(peer))) {
             return true;
         }
     }
@@ -224,34 +235,34 @@ static bool held_on(const proa_c2c *c, const proa__peer *peer)
 static uint64_t renewal_ms(const proa_c2c *c, const proa__peer *peer)
 {
     bool asked = false;
-    if (peer->slot != PROA__SLOT_LIVE || peer->lifetime_s == 0 || peer->lifetime_new) {
+    if (peer->row.slot != PROA__SLOT_LIVE || peer->lifetime_s == 0 || peer->lifetime_new) {
         return PROA__NEVER;
     }
     for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {
-        asked = asked || peer->asked[i].granted != 0;
+        asked = asked || proa__asked_of(c, peer)[i].granted != 0;
     }
     uint64_t half_ms = (uint64_t)peer->lifetime_s * 500;
     uint64_t due_ms = peer->expires_ms > half_ms ? peer->expires_ms - half_ms : 0;
-    uint64_t idle_ms = c->now_ms - peer->last_use_ms;
-    if (!asked || !peer->used || (idle_ms > half_ms && !held_on(c, peer))) {
+    uint64_t idle_ms = c->now_ms - proa__c2c_ms(peer->last_use_s);
+    if (!asked || peer->used == 0 || (idle_ms > half_ms && !held_on(c, peer))) {
         return PROA__NEVER;
     }
-    return due_ms > peer->renew_ms ? due_ms : peer->renew_ms;
+    return due_ms > proa__c2c_ms(peer->renew_s) ? due_ms : proa__c2c_ms(peer->renew_s);
 }
 
 static void renew(proa_c2c *c, proa__peer *peer)
 {
-    proa__ac *ac = &c->asker->ac;
+    proa__ac *ac = &c->ac;
     proa_coap_peer to;
     uint32_t again_s = peer->lifetime_s / 10;
     again_s = again_s < 5 ? 5 : again_s > 3600 ? 3600 : again_s;
-    peer->renew_ms = c->now_ms + (uint64_t)again_s * 1000;
-    if (proa__client_server_peer(c->client, peer->owner, &to) != PROA_OK) {
+    peer->renew_s = proa__c2c_after_s(c, again_s);
+    if (proa__client_server_peer(c->client, (uint16_t)peer->row.owner, &to) != PROA_OK) {
         return;
     }
-    begin(ac, peer->owner, proa__c2c_endpoint(peer));
+    begin(ac, (uint16_t)peer->row.owner, proa__c2c_endpoint(peer));
     for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {
-        const proa__asked *asked = &peer->asked[i];
+        const proa__asked *asked = &proa__asked_of(c, peer)[i];
         if (asked->granted != 0) {
             /* There are no more of them than places. */
             (void)!proa_ac_body_add(&ac->body, asked->object, asked->instance, asked->granted);
@@ -266,10 +277,10 @@ static void renew(proa_c2c *c, proa__peer *peer)
 static proa__ask *next_want(const proa_c2c *c, proa_c2c_id after)
 {
     proa__ask *next = NULL;
-    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
-        proa__ask *ask = &c->asker->asks[i];
-        if (ask->state == PROA__ASK_WANT && ask->id > after &&
-            (next == NULL || ask->id < next->id)) {
+    for (size_t i = 0; i < c->limits.ask_max; i++) {
+        proa__ask *ask = proa__ask_at(c, i);
+        if (ask->state == PROA__ASK_WANT && ask->row.instance > after &&
+            (next == NULL || ask->row.instance < next->row.instance)) {
             next = ask;
         }
     }
@@ -279,24 +290,24 @@ static proa__ask *next_want(const proa_c2c *c, proa_c2c_id after)
 static void run_wants(proa_c2c *c)
 {
     proa__ask *ask = next_want(c, 0);
-    while (ask != NULL && !c->asker->ac.open) {
-        proa_c2c_id id = ask->id;
+    while (ask != NULL && !c->ac.open) {
+        proa_c2c_id id = ask->row.instance;
         uint16_t server = 0;
         proa_coap_peer to;
         proa_err err = find_server(c, ask->server, &server, &to);
         if (err == PROA_OK) {
             ask_for(c, ask, server, &to);
         } else if (err == PROA_E_NOT_FOUND) {
-            proa__ask_fail_local(c, ask, err); /* it will never be there */
+            proa__ask_fail(c, ask, PROA_OUTCOME_LOCAL, false, err); /* it will never be there */
         }
         ask = next_want(c, id);
     }
 }
 
 /* A server that was restarted does not know our session and cannot say so. */
-static void look_at_sent(proa_c2c *c)
+static void look_at_msent(proa_c2c *c)
 {
-    proa__ac *ac = &c->asker->ac;
+    proa__ac *ac = &c->ac;
     if (ac->look_ms > c->now_ms) {
         return;
     }
@@ -310,30 +321,30 @@ static void look_at_sent(proa_c2c *c)
 
 void proa__ac_run(proa_c2c *c)
 {
-    if (c->asker->ac.open) {
-        look_at_sent(c);
+    if (c->ac.open) {
+        look_at_msent(c);
         return;
     }
-    if (c->asker->ac.retry_ms > c->now_ms) {
+    if (c->ac.retry_ms > c->now_ms) {
         return;
     }
     run_wants(c);
-    for (uint16_t i = 0; i < c->limits.peer_max && !c->asker->ac.open; i++) {
-        if (renewal_ms(c, &c->peers[i]) <= c->now_ms) {
-            renew(c, &c->peers[i]);
+    for (size_t i = 0; i < c->limits.peer_max && !c->ac.open; i++) {
+        if (renewal_ms(c, proa__peer_at(c, i)) <= c->now_ms) {
+            renew(c, proa__peer_at(c, i));
         }
     }
 }
 
 uint64_t proa__ac_next_ms(const proa_c2c *c)
 {
-    const proa__ac *ac = &c->asker->ac;
+    const proa__ac *ac = &c->ac;
     uint64_t next = PROA__NEVER;
     if (ac->open) {
         return ac->look_ms;
     }
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        uint64_t at_ms = renewal_ms(c, &c->peers[i]);
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        uint64_t at_ms = renewal_ms(c, proa__peer_at(c, i));
         next = at_ms < next ? at_ms : next;
     }
     if (ac->retry_ms > c->now_ms) {
@@ -343,12 +354,6 @@ uint64_t proa__ac_next_ms(const proa_c2c *c)
 }
 
 /* ---- answers ---------------------------------------------------------------------------- */
-
-static bool concerns(const proa__ac *ac, const proa__ask *ask)
-{
-    return ask->state == PROA__ASK_ASKED &&
-           proa_span_equal(proa__ask_endpoint(ask), proa_span_make(ac->endpoint, ac->endpoint_len));
-}
 
 /* What the server's code means for the application: docs/C2C.md §8. */
 static proa_outcome outcome_of(const proa_coap_msg *m)
@@ -381,84 +386,64 @@ static proa_outcome outcome_of(const proa_coap_msg *m)
     }
 }
 
-static bool has_retry(proa_outcome outcome)
-{
-    return outcome == PROA_OUTCOME_PENDING || outcome == PROA_OUTCOME_BUSY ||
-           outcome == PROA_OUTCOME_HOST_OFFLINE;
-}
-
 static void refused(proa_c2c *c, proa__ask *ask, const proa_coap_msg *m)
 {
-    proa__answer answer = {.outcome = outcome_of(m), .code = m->code, .via_server = true};
-    answer.retry_ms = has_retry(answer.outcome) ? proa__request_retry_ms(m) : 0;
-    bool worth_waiting =
-        answer.outcome == PROA_OUTCOME_PENDING || answer.outcome == PROA_OUTCOME_HOST_OFFLINE;
-    if (ask->wait && worth_waiting) {
-        ask->late = answer;
-        proa__ask_pause(c, ask, answer.retry_ms > 0 ? answer.retry_ms : RETRY_MS, PROA__ASK_WANT);
+    proa_outcome outcome = outcome_of(m);
+    proa__ask_judge(ask, outcome, true, m);
+    if (ask->wait && (outcome == PROA_OUTCOME_PENDING || outcome == PROA_OUTCOME_HOST_OFFLINE)) {
+        uint32_t wait_ms = ask->verdict.retry_ms;
+        proa__ask_pause(c, ask, wait_ms > 0 ? wait_ms : RETRY_MS, PROA__ASK_WANT);
     } else {
-        proa__ask_finish(c, ask, &answer);
+        proa__ask_end(c, ask, m);
     }
 }
 
 static void granted(proa_c2c *c, proa__ask *ask)
 {
-    proa__ask_tell(c, ask, PROA_C2C_AUTHORIZED, c->asker->ac.server, proa_span_make(NULL, 0));
+    proa__ask_tell(c, ask, PROA_C2C_AUTHORIZED, c->ac.server, NULL);
     proa__ask_go(c, ask);
 }
 
 static void note_all(proa_c2c *c, const proa__ac *ac, bool was_granted)
 {
     for (uint8_t i = 0; i < ac->body.count; i++) {
-        proa__ac_note_asked(c, proa_span_make(ac->endpoint, ac->endpoint_len), &ac->body.entries[i],
-                            was_granted);
+        note_asked(c, proa_span_make(ac->endpoint, ac->endpoint_len), &ac->body.entries[i],
+                   was_granted);
     }
 }
 
 static void failed(proa_c2c *c, proa__ask *ask, proa_coap_failure failure)
 {
-    bool early = c->now_ms - c->asker->ac.since_ms < AC_SURELY_TIMEOUT_MS;
-    switch (failure) {
-    case PROA_COAP_FAILED_PEER_GONE:
-    case PROA_COAP_FAILED_TIMEOUT:
-        if ((failure == PROA_COAP_FAILED_PEER_GONE || early) && ask->tries++ < TRIES_MAX) {
-            ask->state = PROA__ASK_WANT; /* as soon as the server is there again */
-            break;
-        }
-        proa__ask_finish(c, ask,
-                         &(proa__answer){.outcome = PROA_OUTCOME_TIMEOUT, .via_server = true});
-        break;
-    case PROA_COAP_FAILED_TOO_LARGE:
-    case PROA_COAP_FAILED_FULL:
-        proa__ask_fail_local(c, ask, PROA_E_FULL);
-        break;
-    case PROA_COAP_FAILED_RESET:
-    case PROA_COAP_FAILED_PROTOCOL:
-    default:
-        proa__ask_finish(c, ask,
-                         &(proa__answer){.outcome = PROA_OUTCOME_PROTOCOL, .via_server = true});
-        break;
+    bool early = c->now_ms - c->ac.since_ms < AC_SURELY_TIMEOUT_MS;
+    bool gone = failure == PROA_COAP_FAILED_PEER_GONE;
+    bool timeout = failure == PROA_COAP_FAILED_TIMEOUT;
+    if ((gone || (timeout && early)) && ask->tries++ < TRIES_MAX) {
+        ask->state = PROA__ASK_WANT; /* as soon as the server is there again */
+    } else if (failure == PROA_COAP_FAILED_TOO_LARGE || failure == PROA_COAP_FAILED_FULL) {
+        proa__ask_fail(c, ask, PROA_OUTCOME_LOCAL, false, PROA_E_FULL);
+    } else {
+        proa__ask_fail(c, ask, gone || timeout ? PROA_OUTCOME_TIMEOUT : PROA_OUTCOME_PROTOCOL, true,
+                       PROA_OK);
     }
 }
 
 void proa__ac_event(proa_c2c *c, const proa_coap_event *event)
 {
-    proa__asker *asker = c->asker;
     bool response = event->kind == PROA_COAP_EVENT_RESPONSE;
     bool ok = response && PROA_COAP_CLASS(event->msg.code) == 2;
-    if (!asker->ac.open || event->request != asker->ac.request ||
+    if (!c->ac.open || event->request != c->ac.request ||
         (!response && event->kind != PROA_COAP_EVENT_FAILED)) {
         return;
     }
-    asker->ac.open = false;
+    c->ac.open = false;
     c->dirty = true; /* the next one may go */
     c->stats.granted += ok ? 1 : 0;
     if (response) {
-        note_all(c, &asker->ac, ok);
+        note_all(c, &c->ac, ok);
     }
-    for (uint16_t i = 0; i < c->limits.ask_max; i++) {
-        proa__ask *ask = &asker->asks[i];
-        if (!concerns(&asker->ac, ask)) {
+    for (size_t i = 0; i < c->limits.ask_max; i++) {
+        proa__ask *ask = proa__ask_at(c, i);
+        if (ask->state != PROA__ASK_ASKED) {
             continue;
         }
         if (ok) {

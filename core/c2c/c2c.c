@@ -13,8 +13,9 @@
 
 #include "proa/assert.h"
 
-/* Beside the two last events that each question may have: what happens on the way. */
-#define PROGRESS_EVENTS 12U
+/* What may wait beside the two last events that each question may have, and one whole answer. */
+#define PROGRESS_LEN (6U * sizeof(proa__event))
+#define PROGRESS_LEN_HOST (12U * (sizeof(proa__event) + PROA_ENDPOINT_MAX))
 
 proa_c2c_limits proa_c2c_limits_device(void)
 {
@@ -30,62 +31,70 @@ proa_c2c_limits proa_c2c_limits_device(void)
 
 /* ---- storage ---------------------------------------------------------------------------- */
 
-static void *take(proa_c2c *c, size_t count, size_t len)
+/* The pool takes everything of one account as long as it may be, and of the others what they have
+ * in practice; and what questions have, who never take the room of accounts. */
+#define POOL_LEN_MIN (PROA__DRAFT_TEXTS_MAX + PROA_ENDPOINT_MAX)
+#define POOL_LEN_PEER 96U  /* identity and key of 16 bytes, a URI, a name */
+#define POOL_LEN_ACCESS 9U /* elements for three peers */
+
+static size_t aligned(size_t len)
 {
-    return c->memory.take(c->memory.ctx, count * len);
+    return (len + 7U) & ~(size_t)7U;
 }
 
-static void give(proa_c2c *c, void *block, size_t count, size_t len)
+static void make_tables(proa_c2c *c)
 {
-    if (block != NULL) {
-        proa_wipe(block, count * len);
-        if (c->memory.give != NULL) {
-            c->memory.give(c->memory.ctx, block, count * len);
-        }
+    static const proa__kind *const kinds[PROA__OBJECTS] = {&proa__security_kind, &proa__client_kind,
+                                                           &proa__access_kind};
+    const uint16_t counts[PROA__TABLES] = {c->limits.peer_max, c->limits.peer_max,
+                                           c->limits.access_max, c->limits.ask_max};
+    for (size_t i = 0; i < PROA__TABLES; i++) {
+        c->tables[i].c = c;
+        c->tables[i].kind = i < PROA__OBJECTS      ? kinds[i]
+                            : c->requester != NULL ? c->requester->kind
+                                                   : NULL;
+        c->tables[i].count = counts[i];
+    }
+    c->pool_max =
+        POOL_LEN_MIN + POOL_LEN_PEER * c->limits.peer_max + POOL_LEN_ACCESS * c->limits.access_max;
+    c->inbox_max = PROGRESS_LEN_HOST;
+    if (c->requester != NULL) {
+        c->pool_max += PROA__ASKS_LEN(c->limits.ask_max);
+        c->inbox_max = aligned(PROGRESS_LEN + 2U * c->limits.ask_max * sizeof(proa__event) +
+                               c->config->coap.body_max);
     }
 }
 
-static size_t acl_places(const proa_c2c *c)
+/* The next piece of a block, of which `*len` bytes are taken; without a block, only count. */
+static void *piece(uint8_t *block, size_t *len, size_t piece_len)
 {
-    return ((size_t)c->limits.access_max + 1) * c->acl_max;
+    void *at = block == NULL ? NULL : block + *len;
+    *len += aligned(piece_len);
+    return at;
 }
 
-static bool take_tables(proa_c2c *c)
+/* Give each part its place in a block; returns the bytes of all. */
+static size_t lay_out(proa_c2c *c, uint8_t *block)
 {
-    c->acl_max = (uint16_t)(c->limits.peer_max + 1); /* and the default entry */
-    c->event_max = (uint16_t)(2U * c->limits.ask_max + PROGRESS_EVENTS);
-    c->inbox_max = c->limits.ask_max == 0 ? PROGRESS_EVENTS * PROA_ENDPOINT_MAX
-                                          : proa__client_config(c->client)->coap.body_max +
-                                                PROGRESS_EVENTS * PROA_ENDPOINT_MAX;
-    c->inbox_max = c->inbox_max > UINT16_MAX ? UINT16_MAX : c->inbox_max;
-    c->keys = take(c, c->limits.peer_max, sizeof(proa__key));
-    c->peers = take(c, c->limits.peer_max, sizeof(proa__peer));
-    c->accesses = take(c, c->limits.access_max, sizeof(proa__access));
-    c->acl = take(c, acl_places(c), sizeof(proa__acl));
-    c->events = take(c, c->event_max, sizeof(proa__event));
-    c->inbox = take(c, c->inbox_max, 1);
-    if (c->keys == NULL || c->peers == NULL || c->accesses == NULL || c->acl == NULL ||
-        c->events == NULL || c->inbox == NULL) {
-        return false;
+    size_t len = 0;
+    for (size_t i = 0; i < PROA__TABLES && c->tables[i].count > 0; i++) {
+        c->tables[i].first =
+            piece(block, &len, c->tables[i].count * (size_t)c->tables[i].kind->row_len);
     }
-    for (uint16_t i = 0; i < c->limits.access_max; i++) {
-        c->accesses[i].acl = c->acl + (size_t)i * c->acl_max;
+    if (c->requester != NULL) {
+        size_t asked_len = sizeof(proa__asked) * PROA_AC_ENTRIES_MAX * c->limits.peer_max;
+        c->asked = piece(block, &len, asked_len);
     }
-    return true;
+    c->inbox = piece(block, &len, c->inbox_max);
+    c->pool = piece(block, &len, c->pool_max);
+    return len;
 }
 
-static void give_all(proa_c2c *c)
+static void give(const proa_memory *memory, void *block, size_t len)
 {
-    proa_memory memory = c->memory;
-    give(c, c->keys, c->limits.peer_max, sizeof(proa__key));
-    give(c, c->peers, c->limits.peer_max, sizeof(proa__peer));
-    give(c, c->accesses, c->limits.access_max, sizeof(proa__access));
-    give(c, c->acl, acl_places(c), sizeof(proa__acl));
-    give(c, c->events, c->event_max, sizeof(proa__event));
-    give(c, c->inbox, c->inbox_max, 1);
-    proa_wipe(c, sizeof(*c));
-    if (memory.give != NULL) {
-        memory.give(memory.ctx, c, sizeof(*c));
+    proa_wipe(block, len);
+    if (memory->give != NULL) {
+        memory->give(memory->ctx, block, len);
     }
 }
 
@@ -94,41 +103,41 @@ static void give_all(proa_c2c *c)
 static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
 {
     proa_c2c *c = ctx;
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__key *key = &c->keys[i];
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        const proa__key *key = proa__key_at(c, i);
         if (proa__c2c_live(c, key) != NULL &&
-            proa_span_equal(proa_span_make(key->identity, key->identity_len), identity)) {
-            memset(out, 0, sizeof(*out));
-            memcpy(out->key, key->secret, key->secret_len);
-            out->key_len = key->secret_len;
-            out->account = proa__c2c_account(key);
+            proa__row_text_is(&key->row, PROA__KEY_IDENTITY, identity)) {
+            proa__c2c_psk(key, out);
             return true;
         }
     }
     return false;
 }
 
+/* The peer of an account, also of one that is not usable now; NULL. */
+static const proa__peer *peer_of(proa_c2c *c, proa_account account)
+{
+    const proa__key *key = proa__c2c_key(c, account);
+    return key == NULL ? NULL : proa__c2c_peer(c, key->short_id);
+}
+
 static void periods(void *ctx, proa_account account, uint32_t *pmin_s, uint32_t *pmax_s)
 {
-    proa_c2c *c = ctx;
-    const proa__key *key = proa__c2c_key(c, account);
-    const proa__peer *peer = key == NULL ? NULL : proa__c2c_peer(c, key->short_id);
+    const proa__peer *peer = peer_of(ctx, account);
     *pmin_s = peer == NULL ? 0 : peer->pmin_s;
     *pmax_s = peer == NULL ? 0 : peer->pmax_s;
 }
 
 static bool endpoint_is(void *ctx, proa_account account, proa_span endpoint)
 {
-    proa_c2c *c = ctx;
-    const proa__key *key = proa__c2c_key(c, account);
-    const proa__peer *peer = key == NULL ? NULL : proa__c2c_peer(c, key->short_id);
-    return peer != NULL && proa_span_equal(proa__c2c_endpoint(peer), endpoint);
+    const proa__peer *peer = peer_of(ctx, account);
+    return peer != NULL && proa__row_text_is(&peer->row, PROA__PEER_ENDPOINT, endpoint);
 }
 
 static uint16_t short_id(void *ctx, proa_account account)
 {
     const proa__key *key = proa__c2c_key(ctx, account);
-    return key == NULL ? 0 : key->short_id;
+    return key == NULL ? 0 : (uint16_t)key->short_id;
 }
 
 static void used(void *ctx, uint64_t now_ms, proa_account account)
@@ -159,19 +168,15 @@ static void registration(void *ctx, uint64_t now_ms, uint16_t server, bool regis
     c->dirty = true;
 }
 
-static uint64_t min_ms(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint64_t next_ms(void *ctx)
 {
     const proa_c2c *c = ctx;
     if (c->dirty) {
         return 0;
     }
-    uint64_t next = min_ms(proa__c2c_next_accounts(c), proa__c2c_next_sessions(c));
-    return c->requester == NULL ? next : min_ms(next, c->requester->next_ms(c));
+    uint64_t next = proa__c2c_next_accounts(c);
+    uint64_t asks = c->requester == NULL ? PROA__NEVER : c->requester->next_ms(c);
+    return next < asks ? next : asks;
 }
 
 static void run(void *ctx, uint64_t now_ms)
@@ -180,7 +185,6 @@ static void run(void *ctx, uint64_t now_ms)
     proa__c2c_tick(c, now_ms);
     c->dirty = false;
     proa__c2c_run_accounts(c);
-    proa__c2c_run_sessions(c);
     if (c->requester != NULL) {
         c->requester->run(c);
     }
@@ -204,64 +208,65 @@ static const proa_client_extension extension = {
 
 /* ---- open, close ------------------------------------------------------------------------ */
 
-static proa_err add_objects(proa_c2c *c)
-{
-    c->objects[0] = proa__c2c_security_object(c);
-    c->objects[1] = proa__c2c_client_object(c);
-    c->objects[2] = proa__c2c_access_object(c);
-    for (size_t i = 0; i < 3; i++) {
-        proa_err err = proa_client_add_object(c->client, &c->objects[i]);
-        if (err != PROA_OK) {
-            return err;
-        }
-    }
-    return PROA_OK;
-}
-
-proa_err proa_c2c_host_open(proa_c2c **out, proa_client *client, const proa_c2c_limits *limits)
+proa_err proa__c2c_open(proa_c2c **out, proa_client *client, const proa_c2c_limits *limits,
+                        const proa__requester *requester)
 {
     const proa_client_config *config = proa__client_config(client);
+    const proa_memory *memory = &config->memory;
     *out = NULL;
     if (limits->peer_max == 0 || limits->peer_max > PROA_C2C_PEERS_MAX || limits->access_max == 0 ||
         limits->access_max > PROA_ID_MAX / 2) {
         return PROA_E_RANGE;
     }
-    proa_c2c *c = config->memory.take(config->memory.ctx, sizeof(*c));
+    proa_c2c *c = memory->take(memory->ctx, sizeof(*c));
     if (c == NULL) {
         return PROA_E_NO_MEMORY;
     }
     memset(c, 0, sizeof(*c));
     c->client = client;
-    c->memory = config->memory;
-    c->random = config->random;
-    c->store = config->store;
+    c->config = config;
     c->limits = *limits;
+    c->requester = requester;
+    c->limits.ask_max = requester == NULL ? 0 : limits->ask_max;
     c->bucket = proa_hint_bucket_make(limits->hint_per_minute);
-    c->extension = extension;
+    memcpy(&c->extension, &extension, sizeof(extension));
     c->extension.ctx = c;
-    if (!take_tables(c)) {
-        give_all(c);
+    make_tables(c);
+    c->block_len = lay_out(c, NULL);
+    c->block = memory->take(memory->ctx, c->block_len);
+    if (c->block == NULL) {
+        give(memory, c, sizeof(*c));
         return PROA_E_NO_MEMORY;
     }
+    memset(c->block, 0, c->block_len);
+    (void)lay_out(c, c->block);
     proa__c2c_load(c);
-    proa_err err = add_objects(c);
-    if (err != PROA_OK) {
-        /* An object that was added stays in the client's table, so its context has to stay, too:
-         * without rights and peers it serves nothing. The caller gives up the client as well. */
-        return err;
+    for (size_t i = 0; i < PROA__OBJECTS; i++) {
+        proa__c2c_object(&c->tables[i], &c->objects[i]);
+        proa_err err = proa_client_add_object(client, &c->objects[i]);
+        if (err != PROA_OK) {
+            /* An object that was added stays in the client's table, so its context has to stay,
+             * too: without rights and peers it serves nothing. The caller gives up the client as
+             * well. */
+            return err;
+        }
     }
     proa__client_extend(client, &c->extension);
     *out = c;
     return PROA_OK;
 }
 
+proa_err proa_c2c_host_open(proa_c2c **out, proa_client *client, const proa_c2c_limits *limits)
+{
+    return proa__c2c_open(out, client, limits, NULL);
+}
+
 void proa_c2c_close(proa_c2c *c)
 {
     if (c != NULL) {
-        if (c->requester != NULL) {
-            c->requester->close(c);
-        }
-        give_all(c);
+        const proa_memory *memory = &c->config->memory;
+        give(memory, c->block, c->block_len);
+        give(memory, c, sizeof(*c));
     }
 }
 
@@ -272,85 +277,87 @@ static bool is_final(proa_c2c_event_kind kind)
     return kind == PROA_C2C_OUTCOME || kind == PROA_C2C_OBSERVE_END;
 }
 
-/* Copy bytes of an event; false if there is no room. */
-static bool keep(proa_c2c *c, proa_span in, uint16_t *at, uint16_t *len)
+static proa__event *event_at(const proa_c2c *c, size_t at)
 {
-    *at = (uint16_t)c->inbox_len;
-    *len = 0;
-    if (in.len > c->inbox_max - c->inbox_len) {
-        return false;
-    }
-    if (in.len > 0) {
-        memcpy(c->inbox + c->inbox_len, in.data, in.len);
-    }
-    *len = (uint16_t)in.len;
-    c->inbox_len += in.len;
-    return true;
+    return (proa__event *)(void *)(c->inbox + at);
+}
+
+static void take_out(proa_c2c *c, size_t at, size_t len)
+{
+    c->inbox_len -= len;
+    memmove(c->inbox + at, c->inbox + at + len, c->inbox_len - at);
+}
+
+/* The application has made another call, so it is done with the event that it was told last. */
+static void take_out_told(proa_c2c *c)
+{
+    take_out(c, 0, c->told_len);
+    c->told_len = 0;
 }
 
 bool proa__c2c_post(proa_c2c *c, const proa_c2c_event *event)
 {
-    bool final = is_final(event->kind);
-    uint16_t room = (uint16_t)(c->event_max - c->event_count);
-    uint16_t reserved = (uint16_t)(2U * c->limits.ask_max - c->finals);
-    if (c->event_count == 0) {
-        c->inbox_len = 0;
-        c->event_first = 0;
-    }
-    if (!final && room <= reserved) {
+    unsigned final = is_final(event->kind) ? 1 : 0;
+    take_out_told(c);
+    c->finals = (uint16_t)(c->finals + final);
+    size_t kept = (2U * c->limits.ask_max - c->finals) * sizeof(proa__event);
+    size_t room = c->inbox_max - c->inbox_len - kept;
+    proa__event *place = event_at(c, c->inbox_len);
+    size_t bytes = event->endpoint.len + event->payload.len + event->text.len;
+    bool fits = aligned(sizeof(*place) + bytes) <= room;
+    if (!fits && final == 0) {
         return false;
     }
-    PROA_ASSERT(room > 0);
-    proa__event *place = &c->events[(c->event_first + c->event_count) % c->event_max];
-    size_t before = c->inbox_len;
+    PROA_ASSERT(sizeof(*place) <= room);
     place->body = *event;
-    place->taken_back = false;
-    bool kept = keep(c, event->endpoint, &place->endpoint_at, &place->endpoint_len) &&
-                keep(c, event->payload, &place->payload_at, &place->payload_len) &&
-                keep(c, event->text, &place->text_at, &place->text_len);
-    if (!kept) {
-        c->inbox_len = before;
-        if (!final) {
-            return false;
-        }
+    place->len = sizeof(*place);
+    if (fits) {
+        proa_writer w = proa_writer_make(place + 1, bytes);
+        proa_write_span(&w, event->endpoint);
+        proa_write_span(&w, event->payload);
+        proa_write_span(&w, event->text);
+        place->len = aligned(sizeof(*place) + bytes);
+    } else {
         /* The answer is there, but its bytes have no place: that is our own limit. */
-        place->endpoint_len = place->payload_len = place->text_len = 0;
+        place->body.endpoint.len = place->body.payload.len = place->body.text.len = 0;
         if (event->payload.len > 0 && event->outcome == PROA_OUTCOME_OK) {
             place->body.outcome = PROA_OUTCOME_LOCAL;
             place->body.err = PROA_E_FULL;
         }
     }
-    c->event_count++;
-    c->finals = (uint16_t)(c->finals + (final ? 1 : 0));
+    c->inbox_len += place->len;
     return true;
 }
 
 void proa__c2c_unpost(proa_c2c *c, proa_c2c_id id)
 {
-    for (uint16_t i = 0; i < c->event_count; i++) {
-        proa__event *place = &c->events[(c->event_first + i) % c->event_max];
-        place->taken_back = place->taken_back || place->body.id == id;
+    take_out_told(c);
+    for (size_t at = 0; at < c->inbox_len;) {
+        const proa__event *place = event_at(c, at);
+        if (place->body.id == id) {
+            c->finals = (uint16_t)(c->finals - (is_final(place->body.kind) ? 1 : 0));
+            take_out(c, at, place->len);
+        } else {
+            at += place->len;
+        }
     }
 }
 
 bool proa_c2c_poll(proa_c2c *c, uint64_t now_ms, proa_c2c_event *event)
 {
+    const proa__event *place = event_at(c, 0);
     proa__c2c_tick(c, now_ms);
-    while (c->event_count > 0) {
-        const proa__event *place = &c->events[c->event_first];
-        c->event_first = (uint16_t)((c->event_first + 1U) % c->event_max);
-        c->event_count--;
-        c->finals = (uint16_t)(c->finals - (is_final(place->body.kind) ? 1 : 0));
-        if (place->taken_back) {
-            continue;
-        }
-        *event = place->body;
-        event->endpoint = proa_span_make(c->inbox + place->endpoint_at, place->endpoint_len);
-        event->payload = proa_span_make(c->inbox + place->payload_at, place->payload_len);
-        event->text = proa_span_make(c->inbox + place->text_at, place->text_len);
-        return true;
+    take_out_told(c);
+    if (c->inbox_len == 0) {
+        return false;
     }
-    return false;
+    *event = place->body;
+    event->endpoint.data = (const uint8_t *)(place + 1);
+    event->payload.data = event->endpoint.data + event->endpoint.len;
+    event->text.data = event->payload.data + event->payload.len;
+    c->told_len = place->len;
+    c->finals = (uint16_t)(c->finals - (is_final(event->kind) ? 1 : 0));
+    return true;
 }
 
 const char *proa_outcome_name(proa_outcome outcome)
@@ -367,26 +374,23 @@ const char *proa_outcome_name(proa_outcome outcome)
 
 bool proa_c2c_peer_at(const proa_c2c *c, uint64_t now_ms, size_t index, proa_c2c_peer *out)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__key *key = &c->keys[i];
-        const proa__peer *peer = NULL;
-        for (uint16_t n = 0; key->slot == PROA__SLOT_LIVE && n < c->limits.peer_max; n++) {
-            if (c->peers[n].slot == PROA__SLOT_LIVE && c->peers[n].short_id == key->short_id) {
-                peer = &c->peers[n];
-            }
-        }
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        const proa__key *key = proa__key_at(c, i);
+        const proa__peer *peer =
+            key->row.slot == PROA__SLOT_LIVE ? proa__c2c_peer(c, key->short_id) : NULL;
         if (peer == NULL || index-- > 0) {
             continue;
         }
+        proa_span endpoint = proa__c2c_endpoint(peer);
+        proa_span uri = proa__row_text(&key->row, PROA__KEY_URI);
         memset(out, 0, sizeof(*out));
-        out->instance = key->instance;
-        out->short_id = key->short_id;
-        memcpy(out->endpoint, peer->endpoint, peer->endpoint_len);
-        memcpy(out->uri, key->uri,
-               key->uri_len < sizeof(out->uri) ? key->uri_len : sizeof(out->uri) - 1);
+        out->instance = (uint16_t)key->row.instance;
+        out->short_id = (uint16_t)key->short_id;
+        memcpy(out->endpoint, endpoint.data, endpoint.len);
+        memcpy(out->uri, uri.data, uri.len);
         out->mode = (proa_security_mode)key->mode;
         out->connected = key->session != 0;
-        out->used = peer->used;
+        out->used = peer->used != 0;
         out->left_s = proa__c2c_left_s(peer, now_ms);
         out->uses = peer->uses;
         return true;
@@ -394,16 +398,32 @@ bool proa_c2c_peer_at(const proa_c2c *c, uint64_t now_ms, size_t index, proa_c2c
     return false;
 }
 
+static uint32_t rows_alive(const proa_c2c *c, size_t table)
+{
+    const proa__table *t = &c->tables[table];
+    uint32_t count = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        count += proa__row_at(t, i)->slot == PROA__SLOT_LIVE ? 1 : 0;
+    }
+    return count;
+}
+
 proa_c2c_stats proa_c2c_stats_get(const proa_c2c *c)
 {
-    proa_c2c_stats stats = c->stats;
+    proa_c2c_stats stats = {
+        .hints_sent = c->stats.hints_sent,
+        .hints_suppressed = c->stats.hints_suppressed,
+        .ac_sent = c->stats.ac_sent,
+        .granted = c->stats.granted,
+        .denied = c->stats.denied,
+        .expired = c->stats.expired,
+        .unused_removed = c->stats.unused_removed,
+    };
     proa_c2c_peer peer;
     while (proa_c2c_peer_at(c, c->now_ms, stats.peers, &peer)) {
         stats.peers++;
     }
-    stats.asks = c->requester == NULL ? 0 : c->requester->count(c);
-    for (uint16_t i = 0; i < c->limits.access_max; i++) {
-        stats.access_entries += c->accesses[i].slot == PROA__SLOT_LIVE ? 1 : 0;
-    }
+    stats.asks = rows_alive(c, PROA__ASKS);
+    stats.access_entries = rows_alive(c, PROA__ACCESSES);
     return stats;
 }

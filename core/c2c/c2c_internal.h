@@ -4,6 +4,7 @@
 
 #include "core/c2c/ac_body.h"
 #include "core/c2c/hint.h"
+#include "core/c2c/rows.h"
 #include "core/client/extension.h"
 #include "proa/c2c.h"
 
@@ -19,8 +20,10 @@
  * only change and store these tables, which takes effect at once: every decision looks here. What
  * needs the time or touches sessions is left to proa__c2c_run, by `dirty`. */
 
-/* How the two objects and the ask machine see time that is not known yet or never comes. */
+/* When that never comes. What must not be a millisecond too late, or lasts no longer than a
+ * question, is in milliseconds; housekeeping is in whole seconds. */
 #define PROA__NEVER UINT64_MAX
+#define PROA__NEVER_S UINT32_MAX
 
 /* Two sessions of one pair that both came up within this time were opened by both ends at once;
  * later, the second one means that the first is dead. 15 s is a handshake with four losses. */
@@ -30,162 +33,167 @@
  * to hear that the winner is there. */
 #define PROA__LINGER_MS 5000U
 
-typedef enum proa__slot {
-    PROA__SLOT_FREE = 0,
-    PROA__SLOT_MAKING, /* created, but not committed: no rights, no identity yet */
-    PROA__SLOT_LIVE,
-    PROA__SLOT_GONE /* removed; waits for proa__c2c_run to end what depended on it */
-} proa__slot;
+/* Numbers of a kind that are stored: from the instance to this one. */
+#define PROA__WORDS(row, last) \
+    ((offsetof(row, last) - offsetof(proa__row, instance)) / sizeof(uint32_t) + 1)
+
+enum { PROA__KEY_URI = 0, PROA__KEY_IDENTITY = 1, PROA__KEY_SECRET = 2 };
 
 typedef struct proa__key {
-    proa__slot slot;
-    uint16_t instance;
-    uint16_t generation; /* new with every new identity, secret or short id */
-    uint16_t short_id;
-    uint16_t owner; /* Short Server ID of the writer; 0 = the device itself */
-    uint8_t mode;
-    uint8_t uri_len;
-    uint8_t identity_len;
-    uint8_t secret_len;
-    char uri[PROA_URI_MAX];
-    uint8_t identity[PROA_PSK_IDENTITY_MAX];
-    uint8_t secret[PROA_PSK_KEY_MAX];
-    proa_objlink oscore;
-
-    uint32_t session; /* the one that requests go to; 0 = none */
-    uint32_t opening; /* a handshake of ours under way; 0 = none */
-    uint32_t linger;  /* the loser of a tie; 0 = none */
-    uint64_t session_ms;
-    uint64_t linger_ms; /* when it ends */
-    bool is_server;     /* we were the DTLS server of `session` */
-    bool suspect;       /* `session` does not answer */
-    bool drop;          /* its sessions belong to what it was before: end them */
-    bool moved;         /* the peer is said to be elsewhere: a handshake under way is in vain */
-    bool by_itself;     /* GONE: no server has deleted it */
-    proa_outcome why;   /* GONE: what to tell who asked */
+    proa__row row;
+    uint32_t generation; /* new with every new identity, secret or short id */
+    uint32_t short_id;
+    uint32_t mode;
+    uint32_t oscore;
+    bool drop;  /* its sessions belong to what it was before: end them */
+    bool moved; /* the peer is said to be elsewhere: a handshake under way is in vain */
+    /* From here on the run's own. */
+    uint32_t session;    /* the one that requests go to; 0 = none */
+    uint32_t opening;    /* a handshake of ours under way; 0 = none */
+    uint32_t linger;     /* the loser of a tie; 0 = none */
+    uint64_t session_ms; /* when it came */
+    uint64_t linger_ms;  /* when it ends */
+    bool is_server;      /* we were the DTLS server of `session` */
+    bool suspect;        /* `session` does not answer */
 } proa__key;
 
+/* Requester: a path that the server was asked for, on one peer. */
 typedef struct proa__asked {
+    uint32_t at_s; /* of the last /ac; 0 = none since boot */
     uint16_t object;
     uint16_t instance;
-    uint8_t rights;  /* what the server was asked for at at_ms */
+    uint8_t rights;  /* what the server was asked for then */
     uint8_t granted; /* what it granted, or the host let us do */
-    uint64_t at_ms;  /* of the last /ac; 0 = none since boot */
 } proa__asked;
 
+enum { PROA__PEER_BINDING = 0, PROA__PEER_ENDPOINT = 1 };
+
 typedef struct proa__peer {
-    proa__slot slot;
-    uint16_t instance;
-    uint16_t short_id;
-    uint16_t owner;
+    proa__row row;
+    uint32_t short_id;
     uint32_t lifetime_s; /* as written; 0 = without end */
-    uint32_t left_s;     /* what to start with, see lifetime_new */
+    uint32_t left_s;     /* what to start with, see lifetime_new; as stored */
     uint32_t pmin_s;
     uint32_t pmax_s;
     uint32_t disable_s;
+    uint32_t storing;
     uint32_t uses;
-    bool storing;
-    bool lifetime_new; /* left_s starts to count at the next proa__c2c_run */
-    bool used;
-    bool announced; /* PEER_ADDED was told */
-    bool disable;   /* executed: starts at the next proa__c2c_run */
-    char binding[8];
-    uint8_t binding_len;
-    uint8_t endpoint_len;
-    char endpoint[PROA_ENDPOINT_MAX];
+    uint32_t used;
     uint64_t expires_ms; /* PROA__NEVER = without end */
-    uint64_t store_ms;   /* when the remaining lifetime is stored next */
-    uint64_t unused_ms;  /* not used until then: goes */
-    uint64_t last_use_ms;
-    uint64_t disabled_ms;                   /* not served until then */
-    uint64_t renew_ms;                      /* requester: not renewed before */
-    bool by_itself;                         /* GONE: no server has deleted it */
-    proa_outcome why;                       /* GONE */
-    proa__asked asked[PROA_AC_ENTRIES_MAX]; /* requester: what was asked of the server */
+    bool lifetime_new;   /* left_s starts to count at the next proa__c2c_run */
+    /* From here on the run's own. */
+    bool announced;       /* PEER_ADDED was told */
+    bool disable;         /* executed: starts at the next proa__c2c_run */
+    uint32_t store_s;     /* when the remaining lifetime is stored next */
+    uint32_t unused_s;    /* not used until then: goes */
+    uint32_t last_use_s;  /* 0 = not since boot */
+    uint32_t renew_s;     /* requester: not renewed before */
+    uint64_t disabled_ms; /* not served until then */
 } proa__peer;
 
-typedef struct proa__acl {
-    uint16_t short_id; /* 0 = peers without an entry of their own */
-    uint8_t rights;
-} proa__acl;
-
 typedef struct proa__access {
-    proa__slot slot;
-    uint16_t instance;
-    uint16_t object;          /* of the path it speaks about; 0 = not yet written */
-    uint16_t object_instance; /* PROA_ID_ALL = all */
-    uint16_t owner;
-    bool has_instance;
-    uint16_t acl_count;
-    proa__acl *acl; /* c->acl_max places */
+    proa__row row;            /* its text is the list: Short Client ID (0 = peers without an element
+                               * of their own) and rights */
+    uint32_t object;          /* of the path it speaks about */
+    uint32_t object_instance; /* PROA_ID_ALL = all */
 } proa__access;
+
+/* The one transaction that can be open. */
+#define PROA__DRAFT_TEXTS_MAX (PROA_URI_MAX - 1 + PROA_PSK_IDENTITY_MAX + PROA_PSK_KEY_MAX)
+_Static_assert(PROA__DRAFT_TEXTS_MAX >= PROA__ELEMENT_LEN * (PROA_C2C_PEERS_MAX + 1),
+               "a list fits a draft");
+
+typedef struct proa__draft {
+    const proa__table *table; /* NULL: no transaction is open */
+    proa__row *before;        /* whose place it is to take; NULL = it is being made */
+    union {
+        proa__row row;
+        proa__key key;
+        proa__peer peer;
+        proa__access access;
+    } of;
+    uint8_t texts[PROA__DRAFT_TEXTS_MAX];
+} proa__draft;
+
+enum {
+    PROA__KEYS = 0,
+    PROA__PEERS = 1,
+    PROA__ACCESSES = 2,
+    PROA__OBJECTS = 3,
+    PROA__ASKS = 3,
+    PROA__TABLES = 4
+};
 
 /* What a program that only serves peers does not link: ask.c fills this table. */
 typedef struct proa__requester {
+    const proa__kind *kind; /* of the table of questions */
     void (*coap_event)(proa_c2c *c, const proa_coap_event *event);
     void (*connected)(proa_c2c *c, proa__key *key);
     void (*connect_failed)(proa_c2c *c, proa__key *key, proa_secure_reason reason);
-    /* The account can no longer be used: it goes, or became another one. */
-    void (*account_gone)(proa_c2c *c, proa_account account, proa_outcome why);
+    /* The account of this key can no longer be used: it goes, or became another one. */
+    void (*account_gone)(proa_c2c *c, const proa__key *key, proa_outcome why);
     void (*run)(proa_c2c *c);
     uint64_t (*next_ms)(const proa_c2c *c);
-    uint32_t (*count)(const proa_c2c *c); /* questions under way and observations held */
-    void (*close)(proa_c2c *c);
 } proa__requester;
 
+/* An event in the inbox; its endpoint, payload and text stand behind it. */
 typedef struct proa__event {
-    proa_c2c_event body;                /* spans are filled in by poll */
-    uint16_t endpoint_at, endpoint_len; /* in inbox */
-    uint16_t payload_at, payload_len;
-    uint16_t text_at, text_len;
-    bool taken_back;
+    proa_c2c_event body; /* where the spans are is known when it is polled */
+    size_t len;          /* with what stands behind it: where the next one begins */
 } proa__event;
 
-typedef struct proa__asker proa__asker;
+/* Bytes of all questions together: one payload as long as it may be, and a name for each. */
+#define PROA__ASKS_LEN(ask_max) (PROA_C2C_PAYLOAD_MAX + PROA_ENDPOINT_MAX * (size_t)(ask_max))
+
+/* The one /ac under way; see authorize.c. */
+typedef struct proa__ac {
+    bool open;
+    uint8_t endpoint_len;
+    uint16_t server;
+    proa_coap_id request;
+    char endpoint[PROA_ENDPOINT_MAX];
+    proa_ac_body body;
+    uint64_t since_ms;
+    uint64_t look_ms;  /* open: when to see whether it is answered; PROA__NEVER = seen enough */
+    uint64_t retry_ms; /* not before: our CoAP engine was full */
+} proa__ac;
 
 struct proa_c2c {
     proa_client *client;
-    proa_memory memory;
-    proa_random random;
-    proa_store store;
-    proa_c2c_limits limits;
+    const proa__requester *requester; /* NULL: host only */
     uint64_t now_ms; /* the latest time told; object functions have no better one */
     bool dirty;      /* proa__c2c_run has work now */
     bool rights_changed;
     bool instances_gone; /* by our own doing: object 2 and the registration have to follow */
-    uint16_t generation;
-
-    proa__key *keys;        /* limits.peer_max */
-    proa__peer *peers;      /* limits.peer_max */
-    proa__access *accesses; /* limits.access_max */
-    proa__acl *acl;         /* acl_max for each access, and one list for undo */
-    uint16_t acl_max;
-
-    /* The one transaction that can be open: what BEGIN found. */
-    proa__slot undo_slot; /* FREE = nothing to undo */
-    union {
-        proa__key key;
-        proa__peer peer;
-        proa__access access;
-    } undo;
-
-    proa_object objects[3];
-    proa_client_extension extension;
-    proa_hint_bucket bucket;
-    char uri_text[PROA_URI_MAX];
-
-    const proa__requester *requester; /* NULL: host only */
-    proa__asker *asker;
-
-    proa__event *events; /* ring */
-    uint16_t event_max, event_first, event_count;
-    uint16_t finals; /* queued OUTCOME and OBSERVE_END: their places are kept free */
-    uint8_t *inbox;  /* bytes of queued events; begins anew when the ring is empty */
+    uint16_t generation; /* the newest there was */
+    uint16_t finals;     /* queued OUTCOME and OBSERVE_END: their places are kept free */
+    uint8_t *inbox;      /* queued events, the oldest first */
     size_t inbox_len, inbox_max;
-    proa_c2c_stats stats;
+    size_t told_len; /* of the oldest, which the application has and is looking at */
+    uint8_t *pool;   /* texts of all rows */
+    size_t pool_len, pool_max;
+    proa_c2c_id last_id; /* of a question */
+    struct {
+        uint32_t hints_sent, hints_suppressed, ac_sent, granted, denied, expired, unused_removed;
+    } stats;
+    proa_c2c_limits limits;
+    const proa_client_config *config;
+    proa__asked *asked; /* PROA_AC_ENTRIES_MAX for each peer; requester only */
+    uint8_t *block;     /* the memory of tables, inbox and pool */
+    size_t block_len;
+    proa__table tables[PROA__TABLES];
+    proa_hint_bucket bucket;
+    proa__ac ac;
+    proa_object objects[PROA__OBJECTS];
+    proa_client_extension extension;
+    proa__draft draft;
 };
 
-/* ---- c2c.c: events, time ---------------------------------------------------------------- */
+/* ---- c2c.c: storage, events, time --------------------------------------------------------- */
+
+/* As proa_c2c_host_open, with a requester. */
+PROA_CHECK proa_err proa__c2c_open(proa_c2c **out, proa_client *client,
+                                   const proa_c2c_limits *limits, const proa__requester *requester);
 
 /* Queue an event; its endpoint, payload and text are copied. False if it was dropped: only events
  * that are no OUTCOME and no OBSERVE_END can be. */
@@ -194,10 +202,8 @@ bool proa__c2c_post(proa_c2c *c, const proa_c2c_event *event);
 /* Take back what was queued for a question that the application forgot. */
 void proa__c2c_unpost(proa_c2c *c, proa_c2c_id id);
 
-static inline void proa__c2c_tick(proa_c2c *c, uint64_t now_ms)
-{
-    c->now_ms = now_ms > c->now_ms ? now_ms : c->now_ms;
-}
+/* Hear the time; it never goes back. */
+void proa__c2c_tick(proa_c2c *c, uint64_t now_ms);
 
 /* ---- accounts.c: keys and peers together ------------------------------------------------- */
 
@@ -205,18 +211,42 @@ static inline void proa__c2c_tick(proa_c2c *c, uint64_t now_ms)
 proa__key *proa__c2c_key(proa_c2c *c, proa_account account);
 proa_account proa__c2c_account(const proa__key *key);
 
+/* What proves it, to be wiped by the caller. */
+void proa__c2c_psk(const proa__key *key, proa_psk *out);
+
 /* The peer with a Short Client ID, NULL if there is none. */
-proa__peer *proa__c2c_peer(proa_c2c *c, uint16_t short_id);
+proa__peer *proa__c2c_peer(const proa_c2c *c, uint32_t short_id);
 
 /* The peer of a key if the account may be used now: both there, in time, not disabled. */
-proa__peer *proa__c2c_live(proa_c2c *c, const proa__key *key);
+proa__peer *proa__c2c_live(const proa_c2c *c, const proa__key *key);
 
 /* The newest usable key for an endpoint; NULL. */
 proa__key *proa__c2c_key_of(proa_c2c *c, proa_span endpoint);
 
+static inline proa__key *proa__key_at(const proa_c2c *c, size_t n)
+{
+    return (proa__key *)c->tables[PROA__KEYS].first + n;
+}
+
+static inline proa__peer *proa__peer_at(const proa_c2c *c, size_t n)
+{
+    return (proa__peer *)c->tables[PROA__PEERS].first + n;
+}
+
+/* What the server was asked for on this peer: PROA_AC_ENTRIES_MAX. */
+static inline proa__asked *proa__asked_of(const proa_c2c *c, const proa__peer *peer)
+{
+    return c->asked + (peer - proa__peer_at(c, 0)) * PROA_AC_ENTRIES_MAX;
+}
+
+static inline proa__access *proa__access_at(const proa_c2c *c, size_t n)
+{
+    return (proa__access *)c->tables[PROA__ACCESSES].first + n;
+}
+
 static inline proa_span proa__c2c_endpoint(const proa__peer *peer)
 {
-    return proa_span_make(peer->endpoint, peer->endpoint_len);
+    return proa__row_text(&peer->row, PROA__PEER_ENDPOINT);
 }
 
 /* Seconds of lifetime left, rounded down; UINT32_MAX = without end. */
@@ -225,17 +255,20 @@ uint32_t proa__c2c_left_s(const proa__peer *peer, uint64_t now_ms);
 /* An authenticated use: counts it, and lets the older accounts of the same peer go. */
 void proa__c2c_used(proa_c2c *c, proa__key *key, bool request);
 
-/* Take a peer away with everything that hangs on its Short Client ID; a key with its secret.
- * REVOKED means that a server deleted it; everything else is our own doing. */
-void proa__c2c_remove_peer(proa_c2c *c, proa__peer *peer, proa_outcome why);
-void proa__c2c_remove_key(proa_c2c *c, proa__key *key, proa_outcome why);
+/* A generation that stands in use: the next one is newer. */
+void proa__c2c_saw_generation(proa_c2c *c, uint32_t generation);
 
-/* A new generation for a key, that is another account. */
-void proa__c2c_new_generation(proa_c2c *c, proa__key *key);
+/* The share of a lifetime after which what is left is stored again: 5 %, at least a second. */
+uint32_t proa__c2c_step_s(uint32_t lifetime_s);
 
-/* Generations only grow, but for a wrap after 65535 accounts: the later of two is the one that is
- * less than half the circle ahead. */
-bool proa__c2c_newer(uint16_t a, uint16_t b);
+/* Store what is left of a peer's lifetime, or at least nothing that is more. */
+void proa__c2c_store_peer(proa_c2c *c, proa__peer *peer);
+
+/* Whole seconds of the same clock: now (never 0, which is left for what has not been), in a while,
+ * and back. */
+uint32_t proa__c2c_now_s(const proa_c2c *c);
+uint32_t proa__c2c_after_s(const proa_c2c *c, uint32_t seconds);
+uint64_t proa__c2c_ms(uint32_t at_s);
 
 /* Deadlines and clean-up of accounts. */
 void proa__c2c_run_accounts(proa_c2c *c);
@@ -243,39 +276,34 @@ uint64_t proa__c2c_next_accounts(const proa_c2c *c);
 
 /* ---- persist.c: what survives a reboot ---------------------------------------------------- */
 
-PROA_CHECK proa_err proa__c2c_store_key(proa_c2c *c, const proa__key *key);
-PROA_CHECK proa_err proa__c2c_store_peer(proa_c2c *c, const proa__peer *peer);
-PROA_CHECK proa_err proa__c2c_store_access(proa_c2c *c, const proa__access *access);
-void proa__c2c_forget_key(proa_c2c *c, const proa__key *key);
-void proa__c2c_forget_peer(proa_c2c *c, const proa__peer *peer);
-void proa__c2c_forget_access(proa_c2c *c, const proa__access *access);
+/* Store `row` as the one at `place`; forget what is stored of a place. */
+PROA_CHECK proa_err proa__row_store(const proa__table *t, const proa__row *place,
+                                    const proa__row *row);
+void proa__row_forget(const proa__table *t, const proa__row *place);
 void proa__c2c_load(proa_c2c *c);
 
-/* The share of a lifetime after which what is left is stored again: 5 %, at least a second. */
-uint32_t proa__c2c_step_s(uint32_t lifetime_s);
+/* ---- objects.c, and the kinds of *_object.c -------------------------------------------------- */
 
-/* ---- the objects -------------------------------------------------------------------------- */
+/* A table as an object of the client. */
+void proa__c2c_object(proa__table *t, proa_object *out);
 
-proa_object proa__c2c_security_object(proa_c2c *c);
-proa_object proa__c2c_client_object(proa_c2c *c);
-proa_object proa__c2c_access_object(proa_c2c *c);
+/* True if each field is within its bounds. */
+bool proa__row_is_complete(const proa__kind *kind, const proa__row *row);
 
-/* Wipe a key and free its place. */
-void proa__c2c_free_key(proa__key *key);
+/* Take a row away: a key with its secret, a peer with everything that hangs on its Short Client ID.
+ * REVOKED means that a server deleted it; everything else is our own doing. */
+void proa__c2c_remove(const proa__table *t, proa__row *row, proa_outcome why);
 
-/* Drop the entries of a Short Client ID from all lists; lists that become empty go. */
-void proa__c2c_drop_rights(proa_c2c *c, uint16_t short_id);
-
-/* Free the places of lists that went; from run. */
-void proa__c2c_reap_accesses(proa_c2c *c);
+/* Drop the elements of a Short Client ID from all lists; lists that become empty go. */
+void proa__c2c_drop_rights(proa_c2c *c, uint32_t short_id);
 
 /* ---- enforce.c ------------------------------------------------------------------------------ */
 
 /* Objects that are nobody's business but a server's. */
-bool proa__c2c_closed(uint16_t object);
+bool proa__c2c_closed(uint32_t object);
 
 /* The rights of a Short Client ID on a path. */
-uint8_t proa__c2c_rights(const proa_c2c *c, uint16_t short_id, const proa_path *path);
+uint8_t proa__c2c_rights(const proa_c2c *c, uint32_t short_id, const proa_path *path);
 proa_access proa__c2c_access(void *ctx, proa_account account, proa_operation op,
                              const proa_path *path);
 bool proa__c2c_refuse(void *ctx, uint64_t now_ms, const proa_refusal *refusal,
@@ -298,8 +326,10 @@ void proa__c2c_follow(proa_c2c *c, proa__key *key);
 
 /* End all sessions of a key. */
 void proa__c2c_drop_sessions(proa_c2c *c, proa__key *key);
-void proa__c2c_run_sessions(proa_c2c *c);
-uint64_t proa__c2c_next_sessions(const proa_c2c *c);
+
+/* What a key's sessions have to do at their time, and when that is. */
+void proa__c2c_run_session(proa_c2c *c, proa__key *key);
+uint64_t proa__c2c_next_session(const proa__key *key);
 
 /* The CoAP peer behind a session. */
 proa_coap_peer proa__c2c_coap_peer(proa_c2c *c, uint32_t session);

@@ -8,9 +8,10 @@
  * The use counters are this project's own resources, from the range that OMA leaves to vendors
  * (26241..32768): a server reads them at renewal and revocation, because it is not on the path of
  * what is counted. */
-#include "core/c2c/rows.h"
-
+#include <stddef.h>
 #include <string.h>
+
+#include "core/c2c/c2c_internal.h"
 
 enum {
     RES_SHORT_ID = 0,
@@ -42,294 +43,127 @@ static const proa_resource resources[] = {
     {RES_LIFETIME_LEFT, PROA_TYPE_INTEGER, PROA_RES_R},
 };
 
+#define BINDING_MAX 8
+
+/* One less than what means "without end" here. */
+#define SECONDS_MAX (UINT32_MAX - 1)
+
+static const proa__field fields[] = {
+    {PROA__NUMBER, offsetof(proa__peer, short_id), 1, PROA_ID_MAX},
+    {PROA__NUMBER, offsetof(proa__peer, lifetime_s), 0, SECONDS_MAX},
+    {PROA__NUMBER, offsetof(proa__peer, pmin_s), 0, SECONDS_MAX},
+    {PROA__NUMBER, offsetof(proa__peer, pmax_s), 0, SECONDS_MAX},
+    {PROA__NOTHING, 0, 0, 0},
+    {PROA__NUMBER, offsetof(proa__peer, disable_s), 0, SECONDS_MAX},
+    {PROA__NUMBER, offsetof(proa__peer, storing), 0, 1},
+    {PROA__TEXT, PROA__PEER_BINDING, 1, BINDING_MAX},
+    {PROA__TEXT, PROA__PEER_ENDPOINT, 1, PROA_ENDPOINT_MAX},
+    {PROA__COMPUTED, 0, 0, 0},
+    {PROA__COMPUTED, 0, 0, 0},
+    {PROA__COMPUTED, 0, 0, 0},
+};
+
 /* As in object 1 (Core 1.2 §E.2, resource 5). */
 #define DISABLE_DEFAULT_S 86400U
 
-static proa__rows rows_of(const proa_c2c *c)
+static void make(proa__row *row)
 {
-    return (proa__rows){c->peers, sizeof(proa__peer), c->limits.peer_max};
+    proa__peer *peer = (proa__peer *)row;
+    peer->lifetime_new = true;
+    peer->disable_s = DISABLE_DEFAULT_S;
+    row->texts[0] = 'U';
+    row->text_len[PROA__PEER_BINDING] = 1;
 }
 
-static proa__peer *find(const proa_c2c *c, uint16_t instance)
+static void touched(proa_c2c *c, proa__row *row, uint16_t resource)
 {
-    return proa__row_find(rows_of(c), instance);
-}
-
-static int32_t next_instance(void *ctx, int32_t after)
-{
-    return proa__row_next(rows_of(ctx), after);
-}
-
-static bool has(void *ctx, uint16_t instance, uint16_t resource)
-{
-    const proa__peer *peer = find(ctx, instance);
-    if (peer == NULL) {
-        return false;
+    proa__peer *peer = (proa__peer *)row;
+    if (resource == RES_LIFETIME) {
+        peer->left_s = peer->lifetime_s;
+        peer->lifetime_new = true;
+    } else if (resource == RES_DISABLE) {
+        peer->disable = true;
+        c->dirty = true;
     }
+}
+
+static bool compute(const proa_c2c *c, const proa__row *row, uint16_t resource, uint32_t *out)
+{
+    const proa__peer *peer = (const proa__peer *)row;
     switch (resource) {
-    case RES_LAST_USE:
-        return peer->last_use_ms != 0;
-    case RES_LIFETIME_LEFT:
-        return peer->lifetime_s != 0;
-    default:
-        return true;
-    }
-}
-
-static proa_err read(void *ctx, const proa_path *path, proa_value *out)
-{
-    proa_c2c *c = ctx;
-    const proa__peer *peer = find(c, path->ids[1]);
-    if (peer == NULL) {
-        return PROA_E_NOT_FOUND;
-    }
-    switch (path->ids[2]) {
-    case RES_SHORT_ID:
-        *out = proa_value_integer(peer->short_id);
-        return PROA_OK;
-    case RES_LIFETIME:
-        *out = proa_value_integer(peer->lifetime_s);
-        return PROA_OK;
-    case RES_PMIN:
-        *out = proa_value_integer(peer->pmin_s);
-        return PROA_OK;
-    case RES_PMAX:
-        *out = proa_value_integer(peer->pmax_s);
-        return PROA_OK;
-    case RES_DISABLE_TIMEOUT:
-        *out = proa_value_integer(peer->disable_s);
-        return PROA_OK;
-    case RES_STORING:
-        *out = proa_value_boolean(peer->storing);
-        return PROA_OK;
-    case RES_BINDING:
-        *out = proa_value_string(proa_span_make(peer->binding, peer->binding_len));
-        return PROA_OK;
-    case RES_ENDPOINT:
-        *out = proa_value_string(proa__c2c_endpoint(peer));
-        return PROA_OK;
     case RES_USE_COUNT:
-        *out = proa_value_integer(peer->uses);
-        return PROA_OK;
+        *out = peer->uses;
+        return true;
     case RES_LAST_USE:
-        *out = proa_value_integer((int64_t)((c->now_ms - peer->last_use_ms) / 1000));
-        return PROA_OK;
+        *out = proa__c2c_now_s(c) - peer->last_use_s;
+        return peer->last_use_s != 0;
     case RES_LIFETIME_LEFT:
-        *out = proa_value_integer(proa__c2c_left_s(peer, c->now_ms));
-        return PROA_OK;
     default:
-        return PROA_E_NOT_FOUND;
+        *out = proa__c2c_left_s(peer, c->now_ms);
+        return peer->lifetime_s != 0;
     }
 }
 
-/* Seconds as they travel: non-negative, and one less than what means "without end" here. */
-static proa_err set_seconds(uint32_t *to, const proa_value *value)
+static proa_err accept(proa_c2c *c, const proa_actor *who, proa__row *draft,
+                       const proa__row *before)
 {
-    if (value->as.integer < 0 || value->as.integer >= (int64_t)UINT32_MAX) {
-        return PROA_E_RANGE;
-    }
-    *to = (uint32_t)value->as.integer;
-    return PROA_OK;
-}
-
-static proa_err set_text(char *to, uint8_t *len, size_t cap, proa_span from)
-{
-    if (from.len == 0 || from.len > cap) {
-        return from.len == 0 ? PROA_E_FORMAT : PROA_E_TOO_LARGE;
-    }
-    memcpy(to, from.data, from.len);
-    *len = (uint8_t)from.len;
-    return PROA_OK;
-}
-
-static proa_err write(void *ctx, const proa_actor *who, const proa_path *path,
-                      const proa_value *value)
-{
-    proa__peer *peer = find(ctx, path->ids[1]);
+    proa__peer *peer = (proa__peer *)draft;
+    const proa__peer *other = proa__c2c_peer(c, peer->short_id);
     (void)who;
-    if (peer == NULL) {
-        return PROA_E_NOT_FOUND;
-    }
-    switch (path->ids[2]) {
-    case RES_SHORT_ID:
-        if (value->as.integer < 1 || value->as.integer > (int64_t)PROA_ID_MAX) {
-            return PROA_E_RANGE;
-        }
-        peer->short_id = (uint16_t)value->as.integer;
-        return PROA_OK;
-    case RES_LIFETIME: {
-        proa_err err = set_seconds(&peer->lifetime_s, value);
-        if (err == PROA_OK) {
-            peer->left_s = peer->lifetime_s;
-            peer->lifetime_new = true;
-        }
-        return err;
-    }
-    case RES_PMIN:
-        return set_seconds(&peer->pmin_s, value);
-    case RES_PMAX:
-        return set_seconds(&peer->pmax_s, value);
-    case RES_DISABLE_TIMEOUT:
-        return set_seconds(&peer->disable_s, value);
-    case RES_STORING:
-        peer->storing = value->as.boolean;
-        return PROA_OK;
-    case RES_BINDING:
-        return set_text(peer->binding, &peer->binding_len, sizeof(peer->binding), value->as.bytes);
-    case RES_ENDPOINT:
-        return set_text(peer->endpoint, &peer->endpoint_len, sizeof(peer->endpoint),
-                        value->as.bytes);
-    default:
-        return PROA_E_NOT_FOUND;
-    }
-}
-
-static proa_err execute(void *ctx, const proa_actor *who, const proa_path *path,
-                        proa_span arguments)
-{
-    proa_c2c *c = ctx;
-    proa__peer *peer = find(c, path->ids[1]);
-    (void)who;
-    (void)arguments;
-    if (peer == NULL || path->ids[2] != RES_DISABLE) {
-        return PROA_E_NOT_FOUND;
-    }
-    peer->disable = true;
-    c->dirty = true;
-    return PROA_OK;
-}
-
-/* ---- commit ----------------------------------------------------------------------------- */
-
-static proa_err check(proa_c2c *c, const proa__peer *peer)
-{
-    if (peer->short_id == 0 || peer->endpoint_len == 0) {
-        return PROA_E_FORMAT;
-    }
-    if (proa_span_equal(proa__c2c_endpoint(peer), proa__client_config(c->client)->endpoint)) {
+    if (proa__row_text_is(draft, PROA__PEER_ENDPOINT, c->config->endpoint)) {
         return PROA_E_FORMAT; /* nobody is his own peer */
     }
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__peer *other = &c->peers[i];
-        if (other != peer && other->slot == PROA__SLOT_LIVE && other->short_id == peer->short_id) {
-            return PROA_E_EXISTS;
-        }
-    }
-    return PROA_OK;
-}
-
-static void rollback(proa_c2c *c, proa__peer *peer)
-{
-    if (c->undo_slot == PROA__SLOT_LIVE) {
-        *peer = c->undo.peer;
-    }
-    c->undo_slot = PROA__SLOT_FREE;
+    peer->left_s = proa__c2c_left_s(peer, c->now_ms);
+    return other != NULL && &other->row != before ? PROA_E_EXISTS : PROA_OK;
 }
 
 /* Rights never come before the peer they are for: what stands in a list under a short id that
  * begins (or ends) to mean somebody was meant for somebody else. */
-static void renumbered(proa_c2c *c, const proa__peer *peer, bool made, uint16_t before)
+static void accepted(proa_c2c *c, const proa__row *draft, const proa__row *before)
 {
-    if (made || before != peer->short_id) {
-        proa__c2c_drop_rights(c, peer->short_id);
-        proa__c2c_drop_rights(c, before);
+    uint32_t now = ((const proa__peer *)draft)->short_id;
+    uint32_t old = before == NULL ? 0 : ((const proa__peer *)before)->short_id;
+    if (old != now) {
+        proa__c2c_drop_rights(c, now);
+        proa__c2c_drop_rights(c, old);
     }
 }
 
-static proa_err commit(proa_c2c *c, proa__peer *peer)
+/* What was stored may be up to one step old. The result is stored at once: otherwise a device that
+ * reboots again and again would never get past the same step. */
+static bool loaded(proa_c2c *c, proa__row *row)
 {
-    bool made = peer->slot == PROA__SLOT_MAKING;
-    uint16_t before = c->undo_slot == PROA__SLOT_LIVE ? c->undo.peer.short_id : 0;
-    proa_err err = check(c, peer);
-    err = err == PROA_OK ? proa__c2c_store_peer(c, peer) : err;
-    if (err != PROA_OK) {
-        rollback(c, peer);
-        return err;
-    }
-    c->undo_slot = PROA__SLOT_FREE;
-    peer->slot = PROA__SLOT_LIVE;
-    renumbered(c, peer, made, before);
+    proa__peer *peer = (proa__peer *)row;
+    uint32_t step_s = proa__c2c_step_s(peer->lifetime_s);
+    peer->left_s = peer->left_s > step_s ? peer->left_s - step_s : 0;
+    peer->lifetime_new = true; /* counts from the first run on */
     c->dirty = true;
-    return PROA_OK;
+    return true;
 }
 
-static proa_err transact(void *ctx, const proa_actor *who, uint16_t instance, proa_transaction step)
+static void removed(proa_c2c *c, proa__row *row)
 {
-    proa_c2c *c = ctx;
-    proa__peer *peer = find(c, instance);
-    (void)who;
-    if (peer == NULL) {
-        return PROA_E_NOT_FOUND;
-    }
-    switch (step) {
-    case PROA_BEGIN:
-        c->undo_slot = PROA__SLOT_FREE;
-        if (peer->slot == PROA__SLOT_LIVE) {
-            c->undo.peer = *peer;
-            c->undo_slot = PROA__SLOT_LIVE;
-        }
-        return PROA_OK;
-    case PROA_COMMIT:
-        return commit(c, peer);
-    case PROA_ROLLBACK:
-    default:
-        rollback(c, peer);
-        return PROA_OK;
+    const proa__peer *peer = (const proa__peer *)row;
+    proa__c2c_drop_rights(c, peer->short_id);
+    if (c->requester != NULL) {
+        memset(proa__asked_of(c, peer), 0, sizeof(proa__asked) * PROA_AC_ENTRIES_MAX);
     }
 }
 
-/* ---- create, delete --------------------------------------------------------------------- */
-
-static proa_err create(void *ctx, const proa_actor *who, int32_t wanted, uint16_t *instance)
-{
-    proa_c2c *c = ctx;
-    void *row;
-    proa_err err = proa__row_take(rows_of(c), wanted, &row, instance);
-    if (err != PROA_OK) {
-        return err;
-    }
-    proa__peer *peer = row;
-    memset(peer, 0, sizeof(*peer));
-    peer->slot = PROA__SLOT_MAKING;
-    peer->instance = *instance;
-    peer->owner = who->kind == PROA_ACTOR_SERVER ? who->short_id : 0;
-    peer->lifetime_new = true;
-    peer->disable_s = DISABLE_DEFAULT_S;
-    peer->binding[0] = 'U';
-    peer->binding_len = 1;
-    return PROA_OK;
-}
-
-static proa_err remove_instance(void *ctx, const proa_actor *who, uint16_t instance)
-{
-    proa_c2c *c = ctx;
-    proa__peer *peer = find(c, instance);
-    (void)who;
-    if (peer == NULL) {
-        return PROA_E_NOT_FOUND;
-    }
-    if (peer->slot == PROA__SLOT_MAKING) {
-        memset(peer, 0, sizeof(*peer));
-    } else {
-        proa__c2c_remove_peer(c, peer, PROA_OUTCOME_REVOKED);
-    }
-    return PROA_OK;
-}
-
-static const proa_object_class class_ = {
-    .next_instance = next_instance,
-    .has = has,
-    .read = read,
-    .write = write,
-    .execute = execute,
-    .create = create,
-    .remove = remove_instance,
-    .transact = transact,
+const proa__kind proa__client_kind = {
+    .object = PROA_OBJECT_CLIENT,
+    .letter = 'p',
+    .words = PROA__WORDS(proa__peer, used),
+    .head_len = offsetof(proa__peer, announced),
+    .row_len = sizeof(proa__peer),
+    .count = sizeof(resources) / sizeof(resources[0]),
+    .resources = resources,
+    .fields = fields,
+    .make = make,
+    .touched = touched,
+    .compute = compute,
+    .accept = accept,
+    .accepted = accepted,
+    .loaded = loaded,
+    .removed = removed,
 };
-
-proa_object proa__c2c_client_object(proa_c2c *c)
-{
-    proa_object object = {
-        PROA_OBJECT_CLIENT, 1, 0, resources, sizeof(resources) / sizeof(resources[0]), &class_, c};
-    return object;
-}

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-bool proa__c2c_closed(uint16_t object)
+bool proa__c2c_closed(uint32_t object)
 {
     switch (object) {
     case PROA_OBJECT_SECURITY:
@@ -28,32 +28,26 @@ bool proa__c2c_closed(uint16_t object)
     }
 }
 
-/* Of one list: the entry of this peer, else the default entry (Core 1.2 §8.2.1). */
-static uint8_t rights_in(const proa__access *access, uint16_t short_id)
+/* Of one list: the element of this peer, else the default element (Core 1.2 §8.2.1). */
+static uint8_t rights_in(const proa__access *access, uint32_t short_id)
 {
-    uint8_t otherwise = 0;
-    for (uint16_t i = 0; i < access->acl_count; i++) {
-        if (access->acl[i].short_id == short_id) {
-            return access->acl[i].rights;
-        }
-        if (access->acl[i].short_id == 0) {
-            otherwise = access->acl[i].rights;
-        }
-    }
-    return otherwise;
+    proa_span list = proa__row_text(&access->row, 0);
+    int at = proa__list_find(list, short_id);
+    at = at < 0 ? proa__list_find(list, 0) : at;
+    return at < 0 ? 0 : list.data[at + 2];
 }
 
-uint8_t proa__c2c_rights(const proa_c2c *c, uint16_t short_id, const proa_path *path)
+uint8_t proa__c2c_rights(const proa_c2c *c, uint32_t short_id, const proa_path *path)
 {
     uint8_t rights = 0;
     if (path->depth == 0 || short_id == 0 || proa__c2c_closed(path->ids[0])) {
         return 0;
     }
-    for (uint16_t i = 0; i < c->limits.access_max; i++) {
-        const proa__access *access = &c->accesses[i];
+    for (size_t i = 0; i < c->limits.access_max; i++) {
+        const proa__access *access = proa__access_at(c, i);
         bool covers = access->object_instance == PROA_ID_ALL ||
                       (path->depth > 1 && access->object_instance == path->ids[1]);
-        if (access->slot == PROA__SLOT_LIVE && access->object == path->ids[0] && covers) {
+        if (access->row.slot == PROA__SLOT_LIVE && access->object == path->ids[0] && covers) {
             rights |= rights_in(access, short_id);
         }
     }
@@ -90,7 +84,7 @@ static size_t request_len(const proa_coap_msg *m)
 
 /* The URI that a hint may name: scheme and port spelled out, and no address that would mean
  * another machine at the other end (G11). */
-static bool hint_uri(proa_c2c *c, const proa_refusal *refusal, proa_span *out)
+static bool hint_uri(proa_c2c *c, const proa_refusal *refusal, proa_writer *w)
 {
     proa_span stored;
     proa_uri uri;
@@ -102,19 +96,17 @@ static bool hint_uri(proa_c2c *c, const proa_refusal *refusal, proa_span *out)
         return false;
     }
     memset(&addr, 0, sizeof(addr));
-    proa_writer w = proa_writer_make(c->uri_text, sizeof(c->uri_text));
     if (proa_uri_addr(&uri, &addr) != PROA_OK) {
-        proa_write_span(&w, stored); /* a name means the same everywhere */
+        proa_write_span(w, stored); /* a name means the same everywhere */
     } else if ((proa_addr_is_loopback(&addr) && !proa_addr_is_loopback(peer)) ||
                (proa_addr_is_link_local(&addr) && !proa_addr_is_link_local(peer))) {
         return false;
     } else {
         addr.port = uri.port;
         addr.zone = 0;
-        proa_uri_write(&w, uri.secure, &addr);
+        proa_uri_write(w, uri.secure, &addr);
     }
-    *out = proa_writer_span(&w);
-    return w.err == PROA_OK;
+    return w->err == PROA_OK;
 }
 
 static void refuse_with_hint(proa_c2c *c, const proa_refusal *refusal, proa_coap_response *out,
@@ -123,9 +115,10 @@ static void refuse_with_hint(proa_c2c *c, const proa_refusal *refusal, proa_coap
     static const uint8_t cbor[1] = {PROA_FORMAT_CBOR};
     static const proa_coap_option format = {PROA_COAP_OPT_CONTENT_FORMAT, {cbor, 1}};
     const proa_coap_msg *m = &refusal->request->msg;
-    proa_span uri;
+    char text[PROA_URI_MAX];
+    proa_writer uri = proa_writer_make(text, sizeof(text));
     proa_writer w = proa_writer_make(scratch, cap);
-    if (!hint_uri(c, refusal, &uri) || proa_hint_write(&w, uri) != PROA_OK) {
+    if (!hint_uri(c, refusal, &uri) || proa_hint_write(&w, proa_writer_span(&uri)) != PROA_OK) {
         return;
     }
     size_t reply_len = 4U + m->token.len + 2U + 1U + w.len;

@@ -1,56 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Instances of a table by their numbers, whatever else a row holds. */
+/* Rows of a table by their numbers, and the pool in which all rows have their texts. */
 #include "core/c2c/rows.h"
 
-#include <stddef.h>
+#include <string.h>
 
-/* A row of any table is looked at through its first two fields only. */
-#define INSTANCE_AT offsetof(proa__key, instance)
-_Static_assert(offsetof(proa__key, slot) == 0 && offsetof(proa__peer, slot) == 0 &&
-                   offsetof(proa__access, slot) == 0,
-               "a row begins with its slot");
-_Static_assert(offsetof(proa__peer, instance) == INSTANCE_AT &&
-                   offsetof(proa__access, instance) == INSTANCE_AT,
-               "and its instance");
+#include "core/c2c/c2c_internal.h"
 
-static uint8_t *row_at(proa__rows rows, uint16_t i)
+proa__row *proa__row_at(const proa__table *t, size_t n)
 {
-    return (uint8_t *)rows.first + i * rows.row_len;
+    return (proa__row *)(void *)((uint8_t *)t->first + n * t->kind->row_len);
 }
 
-static proa__slot slot_of(const uint8_t *row)
+proa__row *proa__row_find(const proa__table *t, uint32_t instance)
 {
-    return *(const proa__slot *)(const void *)row;
-}
-
-static uint16_t instance_of(const uint8_t *row)
-{
-    return *(const uint16_t *)(const void *)(row + INSTANCE_AT);
-}
-
-static bool is_there(const uint8_t *row)
-{
-    return slot_of(row) == PROA__SLOT_LIVE || slot_of(row) == PROA__SLOT_MAKING;
-}
-
-void *proa__row_find(proa__rows rows, uint16_t instance)
-{
-    for (uint16_t i = 0; i < rows.count; i++) {
-        uint8_t *row = row_at(rows, i);
-        if (is_there(row) && instance_of(row) == instance) {
+    for (size_t i = 0; i < t->count; i++) {
+        proa__row *row = proa__row_at(t, i);
+        if (row->slot == PROA__SLOT_LIVE && row->instance == instance) {
             return row;
         }
     }
     return NULL;
 }
 
-int32_t proa__row_next(proa__rows rows, int32_t after)
+int32_t proa__row_next(const proa__table *t, int32_t after)
 {
     int32_t next = -1;
-    for (uint16_t i = 0; i < rows.count; i++) {
-        const uint8_t *row = row_at(rows, i);
-        int32_t instance = instance_of(row);
-        if (is_there(row) && instance > after && (next < 0 || instance < next)) {
+    for (size_t i = 0; i < t->count; i++) {
+        const proa__row *row = proa__row_at(t, i);
+        int32_t instance = (int32_t)row->instance;
+        if (row->slot == PROA__SLOT_LIVE && instance > after && (next < 0 || instance < next)) {
             next = instance;
         }
     }
@@ -58,32 +36,143 @@ int32_t proa__row_next(proa__rows rows, int32_t after)
 }
 
 /* Also the number of one that went and waits for run, which still knows it by that number. */
-static bool is_taken(proa__rows rows, uint16_t instance)
+static bool is_taken(const proa__table *t, uint32_t instance)
 {
-    for (uint16_t i = 0; i < rows.count; i++) {
-        const uint8_t *row = row_at(rows, i);
-        if (slot_of(row) != PROA__SLOT_FREE && instance_of(row) == instance) {
+    for (size_t i = 0; i < t->count; i++) {
+        const proa__row *row = proa__row_at(t, i);
+        if (row->slot != PROA__SLOT_FREE && row->instance == instance) {
             return true;
         }
     }
     return false;
 }
 
-proa_err proa__row_take(proa__rows rows, int32_t wanted, void **row, uint16_t *instance)
+proa_err proa__row_take(const proa__table *t, int32_t wanted, proa__row **row, uint16_t *instance)
 {
-    uint16_t id = (uint16_t)(wanted < 0 ? 0 : wanted);
-    while (is_taken(rows, id)) {
+    *instance = (uint16_t)(wanted < 0 ? 0 : wanted);
+    while (is_taken(t, *instance)) {
         if (wanted >= 0) {
             return PROA_E_EXISTS;
         }
-        id++;
+        (*instance)++;
     }
-    for (uint16_t i = 0; i < rows.count; i++) {
-        if (slot_of(row_at(rows, i)) == PROA__SLOT_FREE) {
-            *row = row_at(rows, i);
-            *instance = id;
+    for (size_t i = 0; i < t->count; i++) {
+        *row = proa__row_at(t, i);
+        if ((*row)->slot == PROA__SLOT_FREE) {
             return PROA_OK;
         }
     }
     return PROA_E_FULL;
+}
+
+/* ---- texts ------------------------------------------------------------------------------ */
+
+proa_span proa__row_text(const proa__row *row, unsigned which)
+{
+    const uint8_t *at = row->texts;
+    for (unsigned i = 0; i < which; i++) {
+        at += row->text_len[i];
+    }
+    return proa_span_make(at, row->text_len[which]);
+}
+
+bool proa__row_text_is(const proa__row *row, unsigned which, proa_span text)
+{
+    return proa_span_equal(proa__row_text(row, which), text);
+}
+
+size_t proa__row_texts_len(const proa__row *row)
+{
+    size_t len = 0;
+    for (unsigned i = 0; i < PROA__TEXTS_MAX; i++) {
+        len += row->text_len[i];
+    }
+    return len;
+}
+
+/* Take bytes out of the pool: what lies behind them moves, and is found again. */
+static void cut(proa_c2c *c, uint8_t *at, size_t len)
+{
+    uint8_t *end = c->pool + c->pool_len;
+    if (len == 0) {
+        return;
+    }
+    memmove(at, at + len, (size_t)(end - at) - len);
+    proa_wipe(end - len, len);
+    c->pool_len -= len;
+    for (size_t t = 0; t < PROA__TABLES; t++) {
+        for (size_t i = 0; i < c->tables[t].count; i++) {
+            proa__row *row = proa__row_at(&c->tables[t], i);
+            row->texts -= row->slot != PROA__SLOT_FREE && row->texts > at ? len : 0;
+        }
+    }
+}
+
+bool proa__row_has_room(const proa__table *t, const proa__row *row, const proa__row *from)
+{
+    const proa_c2c *c = t->c;
+    return c->pool_len - proa__row_texts_len(row) + proa__row_texts_len(from) <= c->pool_max;
+}
+
+void proa__row_install(const proa__table *t, proa__row *row, const proa__row *from)
+{
+    proa_c2c *c = t->c;
+    size_t len = proa__row_texts_len(from);
+    proa__row_wipe_texts(c, row);
+    memcpy(row, from, t->kind->head_len);
+    row->texts = c->pool + c->pool_len;
+    row->slot = PROA__SLOT_LIVE;
+    c->pool_len += len;
+    if (len > 0) {
+        memcpy(row->texts, from->texts, len);
+    }
+}
+
+bool proa__row_fill(const proa__table *t, proa__row *row, uint32_t instance,
+                    const proa_span texts[PROA__TEXTS_MAX])
+{
+    proa_c2c *c = t->c;
+    proa_writer w = proa_writer_make(c->pool + c->pool_len, c->pool_max - c->pool_len);
+    for (unsigned i = 0; i < PROA__TEXTS_MAX; i++) {
+        proa_write_span(&w, texts[i]);
+        row->text_len[i] = (uint16_t)texts[i].len;
+    }
+    if (w.err != PROA_OK) {
+        proa_wipe(w.data, w.len);
+        memset(row, 0, t->kind->row_len);
+        return false;
+    }
+    row->texts = w.data;
+    row->slot = PROA__SLOT_LIVE;
+    row->instance = instance;
+    c->pool_len += w.len;
+    return true;
+}
+
+void proa__row_cut(proa_c2c *c, proa__row *row, size_t from, size_t len)
+{
+    row->text_len[0] = (uint16_t)(row->text_len[0] - len);
+    cut(c, row->texts + from, len);
+}
+
+void proa__row_wipe_texts(proa_c2c *c, proa__row *row)
+{
+    cut(c, row->texts, proa__row_texts_len(row));
+    memset(row->text_len, 0, sizeof(row->text_len));
+}
+
+void proa__row_free(const proa__table *t, proa__row *row)
+{
+    proa__row_wipe_texts(t->c, row);
+    memset(row, 0, t->kind->row_len);
+}
+
+int proa__list_find(proa_span list, uint32_t id)
+{
+    for (size_t at = 0; at < list.len; at += PROA__ELEMENT_LEN) {
+        if (list.data[at] == id >> 8 && list.data[at + 1] == (id & 0xff)) {
+            return (int)at;
+        }
+    }
+    return -1;
 }

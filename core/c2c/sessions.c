@@ -66,7 +66,7 @@ static void move_and_drop(proa_c2c *c, const proa__key *key, uint32_t *from)
 /* True if this device's name decides for sessions that it has opened. */
 static bool our_name_is_smaller(proa_c2c *c, const proa__peer *peer)
 {
-    proa_span own = proa__client_config(c->client)->endpoint;
+    proa_span own = c->config->endpoint;
     proa_span theirs = proa__c2c_endpoint(peer);
     size_t common = own.len < theirs.len ? own.len : theirs.len;
     int order = common == 0 ? 0 : memcmp(own.data, theirs.data, common);
@@ -174,10 +174,10 @@ static bool has_no_port(proa_span text, const proa_uri *uri)
 static bool find_address(proa_c2c *c, const proa__key *key, proa_addr *out)
 {
     const proa_secure *box = proa__client_secure(c->client);
-    proa_span text = proa_span_make(key->uri, key->uri_len);
+    proa_span text = proa__row_text(&key->row, PROA__KEY_URI);
     proa_uri uri;
     memset(out, 0, sizeof(*out));
-    if (key->uri_len == 0) {
+    if (text.len == 0) {
         return key->session != 0 && box->class_->address(box, key->session, out);
     }
     if (proa_uri_parse(text, &uri) != PROA_OK || proa_uri_addr(&uri, out) != PROA_OK) {
@@ -202,12 +202,9 @@ proa_err proa__c2c_connect(proa_c2c *c, proa__key *key)
     if (!find_address(c, key, &to)) {
         return PROA_E_NOT_FOUND;
     }
-    memset(&psk, 0, sizeof(psk));
-    memcpy(psk.key, key->secret, key->secret_len);
-    psk.key_len = key->secret_len;
-    psk.account = proa__c2c_account(key);
+    proa__c2c_psk(key, &psk);
     proa_err err = box->class_->open(
-        box, c->now_ms, &to, proa_span_make(key->identity, key->identity_len), &psk, &key->opening);
+        box, c->now_ms, &to, proa__row_text(&key->row, PROA__KEY_IDENTITY), &psk, &key->opening);
     proa_wipe(&psk, sizeof(psk));
     if (err != PROA_OK) {
         key->opening = 0;
@@ -228,24 +225,14 @@ void proa__c2c_follow(proa_c2c *c, proa__key *key)
 
 /* ---- run -------------------------------------------------------------------------------- */
 
-void proa__c2c_run_sessions(proa_c2c *c)
+void proa__c2c_run_session(proa_c2c *c, proa__key *key)
 {
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        proa__key *key = &c->keys[i];
-        if (key->slot == PROA__SLOT_LIVE && key->linger != 0 && key->linger_ms <= c->now_ms) {
-            move_and_drop(c, key, &key->linger);
-        }
+    if (key->linger_ms <= c->now_ms) {
+        move_and_drop(c, key, &key->linger);
     }
 }
 
-uint64_t proa__c2c_next_sessions(const proa_c2c *c)
+uint64_t proa__c2c_next_session(const proa__key *key)
 {
-    uint64_t next = PROA__NEVER;
-    for (uint16_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__key *key = &c->keys[i];
-        if (key->slot == PROA__SLOT_LIVE && key->linger != 0 && key->linger_ms < next) {
-            next = key->linger_ms;
-        }
-    }
-    return next;
+    return key->linger == 0 ? PROA__NEVER : key->linger_ms;
 }

@@ -109,6 +109,12 @@ uint16_t proa__client_owner(const proa_client *c, const proa_path *path);
 /* End the session of a peer account: close_notify, its observations and relations go. */
 void proa__client_drop_session(proa_client *c, uint64_t now_ms, uint32_t session);
 
+/* An instance of the extension's objects ended by its own decision (its time was over), not by a
+ * server's Delete: its entry in object 2 goes, and servers that observe it are told 4.04. Without
+ * that, each expired grant would leave entries behind until object 2 is full. From run only. */
+void proa__client_instance_gone(proa_client *c, uint64_t now_ms, uint16_t object,
+                                uint16_t instance);
+
 /* A peer account lost rights: observations that are no longer allowed get a last 4.01 and end. */
 void proa__client_recheck(proa_client *c, uint64_t now_ms, proa_account peer);
 

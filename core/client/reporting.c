@@ -253,6 +253,13 @@ void proa__report_deleted(proa_client *c, uint64_t now_ms, const proa_path *path
     proa__attributes_forget(c, 0, path);
 }
 
+void proa__client_instance_gone(proa_client *c, uint64_t now_ms, uint16_t object, uint16_t instance)
+{
+    proa_path path = proa_path_make(2, object, instance, 0);
+    proa__access_deleted(c, object, instance);
+    proa__report_deleted(c, now_ms, &path);
+}
+
 void proa__report_forget(proa_client *c, proa_account account)
 {
     uint32_t cursor = 0;

@@ -500,10 +500,10 @@ static void c2c_7_newer_account_of_the_same_peer(void **state)
     fake_open(&f, NULL, "own", false);
     (void)fake_install(&f, &alice);
     uint16_t second = fake_install(&f, &again);
-    f.c2c->keys[0].owner = 2;
+    proa__key_at(f.c2c, 0)->row.owner = 2;
     fake_connected(&f, fake_incoming(&f, second), true);
     assert_true(let_in(&f, alice.identity));
-    f.c2c->keys[0].owner = 1;
+    proa__key_at(f.c2c, 0)->row.owner = 1;
     f.client.ext->used(f.client.ext->ctx, f.now_ms, fake_account_of(&f, second));
     assert_false(let_in(&f, alice.identity));
     assert_true(let_in(&f, again.identity));
@@ -522,7 +522,7 @@ static void c2c_7_generations_wrap(void **state)
     uint16_t second = fake_install(&f, &again);
     assert_int_equal(fake_account_of(&f, first) >> 32 & 0xffff, UINT16_MAX);
     assert_int_equal(fake_account_of(&f, second) >> 32 & 0xffff, 1); /* 0 is nobody's */
-    assert_int_equal(proa__c2c_key_of(f.c2c, proa_span_of("alice"))->instance, second);
+    assert_int_equal(proa__c2c_key_of(f.c2c, proa_span_of("alice"))->row.instance, second);
     fake_close(&f);
 }
 

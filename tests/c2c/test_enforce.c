@@ -118,7 +118,7 @@ static void g05_closed_objects(void **state)
     uint16_t key = fake_install(&f, &alice);
     for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
         uint16_t access = fake_allow(&f, (uint16_t)(4000 + i), ALL, 2, PROA_RIGHTS_ALL);
-        f.c2c->accesses[access].object = closed[i]; /* no message can do that */
+        proa__access_at(f.c2c, access)->object = closed[i]; /* no message can do that */
         for (int op = PROA_OP_READ; op <= PROA_OP_DELETE; op++) {
             assert_false(allowed(&f, fake_account_of(&f, key), (proa_operation)op,
                                  proa_path_make(2, closed[i], 0, 0)));

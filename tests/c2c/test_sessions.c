@@ -56,7 +56,7 @@ static void c2c_6_simultaneous_opens(void **state)
             if (!fake_session_of(&f, goes)->closed || ours_first != 0) {
                 fake_connected(&f, ours_first != 0 ? theirs : ours->id, ours_first != 0);
             }
-            assert_int_equal(f.c2c->keys[0].session, stays);
+            assert_int_equal(proa__key_at(f.c2c, 0)->session, stays);
             assert_false(fake_session_of(&f, stays)->closed);
             (void)ask(&f, rows[i].peer->endpoint, PROA_OP_READ);
             assert_int_equal(f.client.last->to.session, stays);
@@ -66,7 +66,7 @@ static void c2c_6_simultaneous_opens(void **state)
             assert_true(fake_session_of(&f, goes)->closed);
             assert_false(fake_session_of(&f, stays)->closed);
             assert_int_equal(get->to.session, stays);
-            assert_int_equal(f.c2c->keys[0].linger, 0);
+            assert_int_equal(proa__key_at(f.c2c, 0)->linger, 0);
             fake_close(&f);
         }
     }
@@ -108,9 +108,9 @@ static void c2c_6_winner_dies_first(void **state)
     fake_connected(&f, ours, false);
     uint32_t theirs = fake_incoming(&f, key);
     fake_connected(&f, theirs, true);
-    assert_int_equal(f.c2c->keys[0].session, theirs);
+    assert_int_equal(proa__key_at(f.c2c, 0)->session, theirs);
     fake_closed(&f, theirs, PROA_SECURE_REASON_PEER_CLOSED);
-    assert_int_equal(f.c2c->keys[0].session, ours);
+    assert_int_equal(proa__key_at(f.c2c, 0)->session, ours);
     fake_pass(&f, 10000);
     assert_false(fake_session_of(&f, ours)->closed);
     fake_close(&f);
@@ -143,7 +143,7 @@ static void c2c_6_a_later_session_replaces(void **state)
         assert_true(fake_session_of(&f, old)->closed);
         assert_int_equal(fake_session_of(&f, old)->moved_to, now);
         assert_int_equal(get->to.session, now);
-        assert_int_equal(f.c2c->keys[0].session, now);
+        assert_int_equal(proa__key_at(f.c2c, 0)->session, now);
         fake_close(&f);
     }
 }
@@ -229,7 +229,7 @@ static void g10_session_of_an_ended_account(void **state)
         }
         fake_connected(&f, session, true);
         assert_true(fake_session_of(&f, session)->by_client);
-        assert_int_equal(f.c2c->keys[0].session, 0);
+        assert_int_equal(proa__key_at(f.c2c, 0)->session, 0);
         fake_close(&f);
     }
 }
@@ -248,7 +248,7 @@ static void g10_closed_sessions_of_nobody(void **state)
                                  PROA_SECURE_REASON_TIMEOUT);
     f.client.ext->session_closed(f.client.ext->ctx, f.now_ms, fake_account_of(&f, key), 0,
                                  PROA_SECURE_REASON_TIMEOUT);
-    assert_int_equal(f.c2c->keys[0].session, session);
+    assert_int_equal(proa__key_at(f.c2c, 0)->session, session);
     fake_close(&f);
 }
 
