@@ -16,11 +16,12 @@
 #include "proa/limits.h"
 #include "proa/secure.h"
 
-/* The inside of the box. Four files share it, each with one truth:
+/* The inside of the box. Five files share it, each with one truth:
  *
  *     table.c      which sessions there are, under which names, in which list
  *     handshake.c  from a ClientHello to a key, in both roles
  *     sleep.c      contexts into blobs and back
+ *     keep.c       what outlives the box, and which record numbers may leave
  *     dtls.c       which record is for whom, and the class of proa/secure.h */
 
 /* The life of a session. Each phase says what `state` points to and which list it is in. */
@@ -38,7 +39,7 @@ typedef struct proa__links {
     proa_handle previous;
 } proa__links;
 
-/* What stays of a session in every phase. A server has 100,000 of these: 48 bytes. */
+/* What stays of a session in every phase. A server has 100,000 of these: 56 bytes. */
 typedef struct proa__session {
     void *state;
     uint64_t account;
@@ -47,13 +48,16 @@ typedef struct proa__session {
         uint8_t cid[PROA_DTLS_CID_MAX]; /* ours; what the peer writes into its records */
         proa__links links;              /* ENDED */
     } u;
-    uint16_t credit; /* unconfirmed: bytes that may go to the new address; ENDED: the reason */
+    uint64_t limit : 48; /* kept: smaller record numbers are reserved; 0: there is no row */
+    uint64_t asked : 16; /* kept: the turn in which the last `reserve` of them were asked for */
+    uint16_t credit;     /* unconfirmed: bytes that may go to the new address; ENDED: the reason */
     uint8_t phase;
     uint8_t is_server : 1;
     uint8_t has_cid : 1;     /* in by_cid */
     uint8_t has_addr : 1;    /* in by_addr */
     uint8_t unconfirmed : 1; /* the address has changed and nobody has confirmed it */
     uint8_t connected : 1;   /* in `news` for CONNECTED */
+    uint8_t doubtful : 1;    /* revived, and its peer has not proved to be there now */
 } proa__session;
 
 struct proa__live;
@@ -133,6 +137,7 @@ typedef struct proa__dtls {
     proa__list news;   /* CONNECTED or CLOSED to report, oldest first */
     proa__list idlest; /* AWAKE, idlest first */
     proa__list oldest; /* ASLEEP, longest first */
+    uint16_t turn;     /* counts calls of stored(), 1 to 65535 */
     proa__blob *spare[PROA__DTLS_SPARE_MAX];
     uint32_t spare_count;
 
@@ -169,6 +174,10 @@ proa_handle proa__dtls_by_addr(const proa__dtls *box, const proa_addr *addr, boo
  * connection id; under its address. NULL if a table is full. */
 proa__session *proa__dtls_new(proa__dtls *box, const proa_addr *addr, bool is_server,
                               proa__live **live);
+
+/* A new session without state in phase 0, under a connection id that no session has. NULL if a
+ * table is full. */
+proa__session *proa__dtls_new_named(proa__dtls *box, const uint8_t *cid, proa_handle *handle);
 
 /* The handshake is over: the session is found by its connection id if the peer agreed to it, else
  * by its address. */
@@ -238,6 +247,13 @@ proa__blob *proa__dtls_wake(proa__dtls *box, proa_handle handle);
 void proa__dtls_wake_keep(proa__dtls *box, proa_handle handle, proa__blob *blob);
 void proa__dtls_wake_undo(proa__dtls *box, proa_handle handle, proa__blob *blob);
 
+/* The context of an AWAKE session becomes a blob. False if there is no memory for it. */
+bool proa__dtls_sleep(proa__dtls *box, proa_handle handle);
+
+/* A new session in phase ASLEEP with this connection id and context. NULL if a table is full. */
+proa__session *proa__dtls_new_asleep(proa__dtls *box, const uint8_t *cid, proa_span context,
+                                     proa_handle *handle);
+
 /* Until no more than live_max sessions are awake, the idlest sleeps or ends; not `except`. */
 void proa__dtls_trim(proa__dtls *box, proa_handle except);
 
@@ -246,5 +262,25 @@ void proa__dtls_rest(proa__dtls *box, uint64_t before_ms);
 
 /* The session was used now. */
 void proa__dtls_touch(proa__dtls *box, proa_handle handle);
+
+/* ---- keep.c ----------------------------------------------------------------------------- */
+
+/* Give the keeper a row for an AWAKE session, if there is a keeper and the session can be kept. It
+ * sleeps for that, and wakes again unless there is no room. */
+void proa__dtls_keep(proa__dtls *box, proa_handle handle, proa_span identity);
+
+/* May a record of the session leave that has this number? Reserves more before they run out. */
+bool proa__dtls_may_leave(proa__dtls *box, proa__session *session, uint64_t number);
+
+/* What the row's mark says of the session has changed. */
+void proa__dtls_mark(proa__dtls *box, const proa__session *session);
+
+/* The session has ended: so does its row. */
+void proa__dtls_forget(proa__dtls *box, proa__session *session);
+
+/* As proa_secure_class says. */
+void proa__dtls_stored(proa__dtls *box, bool ok);
+proa_err proa__dtls_revive(proa__dtls *box, const uint8_t *key, const proa_secure_row *row,
+                           proa_handle *handle);
 
 #endif

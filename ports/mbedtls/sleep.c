@@ -2,7 +2,7 @@
 /* Contexts into blobs and back. Owns the rule that a blob exists once and is used once: waking keeps
  * it only until the record that woke the session has proved true, and nothing is sent in between.
  * An old blob that came to life again would send record numbers a second time, which breaks AES-CCM
- * and AES-GCM; so no blob ever leaves this process (proa/secure.h has no call for it).
+ * and AES-GCM; so no blob leaves this process but for keep.c, which has a rule against that.
  *
  * What wakes a session is unauthenticated until it is verified. Forged records therefore cost a
  * load of the context and nothing else: no other session has to sleep for them unless the arena is
@@ -39,8 +39,7 @@ static proa__blob *take_blob(proa__dtls *box, size_t len)
     return blob;
 }
 
-/* The context of an AWAKE session becomes a blob. False if there is no memory for it. */
-static bool sleep_now(proa__dtls *box, proa_handle handle)
+bool proa__dtls_sleep(proa__dtls *box, proa_handle handle)
 {
     proa__session *session = proa__dtls_session(box, handle);
     proa__live *live = session->state;
@@ -74,7 +73,7 @@ static void retire_idlest(proa__dtls *box)
 {
     proa_handle handle = box->idlest.first;
     bool can_sleep = box->config.hibernated_max > 0;
-    while (can_sleep && !sleep_now(box, handle)) {
+    while (can_sleep && !proa__dtls_sleep(box, handle)) {
         can_sleep = box->oldest.first != 0;
         if (can_sleep) {
             proa__dtls_end(box, box->oldest.first, PROA_SECURE_REASON_EVICTED);
@@ -100,10 +99,29 @@ void proa__dtls_rest(proa__dtls *box, uint64_t before_ms)
     while (box->config.hibernated_max > 0 && box->idlest.first != 0) {
         proa__live *live = proa__dtls_session(box, box->idlest.first)->state;
         if (live->used_ms > before_ms || box->asleep >= box->config.hibernated_max ||
-            !sleep_now(box, live->handle)) {
+            !proa__dtls_sleep(box, live->handle)) {
             return;
         }
     }
+}
+
+proa__session *proa__dtls_new_asleep(proa__dtls *box, const uint8_t *cid, proa_span context,
+                                     proa_handle *handle)
+{
+    proa__blob *blob = take_blob(box, context.len);
+    proa__session *session = blob == NULL ? NULL : proa__dtls_new_named(box, cid, handle);
+    if (session == NULL) {
+        if (blob != NULL) {
+            proa__dtls_give_blob(box, blob);
+        }
+        return NULL;
+    }
+    memcpy(blob->bytes, context.data, context.len);
+    session->state = blob;
+    session->phase = PROA__DTLS_ASLEEP;
+    proa__dtls_list_add(box, &box->oldest, *handle);
+    box->asleep++;
+    return session;
 }
 
 static bool load(proa__dtls *box, proa_handle handle, const proa__blob *blob)
@@ -134,8 +152,9 @@ proa__blob *proa__dtls_wake(proa__dtls *box, proa_handle handle)
     proa__blob *blob = proa__dtls_session(box, handle)->state;
     /* A full arena: another session sleeps instead. Nothing ends here, because nobody has proved
      * anything yet; one session too many is asleep until this one is awake. */
-    if (!load(box, handle, blob) && (box->idlest.first == 0 || !sleep_now(box, box->idlest.first) ||
-                                     !load(box, handle, blob))) {
+    if (!load(box, handle, blob) &&
+        (box->idlest.first == 0 || !proa__dtls_sleep(box, box->idlest.first) ||
+         !load(box, handle, blob))) {
         return NULL;
     }
     return blob;

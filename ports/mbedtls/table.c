@@ -279,6 +279,21 @@ proa__session *proa__dtls_new(proa__dtls *box, const proa_addr *addr, bool is_se
     return session;
 }
 
+proa__session *proa__dtls_new_named(proa__dtls *box, const uint8_t *cid, proa_handle *handle)
+{
+    proa__session *session = proa_pool_take(&box->sessions, handle);
+    if (session == NULL) {
+        return NULL;
+    }
+    memcpy(session->u.cid, cid, box->config.cid_len);
+    if (proa_map_add(&box->by_cid, cid_hash(box, cid), *handle) != PROA_OK) {
+        proa_pool_give(&box->sessions, *handle);
+        return NULL;
+    }
+    session->has_cid = 1;
+    return session;
+}
+
 void proa__dtls_give_handshake(proa__dtls *box, proa__live *live)
 {
     proa__handshake *handshake = live->handshake;
@@ -331,6 +346,7 @@ static void empty(proa__dtls *box, proa_handle handle)
 {
     proa__session *session = proa__dtls_session(box, handle);
     leave(box, session, handle);
+    proa__dtls_forget(box, session);
     forget_cid(box, session, handle);
     forget_addr(box, session, handle);
     if (box->data == handle) {
