@@ -595,7 +595,6 @@ proa_err proa_dtls_open(proa_secure **out, const proa_secure_config *config)
     box->base.class_ = &dtls_class;
     box->config = *config;
     box->config.reserve = config->reserve != 0 ? config->reserve : PROA_DTLS_RESERVE;
-    box->turn = 1;
     proa_err err = proa__dtls_tables_init(box);
     if (err == PROA_OK) {
         err = proa__cookies_init(&box->cookies, &config->random);

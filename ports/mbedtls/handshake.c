@@ -80,7 +80,7 @@ static int send_datagram(void *ctx, const unsigned char *bytes, size_t len)
     /* Here records leave, and nowhere else. */
     proa_reader r = proa_reader_make(proa_span_make(bytes, len));
     (void)proa_read_span(&r, 5); /* type, version, epoch */
-    if (proa__dtls_may_leave(box, live->session, proa_read_uint(&r, 6)) &&
+    if (proa__dtls_may_leave(box, live, proa_read_uint(&r, 6)) &&
         proa__outbox_put(&box->outbox, &live->session->addr, bytes, len)) {
         box->stats.records_out++;
     } else {

@@ -10,10 +10,10 @@
  *     mark      limit, address
  *
  * The context is written once, when the session has settled: its keys and connection ids do not
- * change, and its record numbers are not read back. The mark is written again when half of its
- * numbers are used, and counts once `stored` has confirmed it. Until then `asked` is `turn`. The
- * first mark counts at once: either it is on disk, or no row is, and a session without a row may send
- * what it likes.
+ * change, and its record numbers are not read back. The mark is written again when half of the last
+ * block of numbers is used, and counts once `stored` has confirmed it; until then the session is
+ * `asking`. The first mark counts at once: either it is on disk, or no row is, and a session without
+ * a row may send what it likes.
  *
  * A number that had to wait is lost with its record, as if on the way. */
 #include <mbedtls/sha256.h>
@@ -31,10 +31,9 @@ _Static_assert(MBEDTLS_VERSION_NUMBER >= 0x03060000 && MBEDTLS_VERSION_NUMBER < 
                "look at the private fields that ports/mbedtls uses");
 
 enum {
-    FORMAT = 1,        /* of rows; another one is not opened, as it is in `about` */
-    CONTEXT_MAX = 320, /* bytes that Mbed TLS writes; 219 with ids of 6 bytes */
+    FORMAT = 1, /* of rows; another one is not opened, as it is in `about` */
     DIGEST_LEN = 32,
-    PLAIN_MAX = 1 + PROA_PSK_IDENTITY_MAX + DIGEST_LEN + CONTEXT_MAX,
+    PLAIN_MAX = 1 + PROA_PSK_IDENTITY_MAX + DIGEST_LEN + PROA__DTLS_CONTEXT_MAX,
     MARK_LEN = 8 + 16 + 2 + 2 + 1,
     ABOUT_MAX = 16 + PROA_DTLS_CID_MAX,
 };
@@ -65,13 +64,24 @@ static proa_span id_of(const proa__dtls *box, const proa__session *session)
     return proa_span_make(session->u.cid, box->config.cid_len);
 }
 
+static uint64_t limit_of(const proa__dtls *box, uint32_t blocks)
+{
+    return (uint64_t)blocks * box->config.reserve;
+}
+
+/* Of a session that has a state. */
+static uint32_t *blocks_of(const proa__session *session)
+{
+    return &((proa__stem *)session->state)->blocks;
+}
+
 static bool seal_mark(const proa__dtls *box, const proa__session *session,
                       uint8_t out[MARK_LEN + PROA_SEAL_EXTRA])
 {
     uint8_t plain[MARK_LEN];
     uint8_t what[ABOUT_MAX];
     proa_writer w = proa_writer_make(plain, sizeof plain);
-    proa_write_u64(&w, session->limit);
+    proa_write_u64(&w, limit_of(box, *blocks_of(session)));
     proa_write_bytes(&w, session->addr.ip, sizeof session->addr.ip);
     proa_write_u16(&w, session->addr.port);
     proa_write_u16(&w, session->addr.zone);
@@ -81,11 +91,6 @@ static bool seal_mark(const proa__dtls *box, const proa__session *session,
 }
 
 /* ---- record numbers ---------------------------------------------------------------------- */
-
-static bool is_asking(const proa__dtls *box, const proa__session *session)
-{
-    return session->asked == box->turn;
-}
 
 /* False if it could not be sealed: the keeper knows nothing of it. */
 static bool give_mark(proa__dtls *box, const proa__session *session)
@@ -101,54 +106,57 @@ static bool give_mark(proa__dtls *box, const proa__session *session)
 
 void proa__dtls_mark(proa__dtls *box, const proa__session *session)
 {
-    if (session->limit != 0) {
+    if (*blocks_of(session) != 0) {
         (void)give_mark(box, session); /* the next one will say it, too */
     }
 }
 
-static void ask_for_more(proa__dtls *box, proa__session *session)
+static void ask_for_more(proa__dtls *box, proa__live *live)
 {
-    session->limit = ((uint64_t)session->limit + box->config.reserve) & (NUMBERS_END - 1);
-    session->asked = box->turn;
-    if (!give_mark(box, session)) {
-        session->limit = ((uint64_t)session->limit - box->config.reserve) & (NUMBERS_END - 1);
-        session->asked = 0;
+    uint32_t *blocks = &live->stem.blocks;
+    if (box->asking_count == PROA__DTLS_ASKING_MAX || *blocks == UINT32_MAX ||
+        limit_of(box, *blocks + 1) > NUMBERS_END) {
+        return;
     }
+    ++*blocks;
+    if (!give_mark(box, live->session)) {
+        --*blocks;
+        return;
+    }
+    live->session->asking = 1;
+    box->asking[box->asking_count++] = live->handle;
 }
 
-bool proa__dtls_may_leave(proa__dtls *box, proa__session *session, uint64_t number)
+bool proa__dtls_may_leave(proa__dtls *box, proa__live *live, uint64_t number)
 {
-    uint32_t reserve = box->config.reserve;
-    if (session->limit == 0) {
+    const uint32_t *blocks = &live->stem.blocks;
+    if (*blocks == 0) {
         return true;
     }
-    uint64_t stored = (uint64_t)session->limit - (is_asking(box, session) ? reserve : 0);
-    bool is_near = number + reserve / 2 >= stored && stored + reserve < NUMBERS_END;
-    if (is_near && !is_asking(box, session)) {
-        ask_for_more(box, session);
+    if (!live->session->asking && number + box->config.reserve / 2 >= limit_of(box, *blocks)) {
+        ask_for_more(box, live);
     }
-    return number < stored;
+    return number < limit_of(box, *blocks - live->session->asking);
 }
 
 void proa__dtls_stored(proa__dtls *box, bool ok)
 {
-    proa_handle handle;
-    proa__session *session;
-    for (uint32_t cursor = 0;
-         !ok && (session = proa_pool_next(&box->sessions, &cursor, &handle)) != NULL;) {
-        if (session->limit != 0 && is_asking(box, session)) {
-            session->limit = ((uint64_t)session->limit - box->config.reserve) & (NUMBERS_END - 1);
-            session->asked = 0;
+    for (uint32_t i = 0; i < box->asking_count; i++) {
+        proa__session *session = proa__dtls_session(box, box->asking[i]);
+        if (session != NULL && session->asking) { /* else it has ended meanwhile */
+            *blocks_of(session) -= ok ? 0 : 1;
+            session->asking = 0;
         }
     }
-    box->turn = (uint16_t)(box->turn == UINT16_MAX ? 1 : box->turn + 1);
+    box->asking_count = 0;
 }
 
 void proa__dtls_forget(proa__dtls *box, proa__session *session)
 {
-    if (session->limit != 0) {
+    if (session->state != NULL && *blocks_of(session) != 0) {
+        *blocks_of(session) = 0;
+        session->asking = 0;
         box->stats.kept--;
-        session->limit = 0;
         if (box->config.keeper != NULL) {
             box->config.keeper->forget(box->config.keeper->ctx, id_of(box, session));
         }
@@ -165,6 +173,7 @@ static uint8_t *out_number(const proa__live *live)
 static size_t write_context(proa__dtls *box, const proa__blob *blob, proa_span identity,
                             uint8_t out[PLAIN_MAX])
 {
+    uint8_t context[PROA__DTLS_CONTEXT_MAX];
     uint8_t key_digest[DIGEST_LEN];
     proa_psk psk = {{0}, 0, 0};
     proa_writer w = proa_writer_make(out, PLAIN_MAX);
@@ -176,7 +185,9 @@ static size_t write_context(proa__dtls *box, const proa__blob *blob, proa_span i
     proa_write_u8(&w, (uint8_t)identity.len);
     proa_write_span(&w, identity);
     proa_write_bytes(&w, key_digest, sizeof key_digest);
-    proa_write_bytes(&w, blob->bytes, blob->len);
+    proa_write_span(&w, proa__dtls_context(box, blob, context));
+    proa_wipe(context, sizeof context);
+    proa_wipe(key_digest, sizeof key_digest);
     return w.err == PROA_OK ? w.len : 0;
 }
 
@@ -189,14 +200,13 @@ static bool give_row(proa__dtls *box, proa__session *session, proa_span identity
     uint8_t what[ABOUT_MAX];
     proa_span id = id_of(box, session);
     size_t len = write_context(box, session->state, identity, plain);
-    session->limit = (number + box->config.reserve) & (NUMBERS_END - 1);
-    session->asked = 0;
+    *blocks_of(session) = (uint32_t)(number / box->config.reserve) + 2;
     bool ok = len > 0 && seal_mark(box, session, mark) &&
               proa__seal(box->config.keeper_key, &box->config.random, about('c', id, what),
                          proa_span_make(plain, len), context);
     proa_wipe(plain, sizeof plain);
     if (!ok) {
-        session->limit = 0;
+        *blocks_of(session) = 0;
         return false;
     }
     proa_secure_row row = {id, proa_span_make(context, len + PROA_SEAL_EXTRA),
@@ -231,60 +241,14 @@ void proa__dtls_keep(proa__dtls *box, proa_handle handle, proa_span identity)
 
 /* ---- revival ----------------------------------------------------------------------------- */
 
-/* The session as its row describes it: asleep, with the context as it was when the row was made. */
-static proa_err restore(proa__dtls *box, proa_span id, proa_span plain, proa_handle *handle,
-                        proa_span *identity)
-{
-    /* A context begins with the version that saved it (ssl_tls.c, mbedtls_ssl_context_save). */
-    static const uint8_t version[3] = {MBEDTLS_VERSION_MAJOR, MBEDTLS_VERSION_MINOR,
-                                       MBEDTLS_VERSION_PATCH};
-    uint8_t key_digest[DIGEST_LEN];
-    proa_psk psk = {{0}, 0, 0};
-    proa_reader r = proa_reader_make(plain);
-    *identity = proa_read_span(&r, proa_read_u8(&r));
-    proa_span stored_digest = proa_read_span(&r, DIGEST_LEN);
-    proa_span context = proa_read_span(&r, proa_reader_left(&r));
-    if (r.err != PROA_OK || context.len < sizeof version ||
-        memcmp(context.data, version, sizeof version) != 0) {
-        return PROA_E_FORMAT;
-    }
-    bool is_same = box->config.find_psk(box->config.find_psk_ctx, *identity, &psk) &&
-                   digest(&psk, key_digest) &&
-                   proa_equal_ct(key_digest, stored_digest.data, DIGEST_LEN);
-    uint64_t account = psk.account;
-    proa_wipe(&psk, sizeof psk);
-    if (!is_same) {
-        return PROA_E_DENIED;
-    }
-    proa__session *session = proa__dtls_new_asleep(box, id.data, context, handle);
-    if (session == NULL) {
-        return PROA_E_FULL;
-    }
-    session->account = account;
-    session->is_server = 1;
-    session->doubtful = 1;
-    return PROA_OK;
-}
+/* What a mark says. */
+typedef struct marked {
+    uint64_t limit;
+    proa_addr addr;
+    bool unconfirmed;
+} marked;
 
-/* From now on its records have numbers from `number` on. Sleeps again. */
-static proa_err go_on_from(proa__dtls *box, proa_handle handle, uint64_t number)
-{
-    static const uint8_t epoch[2] = {0, 1};
-    proa__session *session = proa__dtls_session(box, handle);
-    proa__blob *blob = proa__dtls_wake(box, handle);
-    if (blob == NULL) {
-        return PROA_E_FULL;
-    }
-    uint8_t *counter = out_number(session->state);
-    /* No other epoch has application data, so anything else is not the counter we know. */
-    PROA_ASSERT(memcmp(counter, epoch, sizeof epoch) == 0);
-    proa_writer w = proa_writer_make(counter + 2, 6);
-    proa_write_uint(&w, number, 6);
-    proa__dtls_wake_keep(box, handle, blob);
-    return proa__dtls_sleep(box, handle) ? PROA_OK : PROA_E_FULL;
-}
-
-static proa_err open_mark(const uint8_t *key, const proa_secure_row *row, proa__session *out)
+static proa_err open_mark(const uint8_t *key, const proa_secure_row *row, marked *out)
 {
     uint8_t plain[MARK_LEN];
     uint8_t what[ABOUT_MAX];
@@ -293,34 +257,79 @@ static proa_err open_mark(const uint8_t *key, const proa_secure_row *row, proa__
         return PROA_E_DENIED;
     }
     proa_reader r = proa_reader_make(proa_span_make(plain, sizeof plain));
-    out->limit = proa_read_u64(&r) & (NUMBERS_END - 1);
+    out->limit = proa_read_u64(&r);
     memcpy(out->addr.ip, proa_read_span(&r, sizeof out->addr.ip).data, sizeof out->addr.ip);
     out->addr.port = proa_read_u16(&r);
     out->addr.zone = proa_read_u16(&r);
-    out->unconfirmed = (uint8_t)(proa_read_u8(&r) & 1);
+    out->unconfirmed = proa_read_u8(&r) != 0;
     return PROA_OK;
 }
 
-static proa_err revive(proa__dtls *box, proa_span id, proa_span plain, const proa__session *marked,
+/* What a row's context says, if its account is still the same. */
+typedef struct opened {
+    proa_span identity;
+    proa_span context;
+    uint64_t account;
+} opened;
+
+static proa_err open_context(const proa__dtls *box, proa_span plain, opened *out)
+{
+    /* A context begins with the version that saved it (ssl_tls.c, mbedtls_ssl_context_save). */
+    static const uint8_t version[3] = {MBEDTLS_VERSION_MAJOR, MBEDTLS_VERSION_MINOR,
+                                       MBEDTLS_VERSION_PATCH};
+    uint8_t key_digest[DIGEST_LEN];
+    proa_psk psk = {{0}, 0, 0};
+    proa_reader r = proa_reader_make(plain);
+    out->identity = proa_read_span(&r, proa_read_u8(&r));
+    proa_span stored_digest = proa_read_span(&r, DIGEST_LEN);
+    out->context = proa_read_span(&r, proa_reader_left(&r));
+    if (r.err != PROA_OK || out->context.len < sizeof version ||
+        memcmp(out->context.data, version, sizeof version) != 0) {
+        return PROA_E_FORMAT;
+    }
+    bool is_same = box->config.find_psk(box->config.find_psk_ctx, out->identity, &psk) &&
+                   digest(&psk, key_digest) &&
+                   proa_equal_ct(key_digest, stored_digest.data, DIGEST_LEN);
+    out->account = psk.account;
+    proa_wipe(&psk, sizeof psk);
+    proa_wipe(key_digest, sizeof key_digest);
+    return is_same ? PROA_OK : PROA_E_DENIED;
+}
+
+/* From now on the records of an AWAKE session have numbers from `number` on. */
+static void go_on_from(proa__live *live, uint64_t number)
+{
+    static const uint8_t epoch[2] = {0, 1};
+    uint8_t *counter = out_number(live);
+    /* No other epoch has application data, so anything else is not the counter we know. */
+    PROA_ASSERT(memcmp(counter, epoch, sizeof epoch) == 0);
+    proa_writer w = proa_writer_make(counter + 2, 6);
+    proa_write_uint(&w, number, 6);
+}
+
+static proa_err revive(proa__dtls *box, proa_span id, proa_span plain, const marked *mark,
                        proa_handle *handle)
 {
-    proa_span identity;
-    proa_err err = restore(box, id, plain, handle, &identity);
+    opened row;
+    proa_err err = open_context(box, plain, &row);
+    if (err == PROA_OK) {
+        err = proa__dtls_new_awake(box, id.data, row.context, handle);
+    }
     if (err != PROA_OK) {
         return err;
     }
     proa__session *session = proa__dtls_session(box, *handle);
-    session->addr = marked->addr;
-    session->unconfirmed = marked->unconfirmed;
-    err = go_on_from(box, *handle, marked->limit);
-    if (err == PROA_OK && !give_row(box, session, identity, marked->limit)) {
-        err = PROA_E_FULL;
-    }
-    if (err != PROA_OK) {
+    session->account = row.account;
+    session->addr = mark->addr;
+    session->unconfirmed = mark->unconfirmed ? 1 : 0;
+    session->doubtful = 1;
+    go_on_from(session->state, mark->limit);
+    if (!proa__dtls_sleep(box, *handle) || !give_row(box, session, row.identity, mark->limit)) {
         proa__dtls_drop(box, *handle);
         *handle = 0;
+        return PROA_E_FULL;
     }
-    return err;
+    return PROA_OK;
 }
 
 proa_err proa__dtls_revive(proa__dtls *box, const uint8_t *key, const proa_secure_row *row,
@@ -328,7 +337,7 @@ proa_err proa__dtls_revive(proa__dtls *box, const uint8_t *key, const proa_secur
 {
     uint8_t plain[PLAIN_MAX];
     uint8_t what[ABOUT_MAX];
-    proa__session marked = {0};
+    marked mark = {0};
     if (box->config.keeper == NULL || row->id.len != box->config.cid_len) {
         return PROA_E_RANGE;
     }
@@ -338,9 +347,11 @@ proa_err proa__dtls_revive(proa__dtls *box, const uint8_t *key, const proa_secur
     if (box->asleep >= box->config.hibernated_max) {
         return PROA_E_FULL;
     }
-    proa_err err = open_mark(key, row, &marked);
-    uint64_t most = NUMBERS_END - 2 * (uint64_t)PROA_DTLS_RESERVE_MAX;
-    if (err == PROA_OK && (marked.limit == 0 || marked.limit >= most)) {
+    proa_err err = open_mark(key, row, &mark);
+    /* Room for years to come, or it begins anew. */
+    uint64_t most = (uint64_t)UINT32_MAX / 2 * box->config.reserve;
+    most = most < NUMBERS_END / 2 ? most : NUMBERS_END / 2;
+    if (err == PROA_OK && (mark.limit == 0 || mark.limit > most)) {
         err = PROA_E_RANGE;
     }
     if (err == PROA_OK && (row->context.len > sizeof plain + PROA_SEAL_EXTRA ||
@@ -348,8 +359,8 @@ proa_err proa__dtls_revive(proa__dtls *box, const uint8_t *key, const proa_secur
         err = PROA_E_DENIED;
     }
     if (err == PROA_OK) {
-        err = revive(box, row->id, proa_span_make(plain, row->context.len - PROA_SEAL_EXTRA),
-                     &marked, handle);
+        err = revive(box, row->id, proa_span_make(plain, row->context.len - PROA_SEAL_EXTRA), &mark,
+                     handle);
     }
     proa_wipe(plain, sizeof plain);
     box->stats.revived += err == PROA_OK;

@@ -41,22 +41,30 @@ static proa__blob *take_blob(proa__dtls *box, size_t len)
 
 bool proa__dtls_sleep(proa__dtls *box, proa_handle handle)
 {
+    uint8_t context[PROA__DTLS_CONTEXT_MAX];
     proa__session *session = proa__dtls_session(box, handle);
     proa__live *live = session->state;
     size_t len = 0;
     if (mbedtls_ssl_check_pending(&live->ssl) != 0 ||
-        mbedtls_ssl_context_save(&live->ssl, NULL, 0, &len) != MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL) {
+        mbedtls_ssl_context_save(&live->ssl, NULL, 0, &len) != MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL ||
+        len > sizeof context) {
         return false;
     }
-    proa__blob *blob = take_blob(box, len);
+    proa__blob *blob = take_blob(box, len - PROA__DTLS_CONTEXT_HEAD);
     if (blob == NULL) {
         return false;
     }
-    int failed = mbedtls_ssl_context_save(&live->ssl, blob->bytes, len, &len);
+    int failed = mbedtls_ssl_context_save(&live->ssl, context, len, &len);
     /* After writing the blob Mbed TLS makes the context ready for another handshake. That may find
      * the arena full; nobody wants that handshake. */
     PROA_ASSERT(failed == 0 || failed == MBEDTLS_ERR_SSL_ALLOC_FAILED ||
                 failed == MBEDTLS_ERR_MD_ALLOC_FAILED);
+    PROA_ASSERT(box->asleep == 0 ||
+                memcmp(box->context_head, context, sizeof box->context_head) == 0);
+    memcpy(box->context_head, context, sizeof box->context_head);
+    blob->stem.blocks = live->stem.blocks;
+    memcpy(blob->bytes, context + sizeof box->context_head, blob->len);
+    proa_wipe(context, sizeof context);
     proa__dtls_list_remove(box, &box->idlest, handle);
     proa__dtls_give_live(box, live);
     session->state = blob;
@@ -66,6 +74,14 @@ bool proa__dtls_sleep(proa__dtls *box, proa_handle handle)
     box->asleep++;
     box->stats.hibernations++;
     return true;
+}
+
+proa_span proa__dtls_context(const proa__dtls *box, const proa__blob *blob,
+                             uint8_t out[PROA__DTLS_CONTEXT_MAX])
+{
+    memcpy(out, box->context_head, sizeof box->context_head);
+    memcpy(out + sizeof box->context_head, blob->bytes, blob->len);
+    return proa_span_make(out, sizeof box->context_head + blob->len);
 }
 
 /* The idlest session sleeps, or ends if there is no place for it to sleep. */
@@ -105,32 +121,14 @@ void proa__dtls_rest(proa__dtls *box, uint64_t before_ms)
     }
 }
 
-proa__session *proa__dtls_new_asleep(proa__dtls *box, const uint8_t *cid, proa_span context,
-                                     proa_handle *handle)
-{
-    proa__blob *blob = take_blob(box, context.len);
-    proa__session *session = blob == NULL ? NULL : proa__dtls_new_named(box, cid, handle);
-    if (session == NULL) {
-        if (blob != NULL) {
-            proa__dtls_give_blob(box, blob);
-        }
-        return NULL;
-    }
-    memcpy(blob->bytes, context.data, context.len);
-    session->state = blob;
-    session->phase = PROA__DTLS_ASLEEP;
-    proa__dtls_list_add(box, &box->oldest, *handle);
-    box->asleep++;
-    return session;
-}
-
-static bool load(proa__dtls *box, proa_handle handle, const proa__blob *blob)
+/* The context of a session, read from what was saved. It has no list yet. NULL if that cannot be. */
+static proa__live *load(proa__dtls *box, proa_handle handle, proa_span context)
 {
     proa_handle self;
     proa__session *session = proa__dtls_session(box, handle);
     proa__live *live = proa_pool_take(&box->lives, &self);
     if (live == NULL) {
-        return false;
+        return NULL;
     }
     live->box = box;
     live->session = session;
@@ -138,12 +136,43 @@ static bool load(proa__dtls *box, proa_handle handle, const proa__blob *blob)
     live->self = self;
     live->used_ms = box->now_ms;
     if (!proa__dtls_setup(box, live) ||
-        mbedtls_ssl_context_load(&live->ssl, blob->bytes, blob->len) != 0) {
+        mbedtls_ssl_context_load(&live->ssl, context.data, context.len) != 0) {
         proa__dtls_give_live(box, live);
+        return NULL;
+    }
+    return live;
+}
+
+proa_err proa__dtls_new_awake(proa__dtls *box, const uint8_t *cid, proa_span context,
+                              proa_handle *handle)
+{
+    proa__session *session = proa__dtls_new_named(box, cid, handle);
+    if (session == NULL) {
+        return PROA_E_FULL;
+    }
+    session->is_server = 1;
+    session->state = load(box, *handle, context);
+    if (session->state == NULL) {
+        proa__dtls_drop(box, *handle);
+        *handle = 0;
+        return PROA_E_FULL;
+    }
+    session->phase = PROA__DTLS_AWAKE;
+    proa__dtls_list_add(box, &box->idlest, *handle);
+    box->awake++;
+    return PROA_OK;
+}
+
+static bool load_blob(proa__dtls *box, proa_handle handle, const proa__blob *blob)
+{
+    uint8_t context[PROA__DTLS_CONTEXT_MAX];
+    proa__live *live = load(box, handle, proa__dtls_context(box, blob, context));
+    proa_wipe(context, sizeof context);
+    if (live == NULL) {
         return false;
     }
-    live->links = blob->links;
-    session->state = live;
+    live->stem = blob->stem;
+    proa__dtls_session(box, handle)->state = live;
     return true;
 }
 
@@ -152,9 +181,9 @@ proa__blob *proa__dtls_wake(proa__dtls *box, proa_handle handle)
     proa__blob *blob = proa__dtls_session(box, handle)->state;
     /* A full arena: another session sleeps instead. Nothing ends here, because nobody has proved
      * anything yet; one session too many is asleep until this one is awake. */
-    if (!load(box, handle, blob) &&
+    if (!load_blob(box, handle, blob) &&
         (box->idlest.first == 0 || !proa__dtls_sleep(box, box->idlest.first) ||
-         !load(box, handle, blob))) {
+         !load_blob(box, handle, blob))) {
         return NULL;
     }
     return blob;
@@ -164,7 +193,7 @@ void proa__dtls_wake_undo(proa__dtls *box, proa_handle handle, proa__blob *blob)
 {
     proa__session *session = proa__dtls_session(box, handle);
     proa__live *live = session->state;
-    blob->links = live->links;
+    blob->stem = live->stem;
     session->state = blob;
     proa__dtls_give_live(box, live);
 }

@@ -65,11 +65,12 @@ proa_err proa__dtls_tables_init(proa__dtls *box)
         err = proa_map_init(&box->by_addr, memory, 8, seed);
     }
     box->timer_slots = take(box, slots_len);
+    box->asking = config->keeper == NULL ? NULL : take(box, PROA__DTLS_ASKING_LEN);
     box->datagram = take(box, box->datagram_cap);
     box->plain = take(box, box->datagram_cap);
     box->outbox_bytes = take(box, box->outbox_cap);
     if (err != PROA_OK || box->timer_slots == NULL || box->datagram == NULL || box->plain == NULL ||
-        box->outbox_bytes == NULL) {
+        box->outbox_bytes == NULL || (config->keeper != NULL && box->asking == NULL)) {
         proa__dtls_tables_free(box);
         return PROA_E_NO_MEMORY;
     }
@@ -91,6 +92,7 @@ void proa__dtls_tables_free(proa__dtls *box)
     give(box, box->outbox_bytes, box->outbox_cap);
     give(box, box->plain, box->datagram_cap);
     give(box, box->datagram, box->datagram_cap);
+    give(box, box->asking, PROA__DTLS_ASKING_LEN);
     give(box, box->timer_slots, box->config.handshake_max * sizeof *box->timer_slots);
     proa_map_clear(&box->by_addr);
     proa_map_clear(&box->by_cid);
@@ -354,7 +356,7 @@ static void empty(proa__dtls *box, proa_handle handle)
     }
     if (session->phase == PROA__DTLS_ASLEEP) {
         proa__dtls_give_blob(box, session->state);
-    } else if (session->phase != PROA__DTLS_ENDED) {
+    } else if (session->state != NULL) {
         proa__dtls_give_live(box, session->state);
     }
     session->state = NULL;

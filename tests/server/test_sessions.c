@@ -647,7 +647,8 @@ static void rfc9175_2_revived_session_takes_requests_after_an_answer(void **stat
 
     say_answer(&asked);
     assert_int_equal(script.proved, 1);
-    assert_int_equal(l.event_count, 0); /* nobody else hears of it */
+    assert_int_equal(l.event_count, 0);     /* nobody else hears of it */
+    assert_int_equal(script.sent_count, 1); /* and no second question waited behind the first */
     say_register(7, 100, "ep=dev0", 3);
     assert_int_equal(lab_count(&l, PROA_SERVER_REGISTERED), 1);
 }
