@@ -26,6 +26,7 @@ enum {
     WAKES = 400,
     LIVE = 63,
     ASLEEP = 10000,
+    KEPT = 1000,
     CID_LEN = 6,
     ARENA_LEN = 4 << 20,
 };
@@ -508,6 +509,101 @@ static sizes measure_memory(void)
     return out;
 }
 
+/* ---- sessions that outlive their box ------------------------------------------------------ */
+
+typedef struct kept_row {
+    uint8_t id[8], context[512], mark[64];
+    size_t id_len, context_len, mark_len;
+} kept_row;
+
+static kept_row rows[KEPT];
+static size_t row_count, mark_count;
+
+static void keep(void *ctx, const proa_secure_row *row)
+{
+    kept_row *r = &rows[row_count++ % KEPT];
+    (void)ctx;
+    memcpy(r->id, row->id.data, r->id_len = row->id.len);
+    memcpy(r->context, row->context.data, r->context_len = row->context.len);
+    memcpy(r->mark, row->mark.data, r->mark_len = row->mark.len);
+}
+
+static void mark(void *ctx, proa_span id, proa_span bytes)
+{
+    (void)ctx, (void)id, (void)bytes;
+    mark_count++;
+}
+
+static void forget(void *ctx, proa_span id)
+{
+    (void)ctx, (void)id;
+}
+
+static const proa_secure_keeper keeper = {keep, mark, forget, NULL};
+
+static void kept_site_open(uint8_t number, uint32_t reserve)
+{
+    memset(&server, 0, sizeof server);
+    proa_secure_config config =
+        proa_dtls_config_server((proa_random){fill, NULL}, (proa_memory){take, give, &server});
+    config.find_psk = find_psk;
+    config.live_max = 4;
+    config.handshake_max = 4;
+    config.keeper = &keeper;
+    config.reserve = reserve;
+    memset(config.keeper_key, number, sizeof config.keeper_key);
+    server.addr = (proa_addr){{2}, 5684, 0};
+    must(proa_dtls_open(&server.box, &config) == PROA_OK, "open");
+}
+
+typedef struct keeping {
+    size_t row_bytes; /* of the sealed values */
+    double revive_us; /* and store again */
+    double record_us; /* both ends, if each needs a mark */
+} keeping;
+
+static keeping measure_keeping(void)
+{
+    static kept_row old[KEPT];
+    keeping out = {0};
+    uint8_t old_key[PROA_SECURE_KEY_LEN];
+    memset(old_key, 1, sizeof old_key);
+    site_open(&client, 1, 4, KEPT);
+    kept_site_open(1, 0);
+    for (int i = 0; i < KEPT; i++) {
+        (void)site_pair(&client, &server);
+    }
+    must(row_count == KEPT, "keep");
+    out.row_bytes = rows[0].context_len + rows[0].mark_len;
+    server.box->class_->free(server.box);
+    memcpy(old, rows, sizeof old);
+
+    kept_site_open(2, 2);
+    uint32_t session = 0;
+    uint64_t account;
+    uint64_t start = bench_now_ns();
+    for (int i = 0; i < KEPT; i++) {
+        proa_secure_row row = {proa_span_make(old[i].id, old[i].id_len),
+                               proa_span_make(old[i].context, old[i].context_len),
+                               proa_span_make(old[i].mark, old[i].mark_len)};
+        must(server.box->class_->revive(server.box, now_ms, old_key, &row, &session, &account) ==
+                 PROA_OK,
+             "revive");
+    }
+    out.revive_us = (double)(bench_now_ns() - start) / 1e3 / KEPT;
+    mark_count = 0;
+    start = bench_now_ns();
+    for (int i = 0; i < RECORDS; i++) {
+        site_data(&server, session, &client, key, sizeof key);
+        server.box->class_->stored(server.box, true);
+    }
+    out.record_us = (double)(bench_now_ns() - start) / 1e3 / RECORDS;
+    must(mark_count >= RECORDS / 2 - 2, "marks");
+    client.box->class_->free(client.box);
+    server.box->class_->free(server.box);
+    return out;
+}
+
 int main(int argc, char **argv)
 {
     bool json = bench_wants_json(argc, argv, "bench-dtls");
@@ -520,6 +616,7 @@ int main(int argc, char **argv)
     turns record = measure_records();
     turns wake = measure_wakes();
     sizes size = measure_memory();
+    keeping kept = measure_keeping();
     bool ok = handshake.ratio <= 1.35 && wake.ratio <= 1.3 && size.client <= 4600 &&
               size.server <= 4600 && size.hibernated <= 300;
     if (!json) {
@@ -531,6 +628,10 @@ int main(int argc, char **argv)
                wake.box_ns / 1e3, wake.bare_ns / 1e3, wake.ratio);
         printf("bytes of a session: client %.0f, server %.0f (at most 4600), asleep %.0f (300)\n",
                size.client, size.server, size.hibernated);
+        printf(
+            "stored session: %zu bytes, revived and stored again in %.2f us; with a mark for every "
+            "second record %.3f us a record\n",
+            kept.row_bytes, kept.revive_us, kept.record_us);
         printf("arena: peak here %zu, of a device by default %zu\n", size.arena_peak,
                size.arena_len);
         return ok ? 0 : 1;
@@ -544,6 +645,8 @@ int main(int argc, char **argv)
            wake.box_ns / 1e3, wake.bare_ns / 1e3);
     printf(",\"session_bytes\":{\"client\":%.0f,\"server\":%.0f,\"hibernated\":%.0f}", size.client,
            size.server, size.hibernated);
+    printf(",\"stored_session_bytes\":%zu,\"revive_us\":%.2f,\"record_with_half_a_mark_us\":%.3f",
+           kept.row_bytes, kept.revive_us, kept.record_us);
     printf(",\"arena_peak\":%zu,\"arena_len_device\":%zu}\n", size.arena_peak, size.arena_len);
     return ok ? 0 : 1;
 }

@@ -10,6 +10,7 @@
 #include "proa/c2c.h"
 #include "proa/coap_engine.h"
 #include "server/app/authority.h"
+#include "sim/sessions.h"
 
 typedef struct proa__device proa__device;     /* server/app/state.h */
 typedef struct proa__received proa__received; /* core/coap/engine_internal.h */
@@ -29,7 +30,10 @@ typedef enum bug {
     REUSE_RECORDS,
     SAME_SHORT_ID,
     FORGET_GRANTS,
-    FORGET_MESSAGES
+    FORGET_MESSAGES,
+    FORGET_RESERVATIONS,
+    REVIVE_TWICE,
+    TRUST_REVIVED
 } bug;
 
 static const sim_bug bugs[] = {
@@ -45,6 +49,9 @@ static const sim_bug bugs[] = {
     {"same-short-id", "the server gives every account of a device the same short id"},
     {"forget-grants", "a restarted server does not remember its grants"},
     {"forget-messages", "a message that comes again is taken for a new one"},
+    {"forget-reservations", "record numbers are used although their reservation is not stored"},
+    {"revive-twice", "what is stored of a session is left there when it is revived"},
+    {"trust-revived", "a revived session takes whatever comes, also what came before"},
 };
 
 static bug selected;
@@ -213,6 +220,53 @@ uint16_t __wrap_proa__device_short_id(const proa__device *device);
 uint16_t __wrap_proa__device_short_id(const proa__device *device)
 {
     return selected == SAME_SHORT_ID ? 2 : __real_proa__device_short_id(device);
+}
+
+void __real_sim__sessions_keep(void *ctx, const proa_secure_row *row);
+void __wrap_sim__sessions_keep(void *ctx, const proa_secure_row *row);
+
+/* The row of an earlier process stays as it is. */
+void __wrap_sim__sessions_keep(void *ctx, const proa_secure_row *row)
+{
+    const sim_sessions *sessions = ctx;
+    for (size_t i = 0; selected == REVIVE_TWICE && i < SIM_SESSIONS_MAX; i++) {
+        const sim_session_row *old = &sessions->written[i];
+        if (old->used && proa_span_equal(row->id, proa_span_make(old->id, old->id_len))) {
+            return;
+        }
+    }
+    __real_sim__sessions_keep(ctx, row);
+}
+
+void __real_sim__sessions_mark(void *ctx, proa_span id, proa_span mark);
+void __wrap_sim__sessions_mark(void *ctx, proa_span id, proa_span mark);
+
+void __wrap_sim__sessions_mark(void *ctx, proa_span id, proa_span mark)
+{
+    if (selected != FORGET_RESERVATIONS && selected != REVIVE_TWICE) {
+        __real_sim__sessions_mark(ctx, id, mark);
+    }
+}
+
+void __real_sim__sessions_claim(sim_sessions *sessions, const uint8_t *key);
+void __wrap_sim__sessions_claim(sim_sessions *sessions, const uint8_t *key);
+
+void __wrap_sim__sessions_claim(sim_sessions *sessions, const uint8_t *key)
+{
+    if (selected != REVIVE_TWICE || sessions->order == 0) {
+        __real_sim__sessions_claim(sessions, key);
+    }
+}
+
+bool __real_proa__revived_take(proa_server *s, uint64_t now_ms, proa__device *d,
+                               const proa_coap_peer *peer, proa_span message);
+bool __wrap_proa__revived_take(proa_server *s, uint64_t now_ms, proa__device *d,
+                               const proa_coap_peer *peer, proa_span message);
+
+bool __wrap_proa__revived_take(proa_server *s, uint64_t now_ms, proa__device *d,
+                               const proa_coap_peer *peer, proa_span message)
+{
+    return selected == TRUST_REVIVED || __real_proa__revived_take(s, now_ms, d, peer, message);
 }
 
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */

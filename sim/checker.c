@@ -21,7 +21,7 @@ const char *sim_rule_name(sim_rule rule)
 {
     static const char *const names[] = {"none",       "completion", "access",     "records",
                                         "refusal",    "both sides", "grant lost", "liveness",
-                                        "repetition", "spin"};
+                                        "repetition", "replay",     "spin"};
     return names[rule];
 }
 
@@ -295,6 +295,24 @@ void sim_checker_client(sim_checker *checker, sim_device *device, const proa_cli
     judge_access(checker, requester, device->node - 1,
                  event->kind == PROA_CLIENT_EXECUTED ? PROA_RIGHT_EXECUTE : PROA_RIGHT_WRITE,
                  checker->world->now_ms, "a change");
+}
+
+/* A registration, an update, a goodbye or an /ac came of this datagram. */
+void sim_checker_acted(sim_checker *checker, proa_span datagram)
+{
+    uint64_t name = sim__records_hash(11, datagram.data, datagram.len) | 1;
+    size_t i = name & (SIM_ACTS_MAX - 1);
+    checker->counts.server_acts++;
+    while (checker->acts[i] != 0 && checker->acts[i] != name) {
+        i = (i + 1) & (SIM_ACTS_MAX - 1);
+    }
+    if (checker->acts[i] == name) {
+        sim_checker_break(checker, SIM_RULE_REPLAY,
+                          "the server did again what a datagram asked for");
+    }
+    if (checker->counts.server_acts < SIM_ACTS_MAX / 2) {
+        checker->acts[i] = name;
+    }
 }
 
 void sim_checker_rebooted(sim_checker *checker, const sim_device *device)

@@ -19,6 +19,7 @@
  *   no grant lost what the server calls active is there on both devices
  *   liveness      when the faults stop, every allowed question gets its data
  *   repetition    what is not idempotent is done at most as often as it was asked for
+ *   replay        no datagram makes the server act twice, whoever sends it
  *   spinning      no engine asks to be run again and again without time passing
  *
  * The first violation is kept, with the virtual time and a sentence. */
@@ -33,6 +34,7 @@ typedef enum sim_rule {
     SIM_RULE_GRANT_LOST,
     SIM_RULE_LIVENESS,
     SIM_RULE_REPETITION,
+    SIM_RULE_REPLAY,
     SIM_RULE_SPIN
 } sim_rule;
 
@@ -67,9 +69,12 @@ typedef struct sim_counts {
     uint64_t asks, ok, denied, busy, pending, offline, unreachable, timeout, other;
     uint64_t notifications, hints, granted, renewed, revoked, allowed, failed, ended, reconciled;
     uint64_t written, executed, peers_added, peers_removed, expired;
+    uint64_t server_acts, revived, replayed;
 } sim_counts;
 
 typedef struct sim_record_log sim_record_log;
+
+#define SIM_ACTS_MAX 8192U /* power of two */
 
 struct sim_checker {
     sim_world *world;
@@ -78,6 +83,7 @@ struct sim_checker {
     uint32_t ask_count;
     sim_counts counts;
     sim_record_log *records;
+    uint64_t acts[SIM_ACTS_MAX]; /* hashes of datagrams that made the server act; 0 = free */
     sim_rule broken;
     uint64_t broken_ms;
     char message[256];
@@ -107,6 +113,7 @@ void sim_checker_datagram(void *ctx, uint64_t now_ms, const proa_addr *from, con
 void sim_checker_client(sim_checker *checker, sim_device *device, const proa_client_event *event);
 void sim_checker_c2c(sim_checker *checker, sim_device *device, const proa_c2c_event *event);
 void sim_checker_audit(sim_checker *checker, sim_world *world, const proa_action *action);
+void sim_checker_acted(sim_checker *checker, proa_span datagram);
 void sim_checker_rebooted(sim_checker *checker, const sim_device *device);
 void sim_checker_grants(sim_checker *checker, const sim_world *world);
 
@@ -122,6 +129,8 @@ void sim_checker_break(sim_checker *checker, sim_rule rule, const char *format, 
 /* records.c: DTLS record numbers on the wire. */
 sim_record_log *sim__records_open(void);
 void sim__records_close(sim_record_log *log);
+
+uint64_t sim__records_hash(uint64_t h, const void *data, size_t len);
 
 /* False if this datagram uses a record number again with other bytes. */
 bool sim__records_see(sim_record_log *log, const proa_addr *from, const proa_addr *to,

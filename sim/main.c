@@ -293,7 +293,8 @@ static bool enough_happened(const totals *t)
     return t->seeds < 20 ||
            (t->counts.granted > 0 && t->counts.revoked > 0 && t->reboots > 0 && t->moves > 0 &&
             t->counts.ok > 0 && t->counts.denied > 0 && t->counts.expired + t->counts.ended > 0 &&
-            t->counts.notifications > 0 && t->power_failures > 0);
+            t->counts.notifications > 0 && t->power_failures > 0 && t->counts.revived > 0 &&
+            t->counts.replayed > 0);
 }
 
 static bool passed(const totals *t)
@@ -351,12 +352,13 @@ static void print_json(bool ok, const totals *t, unsigned bugs, unsigned bugs_fo
     }
     printf(",\"asks\":%llu,\"outcomes_ok\":%llu,\"granted\":%llu,\"revoked\":%llu,"
            "\"expired\":%llu,\"reboots\":%llu,\"power_failures\":%llu,\"address_changes\":%llu,"
-           "\"notifications\":%llu,\"datagrams\":%llu",
+           "\"notifications\":%llu,\"sessions_revived\":%llu,\"replayed\":%llu,\"datagrams\":%llu",
            (unsigned long long)t->counts.asks, (unsigned long long)t->counts.ok,
            (unsigned long long)t->counts.granted, (unsigned long long)t->counts.revoked,
            (unsigned long long)t->counts.expired, (unsigned long long)t->reboots,
            (unsigned long long)t->power_failures, (unsigned long long)t->moves,
-           (unsigned long long)t->counts.notifications, (unsigned long long)t->datagrams);
+           (unsigned long long)t->counts.notifications, (unsigned long long)t->counts.revived,
+           (unsigned long long)t->counts.replayed, (unsigned long long)t->datagrams);
     if (bugs > 0) {
         printf(",\"bugs\":%u,\"bugs_found\":%u}\n", bugs, bugs_found);
     } else {

@@ -44,7 +44,7 @@ void sim__records_close(sim_record_log *log)
     free(log);
 }
 
-static uint64_t hash(uint64_t h, const void *data, size_t len)
+uint64_t sim__records_hash(uint64_t h, const void *data, size_t len)
 {
     const uint8_t *bytes = data;
     for (size_t i = 0; i < len; i++) {
@@ -115,13 +115,13 @@ bool sim__records_see(sim_record_log *log, const proa_addr *from, const proa_add
         if (epoch == 0) {
             way->handshakes += at[0] == TYPE_CHANGE_CIPHER_SPEC;
         } else {
-            uint64_t name = hash(0xcbf29ce484222325U, at + 3, 8 + id_len);
-            name = hash(name, &way->handshakes, sizeof way->handshakes);
+            uint64_t name = sim__records_hash(0xcbf29ce484222325U, at + 3, 8 + id_len);
+            name = sim__records_hash(name, &way->handshakes, sizeof way->handshakes);
             if (id_len < 4) {
-                name = hash(name, from, sizeof *from);
+                name = sim__records_hash(name, from, sizeof *from);
             }
-            name = hash(name, to, sizeof *to);
-            fresh = note(log, name, hash(7, at, whole)) && fresh;
+            name = sim__records_hash(name, to, sizeof *to);
+            fresh = note(log, name, sim__records_hash(7, at, whole)) && fresh;
         }
         at += whole;
         left -= whole;

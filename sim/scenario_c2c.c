@@ -111,12 +111,18 @@ static void random_trouble(run_state *run)
     sim_rng *rng = &world->rng;
     sim_device *device = &world->devices[sim_rng_below(rng, DEVICES)];
     unsigned other = sim_rng_below(rng, DEVICES + 1);
-    switch (sim_rng_below(rng, 8)) {
+    switch (sim_rng_below(rng, 9)) {
     case 0:
         sim_device_reboot(device);
         break;
     case 1:
         sim_server_reboot(&world->server);
+        if (sim_rng_below(rng, 2) == 0) {
+            sim_server_replay(&world->server);
+        }
+        break;
+    case 7:
+        sim_server_replay(&world->server);
         break;
     case 2:
     case 3:
@@ -251,6 +257,8 @@ static void run_c2c(uint64_t seed, const sim_options *options, sim_result *resul
     result->broken_ms = run->checker.broken_ms;
     memcpy(result->message, run->checker.message, sizeof result->message);
     result->counts = run->checker.counts;
+    result->counts.revived = run->world.revived;
+    result->counts.replayed = run->world.replayed;
     result->datagrams = run->world.net.sent;
     result->lost = run->world.net.lost;
     result->duplicated = run->world.net.duplicated;

@@ -128,6 +128,27 @@ static void store_registration(sim_server *server, proa_reg reg, bool keep)
     server->records.registrations[i].r = r;
 }
 
+/* The end of a turn: what the box wrote is on disk before anything is sent that relies on it. Once
+ * in a while the disk is full. */
+static void commit_sessions(sim_server *server)
+{
+    sim_sessions *sessions = &server->records.sessions;
+    bool ok = true;
+    if (sessions->is_dirty) {
+        ok = sim_rng_below(&server->rng, 16) != 0;
+        count_store(server);
+        if (server->power_failed && sim_rng_below(&server->rng, 2) == 0) {
+            return; /* before the disk had it; otherwise just after */
+        }
+        if (ok) {
+            sim__sessions_commit(sessions);
+        } else {
+            sim__sessions_lose(sessions);
+        }
+    }
+    server->secure->class_->stored(server->secure, ok);
+}
+
 /* ---- opening ---------------------------------------------------------------------------- */
 
 static proa_device_news news_of(const proa_registration *r)
@@ -137,9 +158,44 @@ static proa_device_news news_of(const proa_registration *r)
     return news;
 }
 
+/* The newest session of each account, as proad does it. */
+static void revive(sim_server *server, uint32_t revived[SIM_DEVICES_MAX])
+{
+    sim_sessions *sessions = &server->records.sessions;
+    sim_sessions *taken = malloc(sizeof *taken);
+    uint64_t newest[SIM_DEVICES_MAX] = {0};
+    must(taken != NULL ? PROA_OK : PROA_E_NO_MEMORY, "stored sessions");
+    memcpy(taken, sessions, sizeof *taken);
+    sim__sessions_claim(sessions, server->box_key);
+    for (size_t i = 0; i < SIM_SESSIONS_MAX; i++) {
+        const sim_session_row *stored = &taken->durable[i];
+        proa_secure_row row = {proa_span_make(stored->id, stored->id_len),
+                               proa_span_make(stored->context, stored->context_len),
+                               proa_span_make(stored->mark, stored->mark_len)};
+        uint32_t session;
+        uint64_t account;
+        if (!stored->used ||
+            server->secure->class_->revive(server->secure, server->world->now_ms, taken->key, &row,
+                                           &session, &account) != PROA_OK) {
+            continue;
+        }
+        uint32_t *place = &revived[account - 1];
+        uint32_t loser = stored->order > newest[account - 1] ? *place : session;
+        if (loser == *place) {
+            *place = session;
+            newest[account - 1] = stored->order;
+        }
+        server->secure->class_->close(server->secure, server->world->now_ms, loser, false);
+        server->world->revived++;
+    }
+    free(taken);
+}
+
 static void restore(sim_server *server)
 {
     sim_world *world = server->world;
+    uint32_t revived[SIM_DEVICES_MAX] = {0};
+    revive(server, revived);
     for (size_t i = 0; i < SIM_OVERRIDES_MAX; i++) {
         if (server->records.override_used[i]) {
             must(proa_authority_restore_override(server->authority, &server->records.overrides[i]),
@@ -157,12 +213,16 @@ static void restore(sim_server *server)
         if (server->records.registrations[i].used && r.expires_ms > world->now_ms) {
             r.endpoint = proa_span_of(server->records.registrations[i].endpoint);
             r.links = proa_span_of(server->records.registrations[i].links);
-            r.peer.session = 0;
+            r.peer.session = revived[i];
+            revived[i] = 0;
             must(proa_server_restore(server->server, world->now_ms, &r, &r.reg),
                  "a stored registration");
             proa_device_news news = news_of(&r);
             proa_authority_registered(server->authority, world->now_ms, &news);
         }
+    }
+    for (size_t i = 0; i < SIM_DEVICES_MAX; i++) { /* nobody is registered */
+        server->secure->class_->close(server->secure, world->now_ms, revived[i], false);
     }
 }
 
@@ -176,6 +236,13 @@ void sim__server_open(sim_server *server)
     secure.live_max = 2; /* few, so that sessions hibernate and wake in every run */
     secure.hibernated_max = 32;
     secure.handshake_max = 6;
+    server->keeper = (proa_secure_keeper){sim__sessions_keep, sim__sessions_mark,
+                                          sim__sessions_forget, &server->records.sessions};
+    proa_random_fill(&random, server->box_key, sizeof server->box_key);
+    secure.keeper = &server->keeper;
+    memcpy(secure.keeper_key, server->box_key, sizeof server->box_key);
+    secure.reserve = 8; /* few, so that every run has to reserve more */
+    sim__sessions_lose(&server->records.sessions);
     must(proa_dtls_open(&server->secure, &secure), "DTLS");
     proa_server_config config = proa_server_config_default(random, sim__memory());
     config.secure = server->secure;
@@ -209,6 +276,11 @@ static void on_event(sim_server *server, const proa_server_event *event)
     proa_registration r;
     bool known = proa_server_registration(server->server, event->reg, &r);
     proa_device_news news = known ? news_of(&r) : (proa_device_news){0};
+    bool is_act = event->kind == PROA_SERVER_REGISTERED || event->kind == PROA_SERVER_UPDATED ||
+                  event->kind == PROA_SERVER_DEREGISTERED || event->kind == PROA_SERVER_REQUEST;
+    if (is_act) {
+        sim_checker_acted(server->world->checker, server->input);
+    }
     switch (event->kind) {
     case PROA_SERVER_REGISTERED:
         store_registration(server, event->reg, true);
@@ -325,9 +397,15 @@ void sim__server_run(sim_server *server)
             more = true;
         }
     }
+    if (server->up && !server->power_failed) {
+        commit_sessions(server);
+    }
     while (server->up && !server->power_failed &&
            proa_server_output(server->server, now_ms, &to, &bytes)) {
         sim__world_send(server->world, SIM_SERVER_NODE, &server->addr, &to, bytes);
+    }
+    if (server->up && !server->power_failed) {
+        commit_sessions(server);
     }
     if (server->power_failed) {
         server->power_failed = false;
@@ -339,9 +417,11 @@ void sim__server_run(sim_server *server)
 void sim__server_input(sim_server *server, const sim_datagram *datagram)
 {
     if (server->up) {
-        proa_server_input(server->server, server->world->now_ms, &datagram->from,
-                          proa_span_make(datagram->bytes, datagram->len), false);
+        server->input = proa_span_make(datagram->bytes, datagram->len);
+        proa_server_input(server->server, server->world->now_ms, &datagram->from, server->input,
+                          false);
         sim__server_run(server);
+        server->input = proa_span_make(NULL, 0);
     }
 }
 

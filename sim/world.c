@@ -112,6 +112,9 @@ static unsigned node_at(const sim_world *world, const proa_addr *addr)
 void sim__world_send(sim_world *world, unsigned from_node, const proa_addr *from,
                      const proa_addr *to, proa_span bytes)
 {
+    if (node_at(world, to) == SIM_SERVER_NODE) {
+        sim_thief_hears(&world->thief, from, bytes);
+    }
     sim_net_send(&world->net, world->now_ms, from_node, node_at(world, to), from, to, bytes);
 }
 
@@ -192,6 +195,13 @@ void sim_server_reboot(sim_server *server)
     server->incarnation++;
     server->world->reboots++;
     sim__server_open(server);
+}
+
+void sim_server_replay(sim_server *server)
+{
+    sim_world *world = server->world;
+    world->replayed += sim_thief_plays(&world->thief, &world->net, world->now_ms, &world->rng,
+                                       SIM_SERVER_NODE, &server->addr);
 }
 
 void sim_device_move(sim_device *device)

@@ -11,7 +11,9 @@
 #include "server/app/authority.h"
 #include "sim/net.h"
 #include "sim/rng.h"
+#include "sim/sessions.h"
 #include "sim/store.h"
+#include "sim/thief.h"
 
 /* A world: one server and some devices on a simulated network, all of them the real engines with
  * real DTLS, driven by one virtual clock.
@@ -64,6 +66,7 @@ typedef struct sim_records {
         char links[512];
         proa_registration r; /* its spans point into the above */
     } registrations[SIM_DEVICES_MAX];
+    sim_sessions sessions;
 } sim_records;
 
 typedef struct sim_server {
@@ -72,8 +75,11 @@ typedef struct sim_server {
     sim_rng rng;
     bool up;
     proa_secure *secure;
+    proa_secure_keeper keeper;
+    uint8_t box_key[PROA_SECURE_KEY_LEN];
     proa_server *server;
     proa_authority *authority;
+    proa_span input; /* the datagram that it deals with, while it does */
     sim_records records;
     uint32_t stores;
     uint32_t power_fails_after; /* this many stores from now; 0 = not */
@@ -91,7 +97,9 @@ struct sim_world {
     unsigned device_count;
     const proa_policy *policy; /* borrowed */
     sim_checker *checker;      /* borrowed */
+    sim_thief thief;
     uint32_t reboots, moves, power_failures;
+    uint64_t revived, replayed;
     bool stuck; /* an engine asked to be run at once again and again: a spin */
 };
 
@@ -106,6 +114,9 @@ void sim_world_run(sim_world *world, uint64_t until_ms);
 /* Power off and on again: volatile state is gone, what was stored is there. */
 void sim_device_reboot(sim_device *device);
 void sim_server_reboot(sim_server *server);
+
+/* Somebody plays to the server what was said to it. */
+void sim_server_replay(sim_server *server);
 
 /* The device gets another address; it does not notice. */
 void sim_device_move(sim_device *device);

@@ -81,6 +81,20 @@ static proa_err check(const proa_server *s, const proa_registration *r, proa_spa
     return PROA_OK;
 }
 
+/* The device is there already if the box revived its session. */
+static proa_err bind(proa_server *s, proa__device *d, uint32_t session)
+{
+    proa_addr addr;
+    if (session == 0 || s->config.secure == NULL ||
+        !s->config.secure->class_->address(s->config.secure, session, &addr)) {
+        return PROA_OK;
+    }
+    proa_err err = proa__registry_set_session(&s->registry, d, session);
+    d->alive = err == PROA_OK;
+    d->addr = addr;
+    return err;
+}
+
 proa_err proa_server_restore(proa_server *s, uint64_t now_ms, const proa_registration *r,
                              proa_reg *reg)
 {
@@ -102,6 +116,12 @@ proa_err proa_server_restore(proa_server *s, uint64_t now_ms, const proa_registr
         return err;
     }
     d->addr = r->peer.addr;
+    err = bind(s, d, r->peer.session);
+    if (err != PROA_OK) {
+        proa__registry_end(&s->registry, d);
+        proa__registry_release(&s->registry, d);
+        return err;
+    }
     d->lifetime_s = r->lifetime_s;
     d->registered_ms = r->registered_ms;
     d->updated_ms = r->updated_ms;

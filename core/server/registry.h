@@ -41,12 +41,13 @@ typedef struct proa__device {
     uint8_t version_minor; /* LwM2M 1.x */
     uint8_t moves;         /* counts changes of address: see proa__op.moves */
     bool queue_mode : 1;
-    bool has_root : 1;    /* its objects stand below an alternate path (links.h) */
-    bool alive : 1;       /* the session can carry messages; false: what is under way waits under
+    bool has_root : 1;       /* its objects stand below an alternate path (links.h) */
+    bool alive : 1;          /* the session can carry messages; false: what is under way waits under
                              the handle of the dead one until the device has a new one */
-    bool moved : 1;       /* address_changed was not reported yet */
-    bool unconfirmed : 1; /* the new address was not seen to answer yet */
-    bool ended : 1;       /* readable, but for nobody to find */
+    bool moved : 1;          /* address_changed was not reported yet */
+    bool unconfirmed : 1;    /* the new address was not seen to answer yet */
+    bool asked_to_prove : 1; /* that it is there: revived.c */
+    bool ended : 1;          /* readable, but for nobody to find */
 } proa__device;
 
 typedef struct proa__registry {

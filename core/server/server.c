@@ -231,6 +231,13 @@ static void on_data(proa_server *s, uint64_t now_ms, const proa_secure_event *ev
     proa__device *d = device_of_session(s, now_ms, event);
     s->current_session = event->session;
     s->current_account = event->account;
+    s->current_is_doubtful = event->is_doubtful;
+    if (event->is_doubtful) {
+        if (proa__revived_take(s, now_ms, d, &peer, event->data)) {
+            proa_coap_input(s->coap, now_ms, &peer, event->data, false);
+        }
+        return;
+    }
     if (d == NULL) {
         /* A session older than this engine, or than the registration: adopted if the device has no
          * better one. */
@@ -427,7 +434,8 @@ static bool step_coap(proa_server *s, uint64_t now_ms, proa_server_event *out, b
     case PROA_COAP_EVENT_RESPONSE:
     case PROA_COAP_EVENT_NOTIFICATION:
     case PROA_COAP_EVENT_FAILED:
-        *told = proa__ops_coap_event(s, now_ms, &event, out);
+        *told = !proa__revived_coap_event(s, now_ms, &event) &&
+                proa__ops_coap_event(s, now_ms, &event, out);
         break;
     case PROA_COAP_EVENT_RELATION_END:
     case PROA_COAP_EVENT_DELIVERED:

@@ -8,6 +8,7 @@
 /* What the files of the server engine share: its state, and the functions by which they meet.
  *
  *     server.c      the doors, sessions, who is heard from where
+ *     revived.c     what a session is worth that the box revived
  *     rd.c          /rd and /.well-known/core: registering, updating, leaving
  *     directory.c   looking at registrations, putting them back after a restart
  *     operations.c  what is asked of devices, until it is done
@@ -62,6 +63,7 @@ struct proa_server {
      * here, and a REQUEST comes only out of the DATA just fed in. */
     uint32_t current_session;
     uint64_t current_account;
+    bool current_is_doubtful; /* revived.c */
     uint32_t observations;
     uint64_t registers, updates, deregisters, expired, refused, notifications;
 };
@@ -99,6 +101,17 @@ void proa__server_answer_code(proa_server *s, uint64_t now_ms, proa_coap_id exch
 
 /* A registration ends: operations finish as GONE; it stays readable until the next poll. */
 void proa__server_end(proa_server *s, uint64_t now_ms, proa__device *d);
+
+/* ---- revived.c -------------------------------------------------------------------------- */
+
+/* Is this message of a doubtful session (proa/secure.h) for CoAP? If not, it is as if lost, and `d`,
+ * the device of that session or NULL, is asked for a proof. */
+bool proa__revived_take(proa_server *s, uint64_t now_ms, proa__device *d,
+                        const proa_coap_peer *peer, proa_span message);
+
+/* What became of a request: an answer proves the session that it came over. True if the request was
+ * made for that alone. */
+bool proa__revived_coap_event(proa_server *s, uint64_t now_ms, const proa_coap_event *event);
 
 /* ---- rd.c ------------------------------------------------------------------------------- */
 

@@ -44,6 +44,11 @@
 /* ID Context: 8 bytes in practice; what Appendix B.2 makes of random strings has 24. */
 #define PROA_OSCORE_ID_CONTEXT_MAX 32
 
+/* Record numbers that are reserved with one write, for sessions that outlive the process: so many
+ * records need one write, and each restart leaves at most so many of 2^48 numbers unused. */
+#define PROA_DTLS_RESERVE 1024
+#define PROA_DTLS_RESERVE_MAX 1048576
+
 /* A DTLS cookie works for one to two of these; a client returns it within a few round trips. */
 #define PROA_DTLS_COOKIE_MS 30000
 

@@ -51,6 +51,27 @@ typedef struct proa_psk {
     uint64_t account; /* the caller's name for whose key this is; bound to the session */
 } proa_psk;
 
+/* Sessions that outlive the box. What a box needs in order to go on with a session after a crash is
+ * a row of two sealed values (AES-128-GCM under keeper_key, a fresh nonce each time). They are
+ * opaque to the keeper. The box seals as soon as a session of the server role has settled, if it has
+ * a connection id. */
+typedef struct proa_secure_row {
+    proa_span id;      /* names the session: our connection id, in the clear */
+    proa_span context; /* keys, identity; written once */
+    proa_span mark;    /* record numbers that may have been sent, address; the newest counts */
+} proa_secure_row;
+
+/* Where rows go. Called from within input, poll, send, close and revive; must not call the box, and
+ * need not make anything durable at once: proa_secure_class.stored tells when that is done. */
+typedef struct proa_secure_keeper {
+    void (*keep)(void *ctx, const proa_secure_row *row);   /* a new row */
+    void (*mark)(void *ctx, proa_span id, proa_span mark); /* another mark for that row */
+    void (*forget)(void *ctx, proa_span id);               /* the session is over */
+    void *ctx;
+} proa_secure_keeper;
+
+#define PROA_SECURE_KEY_LEN 16 /* bytes of a keeper_key */
+
 typedef struct proa_secure_config {
     proa_random random;
     proa_memory memory; /* for the box's own tables; Mbed TLS has its arena (dtls.h) */
@@ -69,7 +90,12 @@ typedef struct proa_secure_config {
     uint32_t idle_hibernate_ms;    /* 0: only when live_max asks for it */
     uint32_t output_len;           /* bytes of the queue of datagrams to send; 0: four of mtu */
     uint16_t mtu;                  /* bytes of a datagram, 1280 */
-    uint8_t cid_len;   /* bytes of the connection ids we hand out: 1..8, 0 = do not use CID */
+    uint8_t cid_len; /* bytes of the connection ids we hand out: 1..8, 0 = do not use CID */
+    /* Borrowed; NULL: sessions die with the box. Needs cid_len, hibernated_max and find_psk. */
+    const proa_secure_keeper *keeper;
+    /* Seals the rows; from a CSPRNG, another one for each box. */
+    uint8_t keeper_key[PROA_SECURE_KEY_LEN];
+    uint32_t reserve;  /* record numbers that one mark reserves; 0: 1024 */
     bool debug_keylog; /* honoured by debug builds only */
     /* Debug builds: one line of the NSS key log format per session. May be NULL. */
     void (*keylog)(void *ctx, const char *line);
@@ -97,6 +123,7 @@ typedef struct proa_secure_event {
     uint32_t session;
     uint64_t account;   /* from open or find_psk */
     bool is_server;     /* we were the DTLS server of this session */
+    bool is_doubtful;   /* DATA of a revived session that is not proven yet: may be a replay */
     proa_addr addr;     /* where the peer is now */
     proa_span identity; /* CONNECTED: the PSK identity of the handshake; until the next call */
     proa_span data;     /* DATA: plaintext, until the next call on the box */
@@ -111,6 +138,8 @@ typedef struct proa_secure_stats {
                                                               session and no ClientHello */
     uint64_t dropped_output; /* the queue was full; handshakes repeat what was lost */
     uint64_t cookies_sent, refused_full, woken, hibernations, address_changes;
+    uint32_t kept; /* now: sessions with a row */
+    uint64_t revived;
 } proa_secure_stats;
 
 /* An implementation: a table of functions, the first field of every box. */
@@ -150,6 +179,37 @@ struct proa_secure_class {
 
     /* The application saw proof (an Echo, an ACK to a CON) that the peer is at its new address. */
     void (*confirm_address)(proa_secure *box, uint32_t session);
+
+    /* What the keeper was given since the last call is durable (ok), or may not be. Call it after
+     * each commit and before the next output: no record leaves whose number is not reserved by a
+     * durable mark. If marks cannot be stored, a session falls silent after at most 2 * reserve
+     * records. O(1); if not ok, O(sessions). */
+    void (*stored)(proa_secure *box, bool ok);
+
+    /* Go on with a session of an earlier box. Its record numbers continue above all that its mark
+     * reserved; a new row is given to the keeper at once.
+     *
+     * A row may be revived once. Before this call the caller must have made sure that no other box
+     * and no later start can do it again: the row is deleted, durably, and its key is gone.
+     *
+     * Until `prove` the session is doubtful: what came since the last store is unknown, so each
+     * record that the peer sent to the earlier box could come again, as DATA with is_doubtful. The
+     * caller may use of such DATA only what answers a question asked since (a response with a Token
+     * from the CSPRNG), and must then call `prove`. The address stays until then, too.
+     *
+     * key      of the box that made the row; borrowed.
+     * session  out. account: out, as find_psk says now.
+     * Returns PROA_OK; PROA_E_DENIED (not sealed with this key; find_psk has another key or none for
+     * its identity), PROA_E_FORMAT (of another version of this library), PROA_E_EXISTS (a session
+     * has this id), PROA_E_RANGE (record numbers are used up; another cid_len; no keeper),
+     * PROA_E_FULL (no place, or Mbed TLS does not take the context). Costs what waking and sleeping
+     * cost. */
+    proa_err (*revive)(proa_secure *box, uint64_t now_ms, const uint8_t key[PROA_SECURE_KEY_LEN],
+                       const proa_secure_row *row, uint32_t *session, uint64_t *account);
+
+    /* The DATA polled last proved that the peer of a revived session is there now: everything older
+     * counts as replayed. No effect on other sessions. */
+    void (*prove)(proa_secure *box, uint32_t session);
 
     /* Where a session's peer is; false if the handle is dead. */
     bool (*address)(const proa_secure *box, uint32_t session, proa_addr *out);

@@ -156,10 +156,16 @@ bool proa_server_next(const proa_server *s, uint32_t *cursor, proa_registration 
  * PROA_ID_ALL, the object at all). */
 bool proa_server_lists(const proa_server *s, proa_reg reg, uint16_t object, uint16_t instance);
 
-/* Put a registration back after a restart: the device is not asked. Its session is gone until it
- * sends again with the same identity; operations wait for that until their timeout.
+/* Put a registration back after a restart: the device is not asked. If the box has revived its
+ * session, it is there as before. Else operations wait, until their timeout, for a new session with
+ * the same identity.
  *
- * r    copied; reg, format and peer.session are ignored. lifetime_s 0 = it never expires.
+ * What comes over a revived session counts only once the device has answered something that it was
+ * asked since (it is asked when it speaks): until then its requests are as if lost, because they
+ * could be replays.
+ *
+ * r    copied; reg and format are ignored. lifetime_s 0 = it never expires. peer.session: revived
+ *      for r->account and no other device's, or 0; a handle that the box does not know counts as 0.
  * reg  out; 0 on failure.
  * Returns PROA_OK, PROA_E_RANGE (endpoint, id, version), PROA_E_TOO_LARGE (links), PROA_E_FORMAT or
  * PROA_E_TRUNCATED (links), PROA_E_EXISTS (endpoint or id), PROA_E_FULL, PROA_E_NO_MEMORY. */

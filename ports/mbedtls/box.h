@@ -16,11 +16,12 @@
 #include "proa/limits.h"
 #include "proa/secure.h"
 
-/* The inside of the box. Four files share it, each with one truth:
+/* The inside of the box. Five files share it, each with one truth:
  *
  *     table.c      which sessions there are, under which names, in which list
  *     handshake.c  from a ClientHello to a key, in both roles
  *     sleep.c      contexts into blobs and back
+ *     keep.c       what outlives the box, and which record numbers may leave
  *     dtls.c       which record is for whom, and the class of proa/secure.h */
 
 /* The life of a session. Each phase says what `state` points to and which list it is in. */
@@ -38,7 +39,8 @@ typedef struct proa__links {
     proa_handle previous;
 } proa__links;
 
-/* What stays of a session in every phase. A server has 100,000 of these: 48 bytes. */
+/* What stays of a session in every phase. A server has 100,000 of these: 48 bytes, and not one more,
+ * or the pool takes 16. */
 typedef struct proa__session {
     void *state;
     uint64_t account;
@@ -54,7 +56,15 @@ typedef struct proa__session {
     uint8_t has_addr : 1;    /* in by_addr */
     uint8_t unconfirmed : 1; /* the address has changed and nobody has confirmed it */
     uint8_t connected : 1;   /* in `news` for CONNECTED */
+    uint8_t asking : 1;      /* the last of its blocks is not stored yet */
+    uint8_t doubtful : 1;    /* revived, and its peer has not proved to be there now */
 } proa__session;
+
+/* What both kinds of state begin with. */
+typedef struct proa__stem {
+    proa__links links;
+    uint32_t blocks; /* of `reserve` record numbers that are reserved; 0: there is no row */
+} proa__stem;
 
 struct proa__live;
 
@@ -79,7 +89,7 @@ typedef struct proa__handshake {
 struct proa__dtls;
 
 typedef struct proa__live {
-    proa__links links; /* first, as in proa__blob */
+    proa__stem stem; /* first, as in proa__blob */
     mbedtls_ssl_context ssl;
     struct proa__dtls *box;
     proa__session *session;
@@ -89,9 +99,14 @@ typedef struct proa__live {
     uint64_t used_ms;
 } proa__live;
 
-/* A sleeping session: what mbedtls_ssl_context_save wrote. A key: wiped before it is given back. */
+/* What mbedtls_ssl_context_save writes: 227 bytes with connection ids of 6 and 2 bytes. It begins with
+ * version and format, the same for all. */
+#define PROA__DTLS_CONTEXT_MAX 320
+#define PROA__DTLS_CONTEXT_HEAD 8
+
+/* A sleeping session: its context without that beginning. A key: wiped before it is given back. */
 typedef struct proa__blob {
-    proa__links links;
+    proa__stem stem;
     uint16_t len;
     uint8_t bytes[];
 } proa__blob;
@@ -109,6 +124,10 @@ typedef struct proa__list {
 
 /* Blobs that are free, for reuse where memory never takes back. */
 #define PROA__DTLS_SPARE_MAX 8
+
+/* Sessions that may ask for record numbers between two calls of stored(); others do so after it. */
+#define PROA__DTLS_ASKING_MAX 64
+#define PROA__DTLS_ASKING_LEN (PROA__DTLS_ASKING_MAX * sizeof(proa_handle))
 
 typedef struct proa__dtls {
     proa_secure base; /* first */
@@ -129,9 +148,12 @@ typedef struct proa__dtls {
     uint32_t settling; /* sessions in this phase */
     uint32_t awake;
     uint32_t asleep;
-    proa__list news;   /* CONNECTED or CLOSED to report, oldest first */
-    proa__list idlest; /* AWAKE, idlest first */
-    proa__list oldest; /* ASLEEP, longest first */
+    proa__list news;                               /* CONNECTED or CLOSED to report, oldest first */
+    proa__list idlest;                             /* AWAKE, idlest first */
+    proa__list oldest;                             /* ASLEEP, longest first */
+    uint8_t context_head[PROA__DTLS_CONTEXT_HEAD]; /* known once a session has slept */
+    proa_handle *asking;                           /* NULL without a keeper */
+    uint32_t asking_count;
     proa__blob *spare[PROA__DTLS_SPARE_MAX];
     uint32_t spare_count;
 
@@ -168,6 +190,10 @@ proa_handle proa__dtls_by_addr(const proa__dtls *box, const proa_addr *addr, boo
  * connection id; under its address. NULL if a table is full. */
 proa__session *proa__dtls_new(proa__dtls *box, const proa_addr *addr, bool is_server,
                               proa__live **live);
+
+/* A new session without state in phase 0, under a connection id that no session has. NULL if a
+ * table is full. */
+proa__session *proa__dtls_new_named(proa__dtls *box, const uint8_t *cid, proa_handle *handle);
 
 /* The handshake is over: the session is found by its connection id if the peer agreed to it, else
  * by its address. */
@@ -237,6 +263,18 @@ proa__blob *proa__dtls_wake(proa__dtls *box, proa_handle handle);
 void proa__dtls_wake_keep(proa__dtls *box, proa_handle handle, proa__blob *blob);
 void proa__dtls_wake_undo(proa__dtls *box, proa_handle handle, proa__blob *blob);
 
+/* The context of an AWAKE session becomes a blob. False if there is no memory for it. */
+bool proa__dtls_sleep(proa__dtls *box, proa_handle handle);
+
+/* The whole context of a sleeping session, written to `out`. */
+proa_span proa__dtls_context(const proa__dtls *box, const proa__blob *blob,
+                             uint8_t out[PROA__DTLS_CONTEXT_MAX]);
+
+/* A new AWAKE session of the server role with this connection id and context. PROA_E_FULL if a table
+ * or the arena is full or Mbed TLS does not take the context. */
+proa_err proa__dtls_new_awake(proa__dtls *box, const uint8_t *cid, proa_span context,
+                              proa_handle *handle);
+
 /* Until no more than live_max sessions are awake, the idlest sleeps or ends; not `except`. */
 void proa__dtls_trim(proa__dtls *box, proa_handle except);
 
@@ -245,5 +283,25 @@ void proa__dtls_rest(proa__dtls *box, uint64_t before_ms);
 
 /* The session was used now. */
 void proa__dtls_touch(proa__dtls *box, proa_handle handle);
+
+/* ---- keep.c ----------------------------------------------------------------------------- */
+
+/* Give the keeper a row for an AWAKE session, if there is a keeper and the session can be kept. It
+ * sleeps for that, and wakes again unless there is no room. */
+void proa__dtls_keep(proa__dtls *box, proa_handle handle, proa_span identity);
+
+/* May a record of the session leave that has this number? Reserves more before they run out. */
+bool proa__dtls_may_leave(proa__dtls *box, proa__live *live, uint64_t number);
+
+/* What the row's mark says of the session has changed. */
+void proa__dtls_mark(proa__dtls *box, const proa__session *session);
+
+/* The session has ended: so does its row. */
+void proa__dtls_forget(proa__dtls *box, proa__session *session);
+
+/* As proa_secure_class says. */
+void proa__dtls_stored(proa__dtls *box, bool ok);
+proa_err proa__dtls_revive(proa__dtls *box, const uint8_t *key, const proa_secure_row *row,
+                           proa_handle *handle);
 
 #endif

@@ -87,11 +87,13 @@ static bool was_seen(const window *w, uint64_t number)
     return number <= w->top && (behind >= 64 || (w->seen >> behind & 1) != 0);
 }
 
-/* A verified record says where the peer is, if no newer one has come (RFC 9146 §6). */
+/* A verified record says where the peer is, if no newer one has come (RFC 9146 §6). Of a doubtful
+ * session nobody knows what has come. */
 static void follow(proa__dtls *box, proa__session *session, size_t len, bool is_newest)
 {
     size_t credit = len * AMPLIFICATION;
-    if (session->has_cid && is_newest && !proa_addr_equal(&session->addr, &box->from)) {
+    bool may_move = session->has_cid && is_newest && !session->doubtful;
+    if (may_move && !proa_addr_equal(&session->addr, &box->from)) {
         session->addr = box->from;
         session->unconfirmed = 1;
         session->credit = 0;
@@ -357,6 +359,7 @@ static bool report_data(proa__dtls *box, proa_secure_event *event)
                                  .session = box->data,
                                  .account = session->account,
                                  .is_server = session->is_server != 0,
+                                 .is_doubtful = session->doubtful != 0,
                                  .addr = session->addr,
                                  .data = proa_span_make(box->plain, box->plain_len)};
     box->data = 0;
@@ -492,8 +495,38 @@ static void close_session(proa_secure *secure, uint64_t now_ms, uint32_t handle,
 static void confirm_address(proa_secure *secure, uint32_t handle)
 {
     proa__session *session = proa__dtls_session(box_of(secure), handle);
-    if (session != NULL && session->phase != PROA__DTLS_ENDED) {
+    if (session != NULL && session->phase != PROA__DTLS_ENDED && session->unconfirmed) {
         session->unconfirmed = 0;
+        proa__dtls_mark(box_of(secure), session);
+    }
+}
+
+static void stored(proa_secure *secure, bool ok)
+{
+    proa__dtls_stored(box_of(secure), ok);
+}
+
+static proa_err revive(proa_secure *secure, uint64_t now_ms, const uint8_t *key,
+                       const proa_secure_row *row, uint32_t *session, uint64_t *account)
+{
+    proa__dtls *box = box_of(secure);
+    box->now_ms = now_ms;
+    *session = 0;
+    proa_err err = proa__dtls_revive(box, key, row, session);
+    *account = err == PROA_OK ? proa__dtls_session(box, *session)->account : 0;
+    return err;
+}
+
+static void prove(proa_secure *secure, uint32_t handle)
+{
+    proa__dtls *box = box_of(secure);
+    proa__session *session = proa__dtls_session(box, handle);
+    proa__live *live;
+    if (session != NULL && session->doubtful && context(box, handle, &live) == PROA_OK) {
+        /* Whatever came before the restart has a smaller number than the proof, and the proof none
+         * above the top. A late record of today is lost with it. */
+        live->ssl.MBEDTLS_PRIVATE(in_window) = UINT64_MAX;
+        session->doubtful = 0;
     }
 }
 
@@ -521,6 +554,7 @@ static void free_box(proa_secure *secure)
 {
     proa__dtls *box = box_of(secure);
     proa_memory memory = box->config.memory;
+    box->config.keeper = NULL; /* sessions end, their rows stay */
     proa__dtls_tables_free(box);
     proa__cookies_free(&box->cookies);
     proa__dtls_confs_free(box);
@@ -537,6 +571,9 @@ static const proa_secure_class dtls_class = {
     .send = send_data,
     .close = close_session,
     .confirm_address = confirm_address,
+    .stored = stored,
+    .revive = revive,
+    .prove = prove,
     .address = address,
     .stats = stats,
     .free = free_box,
@@ -545,7 +582,10 @@ static const proa_secure_class dtls_class = {
 proa_err proa_dtls_open(proa_secure **out, const proa_secure_config *config)
 {
     if (config->cid_len > PROA_DTLS_CID_MAX || config->mtu < 256 ||
-        config->mtu > PROA_DATAGRAM_MAX || config->live_max == 0 || config->handshake_max == 0) {
+        config->mtu > PROA_DATAGRAM_MAX || config->live_max == 0 || config->handshake_max == 0 ||
+        (config->keeper != NULL &&
+         (config->cid_len == 0 || config->hibernated_max == 0 || config->find_psk == NULL)) ||
+        config->reserve > PROA_DTLS_RESERVE_MAX) {
         return PROA_E_RANGE;
     }
     proa__dtls *box = config->memory.take(config->memory.ctx, sizeof *box);
@@ -554,6 +594,7 @@ proa_err proa_dtls_open(proa_secure **out, const proa_secure_config *config)
     }
     box->base.class_ = &dtls_class;
     box->config = *config;
+    box->config.reserve = config->reserve != 0 ? config->reserve : PROA_DTLS_RESERVE;
     proa_err err = proa__dtls_tables_init(box);
     if (err == PROA_OK) {
         err = proa__cookies_init(&box->cookies, &config->random);

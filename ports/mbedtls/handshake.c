@@ -77,7 +77,11 @@ static int send_datagram(void *ctx, const unsigned char *bytes, size_t len)
 {
     proa__live *live = ctx;
     proa__dtls *box = live->box;
-    if (proa__outbox_put(&box->outbox, &live->session->addr, bytes, len)) {
+    /* Here records leave, and nowhere else. */
+    proa_reader r = proa_reader_make(proa_span_make(bytes, len));
+    (void)proa_read_span(&r, 5); /* type, version, epoch */
+    if (proa__dtls_may_leave(box, live, proa_read_uint(&r, 6)) &&
+        proa__outbox_put(&box->outbox, &live->session->addr, bytes, len)) {
         box->stats.records_out++;
     } else {
         box->stats.dropped_output++; /* like any datagram that is lost on the way */
@@ -486,8 +490,12 @@ void proa__dtls_over(proa__dtls *box, proa_handle handle)
     proa__live *live = session->state;
     live->used_ms = box->now_ms;
     if (session->phase == PROA__DTLS_AWAKE && !session->connected) {
+        uint8_t identity[PROA_PSK_IDENTITY_MAX];
+        size_t identity_len = live->handshake->identity_len;
+        memcpy(identity, live->handshake->identity, identity_len);
         proa__dtls_give_handshake(box, live);
         proa__dtls_list_add(box, &box->idlest, handle);
+        proa__dtls_keep(box, handle, proa_span_make(identity, identity_len));
     }
 }
 

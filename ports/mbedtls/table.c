@@ -63,11 +63,12 @@ proa_err proa__dtls_tables_init(proa__dtls *box)
     if (err == PROA_OK) {
         err = proa_map_init(&box->by_addr, memory, 8, seed);
     }
+    box->asking = config->keeper == NULL ? NULL : take(box, PROA__DTLS_ASKING_LEN);
     box->datagram = take(box, box->datagram_cap);
     box->plain = take(box, box->datagram_cap);
     box->outbox_bytes = take(box, box->outbox_cap);
-    if (err != PROA_OK || box->datagram == NULL || box->plain == NULL ||
-        box->outbox_bytes == NULL) {
+    if (err != PROA_OK || box->datagram == NULL || box->plain == NULL || box->outbox_bytes == NULL ||
+        (config->keeper != NULL && box->asking == NULL)) {
         proa__dtls_tables_free(box);
         return PROA_E_NO_MEMORY;
     }
@@ -88,6 +89,7 @@ void proa__dtls_tables_free(proa__dtls *box)
     give(box, box->outbox_bytes, box->outbox_cap);
     give(box, box->plain, box->datagram_cap);
     give(box, box->datagram, box->datagram_cap);
+    give(box, box->asking, PROA__DTLS_ASKING_LEN);
     proa_map_clear(&box->by_addr);
     proa_map_clear(&box->by_cid);
     proa_pool_clear(&box->handshakes);
@@ -275,6 +277,21 @@ proa__session *proa__dtls_new(proa__dtls *box, const proa_addr *addr, bool is_se
     return session;
 }
 
+proa__session *proa__dtls_new_named(proa__dtls *box, const uint8_t *cid, proa_handle *handle)
+{
+    proa__session *session = proa_pool_take(&box->sessions, handle);
+    if (session == NULL) {
+        return NULL;
+    }
+    memcpy(session->u.cid, cid, box->config.cid_len);
+    if (proa_map_add(&box->by_cid, cid_hash(box, cid), *handle) != PROA_OK) {
+        proa_pool_give(&box->sessions, *handle);
+        return NULL;
+    }
+    session->has_cid = 1;
+    return session;
+}
+
 void proa__dtls_give_handshake(proa__dtls *box, proa__live *live)
 {
     proa__handshake *handshake = live->handshake;
@@ -327,6 +344,7 @@ static void empty(proa__dtls *box, proa_handle handle)
 {
     proa__session *session = proa__dtls_session(box, handle);
     leave(box, session, handle);
+    proa__dtls_forget(box, session);
     forget_cid(box, session, handle);
     forget_addr(box, session, handle);
     if (box->data == handle) {
@@ -334,7 +352,7 @@ static void empty(proa__dtls *box, proa_handle handle)
     }
     if (session->phase == PROA__DTLS_ASLEEP) {
         proa__dtls_give_blob(box, session->state);
-    } else if (session->phase != PROA__DTLS_ENDED) {
+    } else if (session->state != NULL) {
         proa__dtls_give_live(box, session->state);
     }
     session->state = NULL;

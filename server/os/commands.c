@@ -432,6 +432,14 @@ static void run_stats(const command *c)
                   "failed", (json_int_t)authority.failed, "rate_limited",
                   (json_int_t)authority.rate_limited, "active", (json_int_t)authority.active,
                   "revoking", (json_int_t)authority.revoking));
+    const proa_secure *box = c->parts->secure;
+    proa_secure_stats secure = box->class_->stats(box);
+    json_object_set_new(stats, "sessions",
+                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "live", (json_int_t)secure.live,
+                                  "asleep", (json_int_t)secure.hibernated, "kept",
+                                  (json_int_t)secure.kept, "revived", (json_int_t)secure.revived,
+                                  "handshakes", (json_int_t)secure.handshakes_done,
+                                  "handshakes_failed", (json_int_t)secure.handshakes_failed));
     json_object_set_new(stats, "relay",
                         json_pack("{s:I, s:I}", "written", (json_int_t)hub.relayed, "failed",
                                   (json_int_t)hub.relay_failed));

@@ -132,13 +132,26 @@ static void read_relays(proa_config *config, const proa_json_at *list)
     }
 }
 
+/* Beside the database unless the file says otherwise. */
+static void read_session_key(const proa_json_at *at, proa_config *config)
+{
+    size_t cap = sizeof config->session_key;
+    if (proa_json_there(at)) {
+        file_name(at, NULL, config->session_key, cap);
+    } else if (snprintf(config->session_key, cap, "%s.key", config->database) >= (int)cap) {
+        proa_json_fail(at, "name of the database too long for its session key beside it");
+    }
+}
+
 static void read_config(proa_config *config, proa_json_doc *doc)
 {
     proa_json_at root = proa_json_root(doc);
     proa_json_only(&root,
-                   "listen database control policy allow_nosec registration_max devices relay");
+                   "listen database session_key control policy allow_nosec registration_max devices"
+                   " relay");
     proa_json_at listen = proa_json_member(&root, "listen");
     proa_json_at database = proa_json_member(&root, "database");
+    proa_json_at session_key = proa_json_member(&root, "session_key");
     proa_json_at control = proa_json_member(&root, "control");
     proa_json_at policy = proa_json_member(&root, "policy");
     proa_json_at nosec = proa_json_member(&root, "allow_nosec");
@@ -147,6 +160,7 @@ static void read_config(proa_config *config, proa_json_doc *doc)
     proa_json_at relay = proa_json_member(&root, "relay");
     read_listen(&listen, &config->listen);
     file_name(&database, "proad.db", config->database, sizeof config->database);
+    read_session_key(&session_key, config);
     file_name(&control, "proad.sock", config->control, sizeof config->control);
     file_name(&policy, "", config->policy, sizeof config->policy);
     config->allow_nosec = proa_json_bool(&nosec, false);

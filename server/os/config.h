@@ -39,7 +39,8 @@ typedef struct proa_config {
     proa_addr listen;
     char database[PROA_PATH_NAME_MAX];
     char control[PROA_PATH_NAME_MAX];
-    char policy[PROA_PATH_NAME_MAX]; /* empty = nobody may do anything */
+    char policy[PROA_PATH_NAME_MAX];      /* empty = nobody may do anything */
+    char session_key[PROA_PATH_NAME_MAX]; /* file; empty = sessions end with the process */
     bool allow_nosec;
     uint32_t registration_max;
     proa_known_device *devices;

@@ -20,6 +20,10 @@ enum {
     PUT_OVERRIDE,
     DROP_OVERRIDE,
     PUT_AUDIT,
+    PUT_SESSION,
+    MARK_SESSION,
+    DROP_SESSION,
+    DROP_ALL_SESSIONS,
     STATEMENTS
 };
 
@@ -42,6 +46,10 @@ static const char *const sql_of[STATEMENTS] = {
     [DROP_OVERRIDE] = "DELETE FROM refusal WHERE requester = ? AND host = ? AND path = ?",
     [PUT_AUDIT] = "INSERT INTO audit(unix_s, kind, requester, host, path, rights, rule, grant_id)"
                   " VALUES(?,?,?,?,?,?,?,?)",
+    [PUT_SESSION] = "INSERT OR REPLACE INTO session(id, context, mark) VALUES(?,?,?)",
+    [MARK_SESSION] = "UPDATE session SET mark = ? WHERE id = ?",
+    [DROP_SESSION] = "DELETE FROM session WHERE id = ?",
+    [DROP_ALL_SESSIONS] = "DELETE FROM session",
 };
 
 static const char schema[] =
@@ -61,6 +69,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS audit(id INTEGER PRIMARY KEY AUTOINCREMENT, unix_s INTEGER,"
     " kind TEXT, requester TEXT, host TEXT, path TEXT, rights INTEGER, rule TEXT,"
     " grant_id INTEGER);"
+    "CREATE TABLE IF NOT EXISTS session(place INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " id BLOB UNIQUE, context BLOB, mark BLOB);"
     "CREATE TRIGGER IF NOT EXISTS audit_keeps BEFORE UPDATE ON audit"
     " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;"
     "CREATE TRIGGER IF NOT EXISTS audit_stays BEFORE DELETE ON audit"
@@ -280,6 +290,36 @@ void proa_database_audit(proa_database *db, proa_audit_row *row)
     row->id = sqlite3_last_insert_rowid(db->sqlite);
 }
 
+void proa_database_put_session(proa_database *db, const proa_secure_row *row)
+{
+    binding b = begin(db, PUT_SESSION);
+    blob(&b, row->id.data, row->id.len);
+    blob(&b, row->context.data, row->context.len);
+    blob(&b, row->mark.data, row->mark.len);
+    run(&b);
+}
+
+void proa_database_mark_session(proa_database *db, proa_span id, proa_span mark)
+{
+    binding b = begin(db, MARK_SESSION);
+    blob(&b, mark.data, mark.len);
+    blob(&b, id.data, id.len);
+    run(&b);
+}
+
+void proa_database_drop_session(proa_database *db, proa_span id)
+{
+    binding b = begin(db, DROP_SESSION);
+    blob(&b, id.data, id.len);
+    run(&b);
+}
+
+void proa_database_drop_all_sessions(proa_database *db)
+{
+    binding b = begin(db, DROP_ALL_SESSIONS);
+    run(&b);
+}
+
 /* ---- reading ---------------------------------------------------------------------------- */
 
 static void get_text(sqlite3_stmt *s, int column, char *out, size_t cap)
@@ -416,6 +456,30 @@ bool proa_database_each_override(proa_database *db, bool (*each)(void *ctx, cons
         if (proa_path_parse(proa_span_of(path), &o.path) == PROA_OK) {
             more = each(ctx, &o);
         }
+    }
+    sqlite3_finalize(s);
+    return step == SQLITE_DONE || !more;
+}
+
+static proa_span get_span(sqlite3_stmt *s, int column)
+{
+    const void *value = sqlite3_column_blob(s, column);
+    return proa_span_make(value, (size_t)sqlite3_column_bytes(s, column));
+}
+
+bool proa_database_each_session(proa_database *db,
+                                bool (*each)(void *ctx, const proa_secure_row *row), void *ctx)
+{
+    sqlite3_stmt *s = NULL;
+    bool more = true;
+    int step = SQLITE_DONE;
+    if (sqlite3_prepare_v2(db->sqlite, "SELECT id, context, mark FROM session ORDER BY place DESC",
+                           -1, &s, NULL) != SQLITE_OK) {
+        return false;
+    }
+    while (more && (step = sqlite3_step(s)) == SQLITE_ROW) {
+        proa_secure_row row = {get_span(s, 0), get_span(s, 1), get_span(s, 2)};
+        more = each(ctx, &row);
     }
     sqlite3_finalize(s);
     return step == SQLITE_DONE || !more;

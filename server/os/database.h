@@ -9,8 +9,8 @@
 #include "proa/server.h"
 #include "server/app/authority.h"
 
-/* What proad must not lose: registrations, grants, standing refusals and the audit, in one SQLite
- * file that people may open while proad runs. No key is ever in it.
+/* What proad must not lose: registrations, grants, standing refusals, the audit and sessions, in one
+ * SQLite file that people may open while proad runs. No key is ever in it but sealed (sessions.h).
  *
  * Writes of one turn of the main loop share a transaction: begun by the first, ended by
  * proa_database_commit, before any datagram of that turn leaves. A write after a failure fails,
@@ -32,6 +32,12 @@ void proa_database_put_grant(proa_database *db, const proa_grant *grant);
 void proa_database_drop_grant(proa_database *db, uint64_t id);
 void proa_database_put_override(proa_database *db, const proa_override *o);
 void proa_database_drop_override(proa_database *db, const proa_override *o);
+
+/* Rows of the box's keeper (proa/secure.h). A mark for a session that is not there is lost. */
+void proa_database_put_session(proa_database *db, const proa_secure_row *row);
+void proa_database_mark_session(proa_database *db, proa_span id, proa_span mark);
+void proa_database_drop_session(proa_database *db, proa_span id);
+void proa_database_drop_all_sessions(proa_database *db);
 
 typedef struct proa_audit_row {
     int64_t id;
@@ -57,6 +63,10 @@ bool proa_database_each_grant(proa_database *db, bool (*each)(void *ctx, const p
                               void *ctx);
 bool proa_database_each_override(proa_database *db, bool (*each)(void *ctx, const proa_override *o),
                                  void *ctx);
+
+/* The newest session first. */
+bool proa_database_each_session(proa_database *db,
+                                bool (*each)(void *ctx, const proa_secure_row *row), void *ctx);
 
 /* The newest `limit` rows, oldest of them first. */
 bool proa_database_each_audit(proa_database *db, uint32_t limit,

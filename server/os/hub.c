@@ -34,9 +34,7 @@ proa_hub *proa_hub_open(const proa_hub_parts *parts, uint64_t now_ms, char *mess
     hub->parts = *parts;
     proa_relay_init(&hub->relay, &hub->parts);
     proa_authority_clock(parts->authority, now_ms, proa_linux_unix_s());
-    if (!proa__hub_restore(parts, now_ms)) {
-        snprintf(message, message_cap, "database %s: its records cannot be read",
-                 parts->config->database);
+    if (!proa__hub_restore(parts, now_ms, message, message_cap)) {
         free(hub);
         return NULL;
     }
@@ -281,9 +279,16 @@ static void operate(const proa_hub *hub, uint64_t now_ms, const proa_action *act
     }
 }
 
-static void commit(proa_hub *hub, uint64_t now_ms)
+static bool commit_database(const proa_hub *hub)
 {
     bool ok = proa_database_commit(hub->parts.database);
+    proa_sessions_stored(hub->parts.sessions, ok);
+    return ok;
+}
+
+static void commit(proa_hub *hub, uint64_t now_ms)
+{
+    bool ok = commit_database(hub);
     size_t count = hub->store_count;
     hub->store_count = 0;
     for (size_t i = 0; i < count; i++) {
@@ -395,5 +400,5 @@ void proa_hub_commit(proa_hub *hub, uint64_t now_ms)
     } while (hub->store_count > 0);
     /* What the last turn wrote and nobody waits for (the audit of what just completed). A failure
      * was reported when it happened. */
-    (void)proa_database_commit(hub->parts.database);
+    (void)commit_database(hub);
 }

@@ -11,6 +11,7 @@
 #include "server/os/control.h"
 #include "server/os/database.h"
 #include "server/os/log.h"
+#include "server/os/sessions.h"
 
 /* The hub joins the parts of proad: what the server engine reports goes to the authority, the
  * database, the relay rules and the log; what the authority wants goes to the server engine and
@@ -32,9 +33,12 @@ typedef struct proa_hub_parts {
     proa_authority *authority;
     proa_database *database;
     proa_log *log;
+    proa_secure *secure;
+    proa_sessions *sessions; /* NULL: none is kept */
 } proa_hub_parts;
 
-/* Everything in parts is borrowed. Restores registrations, grants and refusals from the database.
+/* Everything in parts is borrowed. Restores registrations, sessions, grants and refusals from the
+ * database.
  * NULL on failure, with the reason in `message`. */
 proa_hub *proa_hub_open(const proa_hub_parts *parts, uint64_t now_ms, char *message,
                         size_t message_cap);
@@ -47,7 +51,8 @@ void proa_hub_set_control(proa_hub *hub, proa_control *control);
 void proa_hub_turn(proa_hub *hub, uint64_t now_ms);
 
 /* Make everything since the last commit durable, and handle what waited for that. Only then drain
- * proa_server_output. One commit serves as many turns as a burst of datagrams took. */
+ * proa_server_output. One commit serves as many turns as a burst of datagrams took. Once more after
+ * that: what was sent may have asked for more record numbers. */
 void proa_hub_commit(proa_hub *hub, uint64_t now_ms);
 
 /* (Re-)read the policy file; the old policy stays when the new one is wrong. Returns the number of

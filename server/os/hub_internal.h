@@ -6,8 +6,10 @@
 
 /* Parts of the hub that are files of their own. */
 
-/* restore.c: put registrations, grants and refusals of the database back into the engines. */
-bool proa__hub_restore(const proa_hub_parts *parts, uint64_t now_ms);
+/* restore.c: put registrations, sessions, grants and refusals of the database back into the engines.
+ * False if that is not possible, with the reason in `message`. */
+bool proa__hub_restore(const proa_hub_parts *parts, uint64_t now_ms, char *message,
+                       size_t message_cap);
 
 /* relay.c: observe one device, write each value to another. */
 typedef struct proa_relay {

@@ -2,7 +2,7 @@
 /* proad: the server. Reads its command line, opens the parts, runs the one loop, closes them.
  *
  * One turn: wait for a datagram, a control command or a deadline; feed what came; let the hub handle
- * everything and commit; send. SIGINT and SIGTERM end the loop, SIGHUP reads the
+ * everything and commit; send, and commit what sending asked for. SIGINT and SIGTERM end the loop, SIGHUP reads the
  * policy again. */
 #include <errno.h>
 #include <poll.h>
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,6 +45,7 @@ typedef struct daemon {
     proa_server *server;
     proa_authority *authority;
     proa_database *database;
+    proa_sessions *sessions;
     proa_hub *hub;
     proa_control *control;
 } daemon_parts;
@@ -164,6 +166,25 @@ static bool open_network(daemon_parts *d, const options *o)
         return fail(o->keylog,
                     errno == ENOTSUP ? "only debug builds write session secrets" : strerror(errno));
     }
+    return true;
+}
+
+static bool open_stores(daemon_parts *d)
+{
+    char message[700];
+    const char *key_file = d->config.session_key;
+    d->database = proa_database_open(d->config.database, message, sizeof message);
+    if (d->database == NULL) {
+        return fail(message, "");
+    }
+    if (key_file[0] != '\0') {
+        d->sessions = proa_sessions_open(key_file, d->database, message, sizeof message);
+    }
+    return key_file[0] == '\0' || d->sessions != NULL || fail(message, "");
+}
+
+static bool open_dtls(daemon_parts *d)
+{
     proa_secure_config secure = proa_dtls_config_server(proa_linux_random(), proa_linux_memory());
     secure.find_psk = find_psk;
     secure.find_psk_ctx = &d->config;
@@ -178,7 +199,11 @@ static bool open_network(daemon_parts *d, const options *o)
         return fail("DTLS", "no memory for its sessions");
     }
     proa_dtls_arena_init(d->arena, d->arena_len);
+    if (d->sessions != NULL) {
+        proa_sessions_configure(d->sessions, &secure);
+    }
     proa_err err = proa_dtls_open(&d->secure, &secure);
+    proa_wipe(&secure, sizeof secure);
     return err == PROA_OK || fail("DTLS", proa_err_name(err));
 }
 
@@ -217,14 +242,11 @@ static bool open_daemon(daemon_parts *d, const options *o)
     if (!proa_config_load(&d->config, o->config, message, sizeof message)) {
         return fail(message, "");
     }
-    if (!open_network(d, o) || !open_engines(d)) {
+    if (!open_network(d, o) || !open_stores(d) || !open_dtls(d) || !open_engines(d)) {
         return false;
     }
-    d->database = proa_database_open(d->config.database, message, sizeof message);
-    if (d->database == NULL) {
-        return fail(message, "");
-    }
-    proa_hub_parts parts = {&d->config, d->server, d->authority, d->database, &d->log};
+    proa_hub_parts parts = {&d->config, d->server, d->authority, d->database,
+                            &d->log,    d->secure, d->sessions};
     d->hub = proa_hub_open(&parts, proa_linux_now_ms(), message, sizeof message);
     if (d->hub == NULL) {
         return fail(message, "");
@@ -234,6 +256,7 @@ static bool open_daemon(daemon_parts *d, const options *o)
         return fail(message, "");
     }
     proa_hub_set_control(d->hub, d->control);
+    proa_hub_commit(d->hub, proa_linux_now_ms()); /* what was revived is safe from the next crash */
     d->log.follow = follow;
     d->log.follow_ctx = d->control;
     return true;
@@ -244,7 +267,6 @@ static void close_daemon(daemon_parts *d)
     d->log.follow = NULL;
     proa_control_close(d->control);
     proa_hub_close(d->hub);
-    proa_database_close(d->database);
     if (d->authority != NULL) {
         proa_authority_close(d->authority);
     }
@@ -254,6 +276,8 @@ static void close_daemon(daemon_parts *d)
     if (d->secure != NULL) {
         d->secure->class_->free(d->secure);
     }
+    proa_sessions_close(d->sessions);
+    proa_database_close(d->database);
     if (d->arena != NULL) {
         proa_dtls_arena_init(NULL, 0);
         proa_wipe(d->arena, d->arena_len);
@@ -346,6 +370,7 @@ static void run(daemon_parts *d)
         proa_hub_turn(d->hub, proa_linux_now_ms());
         proa_hub_commit(d->hub, proa_linux_now_ms());
         send_all(d);
+        proa_hub_commit(d->hub, proa_linux_now_ms());
     }
 }
 
@@ -355,26 +380,30 @@ int main(int argc, char **argv)
     char address[PROA_ADDR_TEXT_MAX + 1] = "";
     options o = read_options(argc, argv);
     struct sigaction action = {.sa_handler = on_signal};
+    const struct rlimit no_core = {0, 0}; /* all its memory is about keys */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     d.log.json = o.json;
+    setrlimit(RLIMIT_CORE, &no_core);
     if (!open_daemon(&d, &o)) {
         close_daemon(&d);
         return 1;
     }
+    proa_secure_stats secure = d.secure->class_->stats(d.secure);
     proa_writer w = proa_writer_make(address, PROA_ADDR_TEXT_MAX);
     proa_addr_write(&w, &d.local);
     proa_log_event(&d.log, "listening",
-                   json_pack("{s:s, s:i, s:i, s:s, s:s}", "address", address, "port",
-                             (int)d.local.port, "devices", (int)d.config.device_count, "control",
-                             d.config.control, "version", PROA_BUILD_VERSION),
-                   "on %s for %zu known devices, control socket %s", address, d.config.device_count,
-                   d.config.control);
+                   json_pack("{s:s, s:i, s:i, s:i, s:s, s:s}", "address", address, "port",
+                             (int)d.local.port, "devices", (int)d.config.device_count, "sessions",
+                             (int)secure.kept, "control", d.config.control, "version",
+                             PROA_BUILD_VERSION),
+                   "on %s for %zu known devices, %u sessions go on, control socket %s", address,
+                   d.config.device_count, secure.kept, d.config.control);
     run(&d);
-    proa_log_event(&d.log, "stopped", json_object(), "registrations and grants are kept in %s",
-                   d.config.database);
+    proa_log_event(&d.log, "stopped", json_object(),
+                   "registrations, sessions and grants are kept in %s", d.config.database);
     close_daemon(&d);
     return 0;
 }

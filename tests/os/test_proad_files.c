@@ -27,6 +27,7 @@ static void a_configuration_is_read(void **state)
     assert_true(
         proa_config_parse(&config, "/etc/proad/c", text, sizeof text - 1, message, sizeof message));
     assert_string_equal(config.database, "/etc/proad/x.db");
+    assert_string_equal(config.session_key, "/etc/proad/x.db.key");
     assert_string_equal(config.control, "/run/c");
     assert_string_equal(config.policy, "/etc/proad/p.json");
     assert_true(config.allow_nosec);

@@ -374,6 +374,8 @@ typedef struct script_box {
     uint8_t sent[PROA_DATAGRAM_MAX];
     size_t sent_len;
     unsigned sent_count;
+    bool doubtful; /* session 7 is */
+    unsigned proved;
 } script_box;
 
 static void script_input(proa_secure *box, uint64_t now_ms, const proa_addr *from, proa_span in)
@@ -428,12 +430,30 @@ static void script_close(proa_secure *box, uint64_t now_ms, uint32_t session, bo
     (void)tell;
 }
 
+static bool script_address(const proa_secure *box, uint32_t session, proa_addr *out)
+{
+    (void)box;
+    *out = l.devices[0].addr;
+    out->port = 4444;
+    return session == 7;
+}
+
+static void script_prove(proa_secure *box, uint32_t session)
+{
+    script_box *b = (script_box *)box;
+    assert_int_equal(session, 7);
+    b->proved++;
+    b->doubtful = false;
+}
+
 static const proa_secure_class script_class = {.input = script_input,
                                                .poll = script_poll,
                                                .output = script_output,
                                                .next_ms = script_next,
                                                .send = script_send,
-                                               .close = script_close};
+                                               .close = script_close,
+                                               .address = script_address,
+                                               .prove = script_prove};
 static script_box script;
 
 /* The server hears this from its box, and does what follows. */
@@ -445,6 +465,7 @@ static void say(proa_secure_event_kind kind, uint32_t session, uint64_t account,
                                       .session = session,
                                       .account = account,
                                       .is_server = true,
+                                      .is_doubtful = script.doubtful && session == 7,
                                       .addr = l.devices[0].addr,
                                       .data = data};
     script.has_next = true;
@@ -523,7 +544,7 @@ static void dead_handle_that_names_another_account(void **state)
     }
 }
 
-static void revived_session_is_adopted_by_its_data(void **state)
+static void older_session_is_adopted_by_its_data(void **state)
 {
     (void)state;
     lab_open(&l, false, use_script);
@@ -548,6 +569,120 @@ static void revived_session_is_adopted_by_its_data(void **state)
     assert_int_equal(done(id)->result, PROA_OP_GONE);
 }
 
+/* ---- sessions that the box revived ------------------------------------------------------- */
+
+/* A restart: dev0 is registered, its session is 7 and doubtful. */
+static proa_reg revived(void)
+{
+    proa_reg reg;
+    lab_open(&l, false, use_script);
+    proa_registration r = {.endpoint = proa_span_of("dev0"),
+                           .id = "abcdefghijkl",
+                           .peer = {l.devices[0].addr, 7},
+                           .account = 100,
+                           .lifetime_s = 300,
+                           .expires_ms = l.now_ms + 300000,
+                           .lwm2m_version = "1.2",
+                           .links = proa_span_of("</3/0>")};
+    script.sent_count = script.proved = 0;
+    script.doubtful = true;
+    assert_int_equal(proa_server_restore(l.server, l.now_ms, &r, &reg), PROA_OK);
+    return reg;
+}
+
+static proa_coap_msg last_sent(void)
+{
+    proa_coap_msg m;
+    assert_int_equal(proa_coap_parse(&m, proa_span_make(script.sent, script.sent_len)), PROA_OK);
+    return m;
+}
+
+/* The device answers what it was asked last. */
+static void say_answer(const proa_coap_msg *asked)
+{
+    uint8_t bytes[64];
+    proa_coap_builder b = proa_coap_build(bytes, sizeof bytes, PROA_COAP_ACK, PROA_COAP_CONTENT,
+                                          asked->mid, &asked->token);
+    proa_coap_add_payload(&b, proa_span_of("</3>"));
+    int len = proa_coap_build_end(&b);
+    say(PROA_SECURE_DATA, 7, 100, proa_span_make(bytes, (size_t)len));
+}
+
+static void revived_session_carries_operations_at_once(void **state)
+{
+    (void)state;
+    proa_reg reg = revived();
+    assert_int_equal(facts(reg).peer.session, 7);
+    assert_int_equal(facts(reg).peer.addr.port, 4444); /* where the box sends */
+    proa_op_id id = lab_op(&l, reg, PROA_OP_READ, "/3/0");
+    lab_settle(&l);
+    assert_int_equal(script.sent_count, 1);
+    assert_int_equal(script.sent_session, 7);
+    proa_coap_msg asked = last_sent();
+    say_answer(&asked);
+    assert_int_equal(done(id)->result, PROA_OP_ANSWERED);
+    assert_int_equal(script.proved, 1);
+}
+
+static void rfc9175_2_revived_session_takes_requests_after_an_answer(void **state)
+{
+    (void)state;
+    proa_reg reg = revived();
+    const proa_coap_token nobody = {{9, 9, 9, 9, 9, 9, 9, 8}, 8};
+    proa_coap_msg forged = {.mid = 77, .token = nobody};
+    say_register(7, 100, "ep=dev0", 1); /* somebody plays what dev0 said long ago */
+    assert_int_equal(lab_count(&l, PROA_SERVER_REGISTERED), 0);
+    assert_int_equal(script.sent_count, 1);
+    proa_coap_msg asked = last_sent();
+    assert_int_equal(asked.code, PROA_COAP_GET);
+    assert_int_equal(asked.type, PROA_COAP_CON);
+    assert_int_equal(proa_coap_option_uint(&asked, PROA_COAP_OPT_ACCEPT, 0), PROA_FORMAT_LINK);
+    say_register(7, 100, "ep=dev0", 2);
+    assert_int_equal(script.sent_count, 1); /* asked once */
+    say_answer(&forged);                    /* an answer to something else is no proof */
+    assert_int_equal(script.proved, 0);
+    say_register(7, 100, "ep=dev0", 3);
+    assert_int_equal(lab_count(&l, PROA_SERVER_REGISTERED), 0);
+    assert_true(proa_server_find(l.server, proa_span_of("dev0"), &reg));
+
+    say_answer(&asked);
+    assert_int_equal(script.proved, 1);
+    assert_int_equal(l.event_count, 0);     /* nobody else hears of it */
+    assert_int_equal(script.sent_count, 1); /* and no second question waited behind the first */
+    say_register(7, 100, "ep=dev0", 3);
+    assert_int_equal(lab_count(&l, PROA_SERVER_REGISTERED), 1);
+}
+
+static void revived_session_is_asked_again_when_the_proof_was_lost(void **state)
+{
+    (void)state;
+    (void)revived();
+    say_register(7, 100, "ep=dev0", 1);
+    assert_int_equal(script.sent_count, 1);
+    lab_run(&l, 200000); /* given up */
+    unsigned sent = script.sent_count;
+    assert_true(sent > 1);
+    say_register(7, 100, "ep=dev0", 2);
+    assert_int_equal(script.sent_count, sent + 1);
+    proa_coap_msg asked = last_sent();
+    say_answer(&asked);
+    assert_int_equal(script.proved, 1);
+}
+
+static void handle_of_an_earlier_box_is_no_session(void **state)
+{
+    (void)state;
+    proa_reg reg;
+    lab_open(&l, false, use_script);
+    proa_registration r = {.endpoint = proa_span_of("dev0"),
+                           .id = "abcdefghijkl",
+                           .peer = {l.devices[0].addr, 6},
+                           .account = 100,
+                           .lwm2m_version = "1.2"};
+    assert_int_equal(proa_server_restore(l.server, l.now_ms, &r, &reg), PROA_OK);
+    assert_int_equal(facts(reg).peer.session, 0);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, close_lab)
 
 int main(void)
@@ -567,7 +702,11 @@ int main(void)
         TEST(transport_6_5_queue_mode),
         TEST(transport_6_5_device_that_fell_asleep_early),
         cmocka_unit_test(dead_handle_that_names_another_account),
-        TEST(revived_session_is_adopted_by_its_data),
+        TEST(older_session_is_adopted_by_its_data),
+        TEST(revived_session_carries_operations_at_once),
+        TEST(rfc9175_2_revived_session_takes_requests_after_an_answer),
+        TEST(revived_session_is_asked_again_when_the_proof_was_lost),
+        TEST(handle_of_an_earlier_box_is_no_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
