@@ -33,15 +33,15 @@ find_source() {
     return 1
 }
 
-# Where this machine gets Debian from: the first entry whose path ends in /debian, in either of
-# APT's two formats.
+# Where this machine gets Debian from: the first entry whose path ends in /debian (or, as in cloud
+# images, in a list of mirrors of that name), in either of APT's two formats.
 debian_uri() {
     cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources \
         2>/dev/null |
         sed -n -e 's/#.*//' \
             -e 's/^[[:space:]]*deb\(-src\)\{0,1\}[[:space:]]\{1,\}\(\[[^]]*\][[:space:]]*\)\{0,1\}//p' \
             -e 's/^URIs:[[:space:]]*//p' |
-        tr -s '[:blank:]' '\n' | sed -n 's|/*$||; /^[a-z+]*:.*\/debian$/{p;q;}'
+        tr -s '[:blank:]' '\n' | sed -n 's|/*$||; /^[a-z+]*:.*\/debian\(\.list\)\{0,1\}$/{p;q;}'
 }
 
 private_apt() {
@@ -53,6 +53,12 @@ private_apt() {
         -o Dir::Cache::archives="$apt/cache/archives" -o APT::Sandbox::User="$(id -un)" \
         -o APT::Get::AllowUnauthenticated=false -o Acquire::AllowInsecureRepositories=false \
         "$@" >&2
+}
+
+unreachable() {
+    say "APT, which says why above, got no source of Mbed TLS $version from $uri (suite $suite)."
+    say "Give the same command again when that can be reached. With a source tree at hand:"
+    fail "cmake --preset release -DPROA_MBEDTLS_SOURCE=DIRECTORY"
 }
 
 mkdir -p "$deps"
@@ -82,9 +88,9 @@ Signed-By: $keyring
 EOF
 
 say "reading the list of sources of Debian $suite"
-private_apt apt-get -q update
+private_apt apt-get -q update || unreachable
 say "fetching the source of Mbed TLS"
-(cd "$apt/download" && private_apt apt-get -q source --download-only mbedtls)
+(cd "$apt/download" && private_apt apt-get -q source --download-only mbedtls) || unreachable
 
 dsc=$(echo "$apt"/download/mbedtls_$version.*.dsc)
 [ -f "$dsc" ] || fail "Debian $suite has no Mbed TLS $version: $(ls "$apt/download")"
