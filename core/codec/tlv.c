@@ -119,14 +119,15 @@ void proa_tlv_enclose(proa_writer *w, size_t at, proa_tlv_kind kind, uint16_t id
         w->err = PROA_E_TOO_LARGE;
     }
     if (w->err == PROA_OK) {
-        proa_write_insert(w, at, head, make_head(head, kind, id, w->len - at));
+        size_t len = make_head(head, kind, id, w->len - at);
+        proa_write_insert(w, at, head, len);
     }
 }
 
 /* The low `width` bytes of `bits` as a value. */
 static void write_bits(proa_writer *w, proa_tlv_kind kind, uint16_t id, uint64_t bits, size_t width)
 {
-    uint8_t bytes[8];
+    uint8_t bytes[8] = {0};
     for (size_t i = 0; i < width; i++) {
         bytes[i] = (uint8_t)(bits >> (8 * (width - 1 - i)));
     }

@@ -268,7 +268,7 @@ static uint8_t write(world_device *d, const proa_action *action)
     return PROA_COAP_CHANGED;
 }
 
-static uint8_t delete (world_device *d, const proa_action *action)
+static uint8_t delete_instance(world_device *d, const proa_action *action)
 {
     uint16_t object = action->path.ids[0];
     uint16_t instance = action->path.ids[1];
@@ -431,7 +431,7 @@ static void operate(world *w, const proa_action *action)
     }
     uint8_t code = action->op == PROA_OP_READ     ? read(d, action, &out)
                    : action->op == PROA_OP_CREATE ? create(d, action, &created)
-                   : action->op == PROA_OP_DELETE ? delete (d, action)
+                   : action->op == PROA_OP_DELETE ? delete_instance(d, action)
                                                   : write(d, action);
     d->writes += action->op != PROA_OP_READ && PROA_COAP_CLASS(code) == 2;
     d->reads += action->op == PROA_OP_READ;
