@@ -55,10 +55,14 @@ private_apt() {
         "$@" >&2
 }
 
+no_source() {
+    say "$*"
+    fail "with a source tree at hand: cmake --preset release -DPROA_MBEDTLS_SOURCE=DIRECTORY"
+}
+
 unreachable() {
     say "APT, which says why above, got no source of Mbed TLS $version from $uri (suite $suite)."
-    say "Give the same command again when that can be reached. With a source tree at hand:"
-    fail "cmake --preset release -DPROA_MBEDTLS_SOURCE=DIRECTORY"
+    no_source "when that can be reached, give the same command again"
 }
 
 mkdir -p "$deps"
@@ -74,7 +78,7 @@ fi
 command -v dpkg-source >/dev/null || fail "needs dpkg-dev; ./dev setup build installs it"
 [ -f "$keyring" ] || fail "needs $keyring (package debian-archive-keyring)"
 uri=$(debian_uri)
-[ -n "$uri" ] || fail "no entry in /etc/apt whose address ends in /debian"
+[ -n "$uri" ] || no_source "no entry in /etc/apt whose address ends in /debian"
 
 apt=$deps/apt
 rm -rf "$apt"
@@ -95,6 +99,7 @@ say "fetching the source of Mbed TLS"
 dsc=$(echo "$apt"/download/mbedtls_$version.*.dsc)
 [ -f "$dsc" ] || fail "Debian $suite has no Mbed TLS $version: $(ls "$apt/download")"
 rm -rf "$apt/tree"
+say "unpacking it (APT has checked it; gpgv may add that it does not know the uploader)"
 dpkg-source -q --no-copy -x "$dsc" "$apt/tree" >&2
 
 upstream=$(basename "$dsc" .dsc)
