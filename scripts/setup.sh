@@ -58,9 +58,8 @@ install() {
 }
 
 give_up() {
-    echo "setup: $1. Needed, and not here:"
-    echo "setup:  $missing"
-    echo "setup: as root: apt-get update && apt-get install --no-install-recommends$missing"
+    echo "setup: $1. By hand, as root:"
+    echo "    apt-get update && apt-get install --no-install-recommends$missing"
     echo "setup: then give the same command again."
     exit 1
 }
@@ -102,4 +101,4 @@ echo "setup: installing$missing"
     have_lists && install $missing && exit 0
     read_lists && install $missing && exit 0
 }
-give_up "apt could not install (is there a network? it says why above)"
+give_up "apt could not install all of it, and says why above (is there a network?)"
