@@ -122,10 +122,9 @@ static proa_err parse_v6(proa_span text, uint8_t out[16])
         if (at == text.len) {
             break;
         }
-        if (text.data[at] != ':' || at + 1 == text.len) {
+        if (text.data[at++] != ':' || at == text.len) {
             return PROA_E_FORMAT;
         }
-        at++;
         if (text.data[at] == ':') {
             if (gap != SIZE_MAX) {
                 return PROA_E_FORMAT;
