@@ -41,10 +41,8 @@ typedef struct sample {
     size_t wire_len;
 } sample;
 
-#define TEXT(number, text)             \
-    {                                  \
-        number, text, sizeof(text) - 1 \
-    }
+/* The members of a part; braces stand where it is used. */
+#define TEXT(number, text_) number, text_, sizeof(text_) - 1
 
 static sample samples[] = {
     {.what = "read a resource",
@@ -52,14 +50,14 @@ static sample samples[] = {
      .code = PROA_COAP_GET,
      .token = "\x01\x02\x03\x04\x05\x06\x07\x08",
      .token_len = 8,
-     .parts = {TEXT(11, "3311"), TEXT(11, "0"), TEXT(11, "5706"), TEXT(17, "\x2d\x16")},
+     .parts = {{TEXT(11, "3311")}, {TEXT(11, "0")}, {TEXT(11, "5706")}, {TEXT(17, "\x2d\x16")}},
      .part_count = 4},
     {.what = "notification",
      .type = PROA_COAP_NON,
      .code = PROA_COAP_CONTENT,
      .token = "\x01\x02\x03\x04\x05\x06\x07\x08",
      .token_len = 8,
-     .parts = {TEXT(6, "\x01\x17"), TEXT(12, "\x2d\x16")},
+     .parts = {{TEXT(6, "\x01\x17")}, {TEXT(12, "\x2d\x16")}},
      .part_count = 2,
      .payload = "\xe5\x16\x4a"
                 "00001",
@@ -69,8 +67,12 @@ static sample samples[] = {
      .code = PROA_COAP_POST,
      .token = "\x11\x12\x13\x14",
      .token_len = 4,
-     .parts = {TEXT(11, "rd"), TEXT(12, "\x28"), TEXT(15, "ep=urn:imei:004401234567890"),
-               TEXT(15, "lt=86400"), TEXT(15, "lwm2m=1.2"), TEXT(15, "b=U")},
+     .parts = {{TEXT(11, "rd")},
+               {TEXT(12, "\x28")},
+               {TEXT(15, "ep=urn:imei:004401234567890")},
+               {TEXT(15, "lt=86400")},
+               {TEXT(15, "lwm2m=1.2")},
+               {TEXT(15, "b=U")}},
      .part_count = 6,
      .payload = "</>;rt=\"oma.lwm2m\";ct=\"60 112 11542\",</1/0>,</3/0>,</3303/0>,</3303/1>,"
                 "</3311/0>,</3311/1>,</11000>,</11001>,</11002>",
@@ -80,7 +82,11 @@ static sample samples[] = {
      .code = PROA_COAP_PUT,
      .token = "\x21\x22\x23\x24",
      .token_len = 4,
-     .parts = {TEXT(11, "5"), TEXT(11, "0"), TEXT(11, "0"), TEXT(12, "\x2a"), TEXT(27, "\x01\x2a")},
+     .parts = {{TEXT(11, "5")},
+               {TEXT(11, "0")},
+               {TEXT(11, "0")},
+               {TEXT(12, "\x2a")},
+               {TEXT(27, "\x01\x2a")}},
      .part_count = 5,
      .payload = NULL,
      .payload_len = 64},

@@ -488,8 +488,8 @@ static sizes measure_memory(void)
         site_close(&client, sessions[i]);
     }
     arena[2] = proa_dtls_arena_read().used;
-    out.client = (double)(arena[1] - arena[2] + client.taken_len - empty) / LIVE;
-    out.server = (double)(arena[2] - arena[0] + server.taken_len - empty) / LIVE;
+    out.client = (double)(arena[1] - arena[2] + client.taken_len - empty) / (double)LIVE;
+    out.server = (double)(arena[2] - arena[0] + server.taken_len - empty) / (double)LIVE;
     client.box->class_->free(client.box);
     server.box->class_->free(server.box);
 
@@ -499,7 +499,7 @@ static sizes measure_memory(void)
         site_close(&client, site_pair(&client, &server));
     }
     must(server.box->class_->stats(server.box).hibernated == ASLEEP, "sleep");
-    out.hibernated = (double)(server.taken_len - empty) / ASLEEP;
+    out.hibernated = (double)(server.taken_len - empty) / (double)ASLEEP;
     client.box->class_->free(client.box);
     server.box->class_->free(server.box);
     out.arena_peak = proa_dtls_arena_read().peak;

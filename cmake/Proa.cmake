@@ -95,6 +95,9 @@ function(proa_have out what)
   endforeach()
 endfunction()
 
+# After this a test hangs. Far more than any needs, so that a slow or busy machine fails nothing.
+set(PROA_HANG_S 900)
+
 # A cmocka program, known to CTest under its name.
 function(proa_test name)
   if(NOT PROA_TESTS)
@@ -109,7 +112,7 @@ function(proa_test name)
       ${arg_LIBS} proa_test_support proa_test_panic cmocka)
     proa_own_code(test_${name})
     add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests)
-    set_tests_properties(${name} PROPERTIES TIMEOUT 120)
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${PROA_HANG_S})
   endif()
 endfunction()
 
@@ -133,7 +136,7 @@ function(proa_fuzz name)
   set(programs replay_${name})
   add_test(NAME replay_${name}
     COMMAND replay_${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
-  set_tests_properties(replay_${name} PROPERTIES TIMEOUT 60)
+  set_tests_properties(replay_${name} PROPERTIES TIMEOUT ${PROA_HANG_S})
   if(PROA_FUZZ)
     add_executable(fuzz_${name} ${arg_SOURCES})
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)

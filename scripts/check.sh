@@ -32,10 +32,12 @@ build() {
 }
 
 format() {
-    local bad
-    bad=$(tree '*.c' '*.h' | xargs clang-format --dry-run 2>&1 | grep -oE '^[^:]+:[0-9]+' |
-        awk -F: '!seen[$1]++ {print $1 ":" $2 ": ./dev fmt would change it"}')
-    [ -z "$bad" ] || { echo "$bad"; return 1; }
+    local said
+    said=$(tree '*.c' '*.h' | xargs scripts/clang-format.sh --dry-run --Werror 2>&1) && return
+    scripts/clang-format.sh --version
+    echo "$said" | grep -E '^[^:]+:[0-9]+:' |
+        awk -F: '!seen[$1]++ {print $1 ":" $2 ": ./dev fmt would change it"}'
+    return 1
 }
 
 cppcheck_() {

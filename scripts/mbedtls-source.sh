@@ -33,15 +33,15 @@ find_source() {
     return 1
 }
 
-# Where this machine gets Debian from: the first entry whose path ends in /debian, in either of
-# APT's two formats.
+# Where this machine gets Debian from: the first entry whose path ends in /debian (or, as in cloud
+# images, in a list of mirrors of that name), in either of APT's two formats.
 debian_uri() {
     cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources \
         2>/dev/null |
         sed -n -e 's/#.*//' \
             -e 's/^[[:space:]]*deb\(-src\)\{0,1\}[[:space:]]\{1,\}\(\[[^]]*\][[:space:]]*\)\{0,1\}//p' \
             -e 's/^URIs:[[:space:]]*//p' |
-        tr -s '[:blank:]' '\n' | sed -n 's|/*$||; /^[a-z+]*:.*\/debian$/{p;q;}'
+        tr -s '[:blank:]' '\n' | sed -n 's|/*$||; /^[a-z+]*:.*\/debian\(\.list\)\{0,1\}$/{p;q;}'
 }
 
 private_apt() {
@@ -53,6 +53,16 @@ private_apt() {
         -o Dir::Cache::archives="$apt/cache/archives" -o APT::Sandbox::User="$(id -un)" \
         -o APT::Get::AllowUnauthenticated=false -o Acquire::AllowInsecureRepositories=false \
         "$@" >&2
+}
+
+no_source() {
+    say "$*"
+    fail "with a source tree at hand: cmake --preset release -DPROA_MBEDTLS_SOURCE=DIRECTORY"
+}
+
+unreachable() {
+    say "APT, which says why above, got no source of Mbed TLS $version from $uri (suite $suite)."
+    no_source "when that can be reached, give the same command again"
 }
 
 mkdir -p "$deps"
@@ -68,7 +78,7 @@ fi
 command -v dpkg-source >/dev/null || fail "needs dpkg-dev; ./dev setup build installs it"
 [ -f "$keyring" ] || fail "needs $keyring (package debian-archive-keyring)"
 uri=$(debian_uri)
-[ -n "$uri" ] || fail "no entry in /etc/apt whose address ends in /debian"
+[ -n "$uri" ] || no_source "no entry in /etc/apt whose address ends in /debian"
 
 apt=$deps/apt
 rm -rf "$apt"
@@ -82,13 +92,14 @@ Signed-By: $keyring
 EOF
 
 say "reading the list of sources of Debian $suite"
-private_apt apt-get -q update
+private_apt apt-get -q update || unreachable
 say "fetching the source of Mbed TLS"
-(cd "$apt/download" && private_apt apt-get -q source --download-only mbedtls)
+(cd "$apt/download" && private_apt apt-get -q source --download-only mbedtls) || unreachable
 
 dsc=$(echo "$apt"/download/mbedtls_$version.*.dsc)
 [ -f "$dsc" ] || fail "Debian $suite has no Mbed TLS $version: $(ls "$apt/download")"
 rm -rf "$apt/tree"
+say "unpacking it (APT has checked it; gpgv may add that it does not know the uploader)"
 dpkg-source -q --no-copy -x "$dsc" "$apt/tree" >&2
 
 upstream=$(basename "$dsc" .dsc)

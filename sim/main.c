@@ -170,7 +170,8 @@ static options read_options(int argc, char **argv)
     }
     if (o.jobs == 0) {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
-        o.jobs = cores < 1 ? 1 : cores > (long)JOBS_MAX ? JOBS_MAX : (unsigned)cores;
+        o.jobs = cores < 1 ? 1 : (unsigned)cores;
+        o.jobs = o.jobs > JOBS_MAX ? JOBS_MAX : o.jobs;
     }
     return o;
 }

@@ -128,7 +128,7 @@ void proa_write_text(proa_writer *w, const char *text)
 
 void proa_write_uint(proa_writer *w, uint64_t value, size_t width)
 {
-    uint8_t bytes[8];
+    uint8_t bytes[8] = {0};
     if (width > 8 || (width < 8 && value >> (8 * width) != 0)) {
         w->err = w->err == PROA_OK ? PROA_E_RANGE : w->err;
         return;

@@ -99,8 +99,8 @@ typedef enum proa__reply_state {
  * when room is needed. */
 typedef enum proa__harm {
     PROA__HARM_NONE = 0, /* nothing: GET, FETCH, responses */
-    PROA__HARM_LITTLE, /* the same once more: PUT, DELETE, iPATCH (RFC 7252 §5.1, RFC 8132 §3) */
-    PROA__HARM_FULL    /* something else: POST, PATCH */
+    PROA__HARM_LITTLE,   /* the same once more: PUT, DELETE, iPATCH (RFC 7252 §5.1, 8132 §3) */
+    PROA__HARM_FULL      /* something else: POST, PATCH */
 } proa__harm;
 
 #define PROA__HARMS 3

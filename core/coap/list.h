@@ -14,7 +14,7 @@ typedef struct proa__link {
 
 /* The thing of `type` whose `member` is at `pointer`. */
 #define PROA__OF(type, member, pointer) \
-    ((type *)(void *)((unsigned char *)(pointer)-offsetof(type, member)))
+    ((type *)(void *)((unsigned char *)((pointer)) - offsetof(type, member)))
 
 static inline void proa__list_init(proa__link *head)
 {

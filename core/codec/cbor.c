@@ -423,7 +423,8 @@ static size_t make_head(uint8_t out[9], uint8_t major, uint64_t number)
 static void write_head(proa_writer *w, uint8_t major, uint64_t number)
 {
     uint8_t bytes[9];
-    proa_write_bytes(w, bytes, make_head(bytes, major, number));
+    size_t len = make_head(bytes, major, number);
+    proa_write_bytes(w, bytes, len);
 }
 
 void proa_cbor_write_uint(proa_writer *w, uint64_t value)
@@ -499,5 +500,6 @@ void proa_cbor_write_map(proa_writer *w, uint64_t count)
 void proa_cbor_insert_array(proa_writer *w, size_t at, uint64_t count)
 {
     uint8_t bytes[9];
-    proa_write_insert(w, at, bytes, make_head(bytes, MAJOR_ARRAY, count));
+    size_t len = make_head(bytes, MAJOR_ARRAY, count);
+    proa_write_insert(w, at, bytes, len);
 }

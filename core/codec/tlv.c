@@ -121,7 +121,8 @@ void proa_tlv_enclose(proa_writer *w, size_t at, proa_tlv_kind kind, uint16_t id
         w->err = PROA_E_TOO_LARGE;
     }
     if (w->err == PROA_OK) {
-        proa_write_insert(w, at, head, make_head(head, kind, id, w->len - at));
+        size_t len = make_head(head, kind, id, w->len - at);
+        proa_write_insert(w, at, head, len);
     }
 }
 

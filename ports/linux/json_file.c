@@ -100,7 +100,10 @@ static int open_checked(proa_json_doc *doc, bool secret, size_t *len)
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
         fail_file(doc, "is not a file");
     } else if (secret && (status.st_mode & 077) != 0) {
-        fail_file(doc, "holds keys and is readable by others; run: chmod 600 on it");
+        doc->failed = true;
+        snprintf(doc->message, sizeof doc->message,
+                 "%s: holds keys and is readable by others; run: chmod 600 %s", doc->path,
+                 doc->path);
     } else if (status.st_size > PROA_JSON_FILE_MAX) {
         fail_file(doc, "larger than 1 MB");
     }

@@ -32,7 +32,7 @@ typedef struct proa_json_doc {
     size_t len;
     char path[256];
     bool failed;
-    char message[512]; /* "file:line:column: what was expected" */
+    char message[580]; /* "file:line:column: what was expected" */
 } proa_json_doc;
 
 /* A place in the document: a value, or where one is missing. */

@@ -157,7 +157,7 @@ static void list_remove(head *block)
     }
     arena->bins[first][second] = at.next;
     if (at.next == 0) {
-        arena->second_bits[first] &= (uint8_t) ~(1U << second);
+        arena->second_bits[first] = (uint8_t)(arena->second_bits[first] & ~(1U << second));
         if (arena->second_bits[first] == 0) {
             arena->first_bits &= ~(1U << first);
         }

@@ -341,8 +341,8 @@ static void audit(const proa_hub *hub, const proa_action *action)
                              json_span(proa_span_of(row.host)), "path", row.path, "rights", rights,
                              "rule", json_span(proa_span_of(row.rule)), "grant",
                              (json_int_t)row.grant_id),
-                   "%s -> %s%s %s%s%s", row.requester, row.host, row.path, rights,
-                   row.rule[0] == '\0' ? "" : ", ", row.rule);
+                   "%s -> %s%s%s%s%s%s", row.requester, row.host, row.path,
+                   rights[0] == '\0' ? "" : " ", rights, row.rule[0] == '\0' ? "" : ", ", row.rule);
 }
 
 static void on_action(proa_hub *hub, uint64_t now_ms, const proa_action *action)

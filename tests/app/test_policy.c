@@ -68,22 +68,20 @@ static void g04_a_long_pattern_of_stars_ends(void **state)
         proa_span_of("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")));
 }
 
-#define RULE(name_, effect_, object_, instance_, rights_)                            \
-    {                                                                                \
-        .name = name_, .effect = effect_, .requester = "switch-*", .host = "lamp-*", \
-        .object = object_, .instance = instance_, .rights = rights_                  \
-    }
+#define RULE(name_, effect_, object_, instance_, rights_)                        \
+    .name = name_, .effect = effect_, .requester = "switch-*", .host = "lamp-*", \
+    .object = object_, .instance = instance_, .rights = rights_
 #define ALLOW PROA_EFFECT_ALLOW
 #define DENY PROA_EFFECT_DENY
 
 static void g04_first_rule_decides_for_each_bit(void **state)
 {
     static const proa_policy_rule rules[] = {
-        RULE("not the heater", DENY, 3308, ALL, PROA_RIGHTS_ALL),
-        RULE("not lamp 9", DENY, 3311, 9, W),
-        RULE("lamps", ALLOW, 3311, ALL, R | W),
-        RULE("temperature 0", ALLOW, 3303, 0, R),
-        RULE("everything else to read", ALLOW, ANY, ALL, R),
+        {RULE("not the heater", DENY, 3308, ALL, PROA_RIGHTS_ALL)},
+        {RULE("not lamp 9", DENY, 3311, 9, W)},
+        {RULE("lamps", ALLOW, 3311, ALL, R | W)},
+        {RULE("temperature 0", ALLOW, 3303, 0, R)},
+        {RULE("everything else to read", ALLOW, ANY, ALL, R)},
     };
     static const struct {
         uint16_t object, instance;
@@ -116,7 +114,7 @@ static void g04_first_rule_decides_for_each_bit(void **state)
 
 static void g04_names_must_match(void **state)
 {
-    static const proa_policy_rule rules[] = {RULE("lamps", ALLOW, ANY, ALL, PROA_RIGHTS_ALL)};
+    static const proa_policy_rule rules[] = {{RULE("lamps", ALLOW, ANY, ALL, PROA_RIGHTS_ALL)}};
     const proa_policy policy = {rules, 1};
     (void)state;
     assert_int_equal(
@@ -137,8 +135,8 @@ static void g05_closed_objects_are_denied_whatever_the_rules_say(void **state)
 {
     static const uint16_t closed[] = {0, 1, 2, 21, 11000, 11001, 11002, 65535};
     static const uint16_t open[] = {3, 4, 20, 22, 3311, 10999, 11003, 65534};
-    static const proa_policy_rule rules[] = {RULE("all", ALLOW, ANY, ALL, PROA_RIGHTS_ALL),
-                                             RULE("by name", ALLOW, 11000, ALL, R)};
+    static const proa_policy_rule rules[] = {{RULE("all", ALLOW, ANY, ALL, PROA_RIGHTS_ALL)},
+                                             {RULE("by name", ALLOW, 11000, ALL, R)}};
     const proa_policy policy = {rules, 2};
     (void)state;
     for (size_t i = 0; i < COUNT(closed); i++) {
@@ -168,8 +166,8 @@ static void g04_nothing_is_allowed_without_rules(void **state)
 
 static void g04_partial_only_if_every_allowing_rule_says_so(void **state)
 {
-    proa_policy_rule rules[] = {RULE("read", ALLOW, 3311, ALL, R),
-                                RULE("write", ALLOW, 3311, ALL, W)};
+    proa_policy_rule rules[] = {{RULE("read", ALLOW, 3311, ALL, R)},
+                                {RULE("write", ALLOW, 3311, ALL, W)}};
     const proa_policy policy = {rules, 2};
     proa_span from = proa_span_of("switch-1");
     proa_span to = proa_span_of("lamp-1");
@@ -193,9 +191,9 @@ static void g04_partial_only_if_every_allowing_rule_says_so(void **state)
 
 static void the_shortest_lifetime_counts(void **state)
 {
-    proa_policy_rule rules[] = {RULE("read", ALLOW, 3311, ALL, R),
-                                RULE("write", ALLOW, 3311, ALL, W),
-                                RULE("rest", ALLOW, 3311, ALL, PROA_RIGHTS_ALL)};
+    proa_policy_rule rules[] = {{RULE("read", ALLOW, 3311, ALL, R)},
+                                {RULE("write", ALLOW, 3311, ALL, W)},
+                                {RULE("rest", ALLOW, 3311, ALL, PROA_RIGHTS_ALL)}};
     const proa_policy policy = {rules, 3};
     proa_span from = proa_span_of("switch-1");
     proa_span to = proa_span_of("lamp-1");

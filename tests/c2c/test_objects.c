@@ -34,31 +34,28 @@ typedef struct key_row {
     proa_err err;
 } key_row;
 
-#define NONE                     \
-    {                            \
-        PROA_ID_ALL, PROA_ID_ALL \
-    }
+#define NONE PROA_ID_ALL, PROA_ID_ALL
 
 static const key_row key_rows[] = {
-    {"as our server writes", 0, "id", KEY, 2, NULL, NONE, PROA_OK},
-    {"with a URI", 0, "id", KEY, 2, "coaps://[2001:db8::7]:5684", NONE, PROA_OK},
-    {"seed's key of 9 bytes", 0, "key_identity", "secretkey", 2, NULL, NONE, PROA_OK},
-    {"largest short id", 0, "id", KEY, 65534, NULL, NONE, PROA_OK},
-    {"short id 0", 0, "id", KEY, 0, NULL, NONE, PROA_E_RANGE},
-    {"short id 65535", 0, "id", KEY, 65535, NULL, NONE, PROA_E_RANGE},
-    {"raw public key", 1, "id", KEY, 2, NULL, NONE, PROA_E_RANGE},
-    {"NoSec", 3, "id", KEY, 2, NULL, NONE, PROA_E_RANGE},
-    {"empty identity", 0, "", KEY, 2, NULL, NONE, PROA_E_FORMAT},
-    {"empty secret", 0, "id", "", 2, NULL, NONE, PROA_E_FORMAT},
-    {"secret of 7 bytes", 0, "id", "1234567", 2, NULL, NONE, PROA_E_FORMAT},
-    {"identity too long", 0, long_text, KEY, 2, NULL, NONE, PROA_E_TOO_LARGE},
-    {"secret too long", 0, "id", long_text, 2, NULL, NONE, PROA_E_TOO_LARGE},
-    {"URI too long", 0, "id", KEY, 2, long_text, NONE, PROA_E_TOO_LARGE},
-    {"URI that is none", 0, "id", KEY, 2, "http://[::1]", NONE, PROA_E_FORMAT},
+    {"as our server writes", 0, "id", KEY, 2, NULL, {NONE}, PROA_OK},
+    {"with a URI", 0, "id", KEY, 2, "coaps://[2001:db8::7]:5684", {NONE}, PROA_OK},
+    {"seed's key of 9 bytes", 0, "key_identity", "secretkey", 2, NULL, {NONE}, PROA_OK},
+    {"largest short id", 0, "id", KEY, 65534, NULL, {NONE}, PROA_OK},
+    {"short id 0", 0, "id", KEY, 0, NULL, {NONE}, PROA_E_RANGE},
+    {"short id 65535", 0, "id", KEY, 65535, NULL, {NONE}, PROA_E_RANGE},
+    {"raw public key", 1, "id", KEY, 2, NULL, {NONE}, PROA_E_RANGE},
+    {"NoSec", 3, "id", KEY, 2, NULL, {NONE}, PROA_E_RANGE},
+    {"empty identity", 0, "", KEY, 2, NULL, {NONE}, PROA_E_FORMAT},
+    {"empty secret", 0, "id", "", 2, NULL, {NONE}, PROA_E_FORMAT},
+    {"secret of 7 bytes", 0, "id", "1234567", 2, NULL, {NONE}, PROA_E_FORMAT},
+    {"identity too long", 0, long_text, KEY, 2, NULL, {NONE}, PROA_E_TOO_LARGE},
+    {"secret too long", 0, "id", long_text, 2, NULL, {NONE}, PROA_E_TOO_LARGE},
+    {"URI too long", 0, "id", KEY, 2, long_text, {NONE}, PROA_E_TOO_LARGE},
+    {"URI that is none", 0, "id", KEY, 2, "http://[::1]", {NONE}, PROA_E_FORMAT},
     {"g07 link to an instance of 21", 0, "id", KEY, 2, NULL, {21, 0}, PROA_E_FORMAT},
     {"g07 link to nothing", 0, "id", KEY, 2, NULL, {0, 0}, PROA_E_FORMAT},
-    {"identity of a server account", 0, "of-server", KEY, 2, NULL, NONE, PROA_E_EXISTS},
-    {"identity of another peer", 0, "identity-of-alice", KEY, 3, NULL, NONE, PROA_E_EXISTS},
+    {"identity of a server account", 0, "of-server", KEY, 2, NULL, {NONE}, PROA_E_EXISTS},
+    {"identity of another peer", 0, "identity-of-alice", KEY, 3, NULL, {NONE}, PROA_E_EXISTS},
 };
 
 static void g08_g26_keys_are_checked_when_all_is_written(void **state)

@@ -367,22 +367,19 @@ static proa_err write_all(uint16_t format, const char *base_text, const write_ro
     return err == PROA_OK ? proa_payload_end(&p) : err;
 }
 
-#define TEXT(s)                             \
-    {                                       \
-        (const uint8_t *)(s), sizeof(s) - 1 \
-    }
+#define TEXT(s) (const uint8_t *)(s), sizeof(s) - 1
 
 static const write_row instance_rows[] = {
-    {"/9/0/1", {PROA_TYPE_STRING, {.bytes = TEXT("A")}}},
+    {"/9/0/1", {PROA_TYPE_STRING, {.bytes = {TEXT("A")}}}},
     {"/9/0/2/1", {PROA_TYPE_INTEGER, {.integer = 5}}},
     {"/9/0/2/2", {PROA_TYPE_INTEGER, {.integer = -6}}},
     {"/9/0/3", {PROA_TYPE_UNSIGNED, {.unsigned_integer = 255}}},
     {"/9/0/4", {PROA_TYPE_FLOAT, {.real = -2.5}}},
     {"/9/0/5", {PROA_TYPE_BOOLEAN, {.boolean = true}}},
-    {"/9/0/6", {PROA_TYPE_OPAQUE, {.bytes = TEXT("\0\1")}}},
+    {"/9/0/6", {PROA_TYPE_OPAQUE, {.bytes = {TEXT("\0\1")}}}},
     {"/9/0/7", {PROA_TYPE_TIME, {.integer = 1593835520}}},
     {"/9/0/8", {PROA_TYPE_OBJLINK, {.link = {66, 1}}}},
-    {"/9/0/9", {PROA_TYPE_CORELINK, {.bytes = TEXT("</1>")}}},
+    {"/9/0/9", {PROA_TYPE_CORELINK, {.bytes = {TEXT("</1>")}}}},
 };
 
 static const char instance_read[] =
@@ -458,10 +455,10 @@ static void lwm2m_7_4_4_tlv_bytes_written(void **state)
          "8602410001410702"},
         {"/9/0/2/7", {{"/9/0/2/7", {PROA_TYPE_INTEGER, {.integer = 2}}}}, 1, "410702"},
         {"/3311/0/5706",
-         {{"/3311/0/5706", {PROA_TYPE_STRING, {.bytes = TEXT("00001")}}}},
+         {{"/3311/0/5706", {PROA_TYPE_STRING, {.bytes = {TEXT("00001")}}}}},
          1,
          "e5164a3030303031"},
-        {"/9/0", {{"/9/0/2", {PROA_TYPE_NONE, {.bytes = TEXT("\1\2")}}}}, 1, "c2020102"},
+        {"/9/0", {{"/9/0/2", {PROA_TYPE_NONE, {.bytes = {TEXT("\1\2")}}}}}, 1, "c2020102"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         uint8_t expected[64];
@@ -559,11 +556,11 @@ static void lwm2m_7_4_single_values_written(void **state)
         {PROA_FORMAT_TEXT, {PROA_TYPE_FLOAT, {.real = 1e308 * 10}}, PROA_E_RANGE, ""},
         {PROA_FORMAT_TEXT, {PROA_TYPE_BOOLEAN, {.boolean = true}}, PROA_OK, "31"},
         {PROA_FORMAT_TEXT, {PROA_TYPE_OBJLINK, {.link = {1, 2}}}, PROA_OK, "313a32"},
-        {PROA_FORMAT_TEXT, {PROA_TYPE_STRING, {.bytes = TEXT("A")}}, PROA_OK, "41"},
-        {PROA_FORMAT_TEXT, {PROA_TYPE_OPAQUE, {.bytes = TEXT("\0")}}, PROA_OK, "41413d3d"},
-        {PROA_FORMAT_OPAQUE, {PROA_TYPE_OPAQUE, {.bytes = TEXT("\0")}}, PROA_OK, "00"},
-        {PROA_FORMAT_OPAQUE, {PROA_TYPE_NONE, {.bytes = TEXT("\0")}}, PROA_OK, "00"},
-        {PROA_FORMAT_OPAQUE, {PROA_TYPE_STRING, {.bytes = TEXT("A")}}, PROA_E_TYPE, ""},
+        {PROA_FORMAT_TEXT, {PROA_TYPE_STRING, {.bytes = {TEXT("A")}}}, PROA_OK, "41"},
+        {PROA_FORMAT_TEXT, {PROA_TYPE_OPAQUE, {.bytes = {TEXT("\0")}}}, PROA_OK, "41413d3d"},
+        {PROA_FORMAT_OPAQUE, {PROA_TYPE_OPAQUE, {.bytes = {TEXT("\0")}}}, PROA_OK, "00"},
+        {PROA_FORMAT_OPAQUE, {PROA_TYPE_NONE, {.bytes = {TEXT("\0")}}}, PROA_OK, "00"},
+        {PROA_FORMAT_OPAQUE, {PROA_TYPE_STRING, {.bytes = {TEXT("A")}}}, PROA_E_TYPE, ""},
         {PROA_FORMAT_OPAQUE, {PROA_TYPE_INTEGER, {.integer = 5}}, PROA_E_TYPE, ""},
         {PROA_FORMAT_CBOR, {PROA_TYPE_INTEGER, {.integer = -5}}, PROA_OK, "24"},
         {PROA_FORMAT_CBOR, {PROA_TYPE_TIME, {.integer = 5}}, PROA_OK, "c105"},
@@ -571,9 +568,9 @@ static void lwm2m_7_4_single_values_written(void **state)
         {PROA_FORMAT_CBOR, {PROA_TYPE_FLOAT, {.real = 0.5}}, PROA_OK, "f93800"},
         {PROA_FORMAT_CBOR, {PROA_TYPE_BOOLEAN, {.boolean = true}}, PROA_OK, "f5"},
         {PROA_FORMAT_CBOR, {PROA_TYPE_OBJLINK, {.link = {1, 2}}}, PROA_OK, "63313a32"},
-        {PROA_FORMAT_CBOR, {PROA_TYPE_STRING, {.bytes = TEXT("A")}}, PROA_OK, "6141"},
-        {PROA_FORMAT_CBOR, {PROA_TYPE_OPAQUE, {.bytes = TEXT("A")}}, PROA_OK, "4141"},
-        {PROA_FORMAT_CBOR, {PROA_TYPE_NONE, {.bytes = TEXT("A")}}, PROA_E_TYPE, ""},
+        {PROA_FORMAT_CBOR, {PROA_TYPE_STRING, {.bytes = {TEXT("A")}}}, PROA_OK, "6141"},
+        {PROA_FORMAT_CBOR, {PROA_TYPE_OPAQUE, {.bytes = {TEXT("A")}}}, PROA_OK, "4141"},
+        {PROA_FORMAT_CBOR, {PROA_TYPE_NONE, {.bytes = {TEXT("A")}}}, PROA_E_TYPE, ""},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         uint8_t out[32];

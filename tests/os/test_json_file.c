@@ -102,7 +102,9 @@ static void keys_readable_by_others_are_refused(void **state)
     close(fd);
     assert_int_equal(chmod(path, 0644), 0);
     assert_false(proa_json_load(&doc, path, true));
-    assert_non_null(strstr(doc.message, "chmod 600"));
+    const char *advice = strstr(doc.message, "chmod 600 ");
+    assert_non_null(advice);
+    assert_string_equal(advice + strlen("chmod 600 "), path);
     proa_json_free(&doc);
     assert_int_equal(chmod(path, 0600), 0);
     assert_true(proa_json_load(&doc, path, true));

@@ -51,7 +51,7 @@ void workshop_write(const char *name, mode_t mode, const char *text)
 int workshop_run(const char *arguments)
 {
     char command[1024];
-    snprintf(command, sizeof command, "%s/proa %s 2>&1 %s", programs, arguments,
+    snprintf(command, sizeof command, "'%s/proa' %s 2>&1 %s", programs, arguments,
              strchr(arguments, '<') == NULL ? "</dev/null" : "");
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);

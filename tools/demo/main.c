@@ -16,7 +16,7 @@
 #define WARM_UP 5
 #define ASK_MS 30000
 #define LOST_MS 5000
-#define BAR_LEN 44
+#define BAR_LEN 28 /* what is left of a line of 80 */
 
 typedef struct arm {
     const char *name;
@@ -31,6 +31,7 @@ typedef struct story {
     bool refused_first;
     bool read_directly;
     bool observed;
+    bool granted; /* the switch has a grant, as far as was seen here */
     bool revoked_access_denied;
     int64_t authorize_ms;
     arm direct, via_server;
@@ -66,9 +67,12 @@ static void step(const story *s, int number, const char *title)
          s->colour ? "\033[0m" : "");
 }
 
+/* Whatever did not come true after Ctrl-C did so because of it. */
 static bool fail(story *s, const char *what)
 {
-    if (s->failure == NULL) {
+    if (interrupted) {
+        s->failure = "interrupted";
+    } else if (s->failure == NULL) {
         s->failure = what;
         tell(s, "   %sFAILED: %s%s\n", s->colour ? "\033[31m" : "", what,
              s->colour ? "\033[0m" : "");
@@ -89,7 +93,7 @@ static bool first_exchange(story *s)
         const char *event = demo_text(line, "event");
         if (strcmp(event, "hint") == 0) {
             s->refused_first = true;
-            tell(s, "   lamp -> switch: 4.01 Unauthorized. \"Ask %s, it can allow you.\"\n",
+            tell(s, "   lamp -> switch: 4.01 Unauthorized. \"Ask %s.\"\n",
                  demo_text(line, "server_uri"));
         } else if (strcmp(event, "authorizing") == 0) {
             step(s, 3, "The switch asks the server both trust");
@@ -123,6 +127,7 @@ static bool first_exchange(story *s)
         json_decref(line);
         return fail(s, "the switch did not get its answer");
     }
+    s->granted = true;
     tell(s, "   switch -> lamp: GET /3311/0/5850.  lamp -> switch: %s, it is %s\n",
          demo_text(line, "code"), json_is_true(json_object_get(value, "value")) ? "on" : "off");
     json_decref(line);
@@ -218,14 +223,17 @@ static bool measure(story *s)
 {
     step(s, 6, "The same notification, directly and through the server");
     tell(s,
-         "   From the change on the lamp until the switch's application sees it, %d times each,\n"
-         "   in turns. The server passes on what it observes at once, without any timer.\n\n",
+         "   From the change on the lamp until the switch's application sees it, %d times\n"
+         "   each, in turns. The server passes on what it observes at once.\n\n",
          NOTIFICATIONS);
     s->direct.name = "direct";
     s->via_server.name = "via server";
     for (unsigned i = 1; i <= NOTIFICATIONS + WARM_UP && !interrupted; i++) {
         one_notification(s, &s->direct, "5706", "notification", i);
         one_notification(s, &s->via_server, "5750", "written", i);
+    }
+    if (interrupted) {
+        return fail(s, "interrupted");
     }
     qsort(s->direct.ms, s->direct.received, sizeof *s->direct.ms, by_value);
     qsort(s->via_server.ms, s->via_server.received, sizeof *s->via_server.ms, by_value);
@@ -236,9 +244,7 @@ static bool measure(story *s)
     tell(s, "   %-12s %-9s %11s %11s  # to p50, - to p99\n", "", "arrived", "p50", "p99");
     show_arm(s, &s->direct, longest_ms);
     show_arm(s, &s->via_server, longest_ms);
-    tell(
-        s,
-        "\n   Loopback has no distance: what is saved here is one leg and the server's own work.\n");
+    tell(s, "\n   Loopback has no distance: what is saved is one leg and the server's own work.\n");
     if (s->direct.received != s->direct.sent || s->via_server.received != s->via_server.sent ||
         s->direct.sent < NOTIFICATIONS) {
         return fail(s, "a notification got lost");
@@ -248,8 +254,13 @@ static bool measure(story *s)
 
 /* ---- taking it away --------------------------------------------------------------------- */
 
+/* Devices confirm what they lose, so without a grant there is nothing to wait for. */
 static bool take_away(story *s)
 {
+    if (!s->granted) {
+        tell(s, "   There is no grant to revoke.\n");
+        return true;
+    }
     step(s, 7, "An operator revokes the grant");
     json_t *answer = demo_house_control(
         &s->house, "{\"id\":2,\"cmd\":\"revoke\",\"requester\":\"switch\",\"host\":\"lamp\"}");
@@ -260,6 +271,7 @@ static bool take_away(story *s)
         return fail(s, "the revocation was not confirmed by both devices");
     }
     json_decref(ended);
+    s->granted = false;
     tell(s, "   The server took account, rights and key from both devices. They confirmed.\n");
     demo_child_send(&s->house.light_switch, "ask lamp read /3311/0/5850");
     json_t *line = demo_child_wait(&s->house.light_switch, "outcome", ASK_MS);
@@ -299,6 +311,7 @@ static void turn(story *s, const char *value)
     demo_child_send(&s->house.light_switch, "ask lamp write /3311/0/5850 %s", value);
     json_t *line = demo_child_wait(&s->house.light_switch, "outcome", ASK_MS);
     json_t *seen = strcmp(demo_text(line, "outcome"), "OK") == 0 ? lamp_written(s) : NULL;
+    s->granted = s->granted || seen != NULL;
     tell(s, "   %s%s%s\n", demo_text(line, "outcome"), seen == NULL ? "" : ": the lamp says it is ",
          seen == NULL                                   ? ""
          : json_is_true(json_object_get(seen, "value")) ? "on"
@@ -404,24 +417,25 @@ int main(int argc, char **argv)
     }
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     s.colour = isatty(STDOUT_FILENO) != 0;
     s.authorize_ms = -1;
     step(&s, 1, "A server, a lamp and a switch");
-    tell(&s,
-         "   Three programs with a key each. Both devices register with the server over DTLS.\n");
+    tell(&s, "   Three programs with a key each. Both devices register with the server (DTLS).\n");
     bool ok = (demo_house_open(&s.house, argv[0], pcap) ||
                fail(&s, "the programs could not be started")) &&
               first_exchange(&s) && observe(&s) && measure(&s);
     if (ok && !once && !s.quiet) {
-        stay(&s);
+        stay(&s); /* Ctrl-C is a way to leave, too */
     } else if (ok) {
-        ok = take_away(&s);
+        ok = take_away(&s) && !interrupted;
     }
     demo_house_close(&s.house);
-    ok = ok && !interrupted;
     if (s.quiet) {
         print_json(&s, ok);
+    } else if (interrupted && !ok) {
+        tell(&s, "\nInterrupted; the three programs have ended.\n");
     } else if (once) {
         tell(&s, "\n%s\n", ok ? "All of it happened." : "Not all of it happened.");
     }

@@ -342,6 +342,9 @@ static void run(asker *a)
         proa_coap_link_step(&a->link,
                             answered || a->deadline_ms == 0 ? -1 : (int)(a->deadline_ms - now_ms));
     }
+    if (!a->done && !a->ok && proa__coap_stop != 0) {
+        fail(a, "interrupted");
+    }
     if (a->observe && a->ok) {
         proa_coap_cancel(a->link.coap, proa_linux_now_ms(), a->request, true);
     }

@@ -246,7 +246,7 @@ static void show_grant(const proa_output *o, const json_t *grant)
                                     text_of(entry, "rights"));
         }
     }
-    proa_output_line(o, "%4lld %-16s %-16s %-11s %-6s %-22s %8llds %6lld  %s",
+    proa_output_line(o, "%-16lld %-16s %-16s %-11s %-6s %-22s %8llds %6lld  %s",
                      number_of(grant, "id"), text_of(grant, "requester"), text_of(grant, "host"),
                      text_of(grant, "state"), text_of(grant, "security"), entries,
                      number_of(grant, "expires_in_s"), number_of(grant, "uses"),
@@ -258,7 +258,7 @@ static void show_grants(const proa_output *o, const json_t *answer)
     size_t index;
     json_t *item;
     const json_t *refusals = json_object_get(answer, "refusals");
-    proa_output_line(o, "%4s %-16s %-16s %-11s %-6s %-22s %9s %6s  %s", "ID", "REQUESTER", "HOST",
+    proa_output_line(o, "%-16s %-16s %-16s %-11s %-6s %-22s %9s %6s  %s", "ID", "REQUESTER", "HOST",
                      "STATE", "BY", "RIGHTS", "EXPIRES", "USES", "RULE");
     json_array_foreach(json_object_get(answer, "grants"), index, item)
     {

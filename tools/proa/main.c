@@ -15,7 +15,7 @@ static int run_version(int argc, char **argv);
 /* A program of its own that lies beside this one. */
 static int run_beside(const char *name, char **argv)
 {
-    char path[4096];
+    static char path[4096]; /* lives on in argv */
     ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
     char *slash = len < 0 ? NULL : memrchr(path, '/', (size_t)len);
     if (slash == NULL || (size_t)(slash + 1 - path) + strlen(name) >= sizeof path) {
