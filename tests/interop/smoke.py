@@ -13,7 +13,7 @@ import os
 import re
 import sys
 
-from peers import leshan, leshan_demo, libcoap
+from peers import aiocoap, leshan, leshan_demo, libcoap
 from peers.cases import Report
 from peers.process import Failed, run_json
 
@@ -51,7 +51,7 @@ def main():
     try:
         build = {name: run_json([place.program("proa"), "version", "--json"])[-1][name]
                  for name in build}
-        for group in [group for peer in (libcoap, leshan, leshan_demo)
+        for group in [group for peer in (libcoap, aiocoap, leshan, leshan_demo)
                       for group in peer.groups(place)]:
             if re.search(options.only, group.name):
                 group.run(report)
