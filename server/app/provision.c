@@ -25,6 +25,8 @@ static const proa__fail no_security = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WH
                                        "no security in common"};
 static const proa__fail busy = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY, 10,
                                 "an earlier grant is still being removed"};
+static const proa__fail late = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY, 10,
+                                "waited too long for its turn"};
 static const proa__fail full = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY, 60,
                                 "too many grants"};
 static const proa__fail too_many = {PROA_COAP_REQUEST_ENTITY_TOO_LARGE, 0, 0,
@@ -262,6 +264,14 @@ static bool must_wait(proa_authority *a, proa__job *job)
     return true;
 }
 
+/* Most of the time went by in the queue. What begins now would not end before the deadline, and what
+ * it made would have to be removed: over slow links that work makes the next one late as well, and
+ * so on without end. Who is told to come back finds the devices free. */
+static bool is_too_late(const proa_authority *a, uint64_t now_ms, const proa__job *job)
+{
+    return !job->reinstall && job->deadline_ms < now_ms + a->config.deadline_ms / 2;
+}
+
 static bool begin(proa_authority *a, uint64_t now_ms, proa__job *job)
 {
     const proa__fail *fail = check(a, job);
@@ -271,6 +281,9 @@ static bool begin(proa_authority *a, uint64_t now_ms, proa__job *job)
     if (fail == NULL && must_wait(a, job)) {
         proa__job_again(a, job);
         return false;
+    }
+    if (fail == NULL && is_too_late(a, now_ms, job)) {
+        fail = &late;
     }
     if (fail == NULL && job->fail.code == 0) {
         /* The rules may have changed while this waited. */

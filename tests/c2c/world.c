@@ -45,7 +45,9 @@ static int store_read(void *ctx, const char *name, uint8_t *buf, size_t cap)
     if (blob == NULL) {
         return PROA_E_NOT_FOUND;
     }
-    assert_true(blob->len <= cap);
+    if (blob->len > cap) {
+        return PROA_E_NO_SPACE;
+    }
     memcpy(buf, blob->bytes, blob->len);
     return (int)blob->len;
 }

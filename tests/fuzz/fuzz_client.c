@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Datagrams from its server reach a device: a length byte and so many bytes each. */
-#include <assert.h>
 #include <string.h>
 
+#include "proa/assert.h"
 #include "tests/client/bench.h"
 
 static bench b;
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         bench_forget_events(&b);
         b.parties[0].note_count = 0;
     }
-    assert(b.things.items[0].secret_len <= sizeof b.things.items[0].secret);
+    PROA_ASSERT(b.things.items[0].secret_len <= sizeof b.things.items[0].secret);
     bench_close(&b);
     return 0;
 }

@@ -181,32 +181,24 @@ class Server(Group):
         expect_equal(self.device.ended(), 0, "exit status of proa client")
 
 
-class Client(Group):
-    """Leshan's client and proad, which is asked through `proa ctl`."""
+class ProadGroup(Group):
+    """A device that is not ours and proad, which is asked through `proa ctl`."""
 
-    name = "leshan-client"
-    gates = ("start", "register")
-    cases = ("register", "connection-id", "discover", "read-resource", "read-instance",
-             "write-resource", "write-instance", "execute", "not-found", "observe", "deregister")
-
-    def __init__(self, place, peers):
+    def __init__(self, place):
         super().__init__(place)
-        self.peers = peers
         self.server = self.device = None
         self.port = 0
 
-    def start(self):
+    def start_proad(self):
+        """Gives the key of the one device that proad knows."""
         key = secrets.token_hex(16)
-        device = self.peers.command("ClientPeer", ENDPOINT)
         config = {"listen": "127.0.0.1:0", "devices": [
             {"endpoint": ENDPOINT, "identity": IDENTITY, "key": key}]}
         self.server = self.launch("proad", [
             self.place.program("proad"), "--config",
             self.secret_file("proad.json", json.dumps(config)), "--json", "--pcap", "proad.pcap"])
         self.port = self.server.wait_json(event="listening")["port"]
-        self.device = self.launch("Leshan's client", [
-            *device, f"coaps://127.0.0.1:{self.port}", IDENTITY, key])
-        self.device.wait("^started$", JAVA_TIMEOUT_S)
+        return key
 
     def ctl_argv(self, *arguments):
         return [self.place.program("proa"), "ctl", "--socket", f"{self.folder}/proad.sock",
@@ -220,6 +212,30 @@ class Client(Group):
 
     def values(self, path):
         return {value["path"]: value["value"] for value in self.ask("read", path)["values"]}
+
+    def expect_deregistered(self):
+        self.server.wait_json(event="deregistered", device=ENDPOINT)
+        expect_equal(run_json(self.ctl_argv("devices"))[-1]["devices"], [], "devices")
+
+
+class Client(ProadGroup):
+    """Leshan's client and proad."""
+
+    name = "leshan-client"
+    gates = ("start", "register")
+    cases = ("register", "connection-id", "discover", "read-resource", "read-instance",
+             "write-resource", "write-instance", "execute", "not-found", "observe", "deregister")
+
+    def __init__(self, place, peers):
+        super().__init__(place)
+        self.peers = peers
+
+    def start(self):
+        device = self.peers.command("ClientPeer", ENDPOINT)
+        key = self.start_proad()
+        self.device = self.launch("Leshan's client", [
+            *device, f"coaps://127.0.0.1:{self.port}", IDENTITY, key])
+        self.device.wait("^started$", JAVA_TIMEOUT_S)
 
     def register(self):
         event = self.server.wait_json(JAVA_TIMEOUT_S, event="registered", device=ENDPOINT)
@@ -274,8 +290,7 @@ class Client(Group):
 
     def deregister(self):
         self.device.say("quit")
-        self.server.wait_json(event="deregistered", device=ENDPOINT)
-        expect_equal(run_json(self.ctl_argv("devices"))[-1]["devices"], [], "devices")
+        self.expect_deregistered()
 
 
 def groups(place):
