@@ -100,7 +100,7 @@ static void ask(uint8_t code, proa_coap_observe_op observe, proa_span payload)
     static const char *const path[] = {"3311", "0", "5850"};
     proa_coap_option options[4];
     proa_coap_request request = {.code = code, .observe = observe, .payload = payload};
-    proa_coap_peer to = {device_addr, session};
+    proa_coap_peer to = {device_addr, session, 0};
     proa_coap_id id;
     for (size_t i = 0; i < 3; i++) {
         options[i] = (proa_coap_option){PROA_COAP_OPT_URI_PATH, proa_span_of(path[i])};
@@ -168,7 +168,7 @@ static void work_server(void)
     rehearsal_turn(true);
     work_coap();
     while (box != NULL && box->class_->poll(box, now_ms, &event)) {
-        proa_coap_peer peer = {event.addr, event.session};
+        proa_coap_peer peer = {event.addr, event.session, 0};
         session = event.session;
         PROA_ASSERT(event.kind != PROA_SECURE_CLOSED);
         if (event.kind == PROA_SECURE_DATA) {
@@ -183,7 +183,7 @@ static void work_server(void)
 
 void board_send(const proa_addr *to, proa_span datagram)
 {
-    proa_coap_peer peer = {device_addr, 0};
+    proa_coap_peer peer = {device_addr, 0, 0};
     PROA_ASSERT(proa_addr_equal(to, &device_server));
     rehearsal_turn(true);
     if (box != NULL) {

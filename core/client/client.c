@@ -218,6 +218,7 @@ static void handle_coap(proa_client *c, const proa_coap_event *event)
         break;
     case PROA_COAP_EVENT_RESPONSE:
     case PROA_COAP_EVENT_NOTIFICATION:
+    case PROA_COAP_EVENT_UNPROTECTED:
     case PROA_COAP_EVENT_FAILED:
         if (kind == PROA__USER_SERVER) {
             proa__registration_coap_event(c, event);
@@ -249,7 +250,7 @@ static void drain_coap(proa_client *c)
 static void handle_closed(proa_client *c, const proa_secure_event *event)
 {
     proa__server *s = proa__server_by_account(c, event->account);
-    proa_coap_peer peer = {event->addr, event->session};
+    proa_coap_peer peer = {event->addr, event->session, 0};
     proa__session_remove(c, event->session);
     if (s != NULL) {
         proa__registration_closed(c, s, event);
@@ -283,7 +284,7 @@ static void handle_connected(proa_client *c, proa_secure_event *event)
 
 static void handle_data(proa_client *c, const proa_secure_event *event)
 {
-    proa_coap_peer peer = {event->addr, event->session};
+    proa_coap_peer peer = {event->addr, event->session, 0};
     proa_actor who;
     if (!proa__account_who(c, &peer, &who) || who.account != event->account) {
         c->requests_dropped++;
@@ -323,7 +324,7 @@ void proa_client_input(proa_client *c, uint64_t now_ms, const proa_addr *from, p
     uint8_t first = datagram.len > 0 ? datagram.data[0] : 0;
     c->now_ms = now_ms;
     if (first >= 64 && first <= 127) {
-        proa_coap_peer peer = {*from, 0};
+        proa_coap_peer peer = {*from, 0, 0};
         proa_coap_input(c->coap, c->now_ms, &peer, datagram, multicast);
     } else if (first >= 20 && first <= 63 && box != NULL && !multicast) {
         box->class_->input(box, c->now_ms, from, datagram);
@@ -432,7 +433,7 @@ const proa_client_config *proa__client_config(const proa_client *c)
 void proa__client_drop_session(proa_client *c, uint64_t now_ms, uint32_t session)
 {
     proa_secure *box = c->config.secure;
-    proa_coap_peer peer = {{{0}, 0, 0}, session};
+    proa_coap_peer peer = {{{0}, 0, 0}, session, 0};
     c->now_ms = now_ms;
     if (box == NULL || session == 0) {
         return;

@@ -484,6 +484,9 @@ void proa__registration_coap_event(proa_client *c, const proa_coap_event *event)
     if (i >= c->config.server_max || c->servers[i].request != event->request) {
         return;
     }
+    if (event->kind == PROA_COAP_EVENT_UNPROTECTED) {
+        return; /* anybody can say that */
+    }
     proa__server *s = &c->servers[i];
     s->request = 0;
     bool response = event->kind == PROA_COAP_EVENT_RESPONSE;

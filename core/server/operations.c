@@ -189,7 +189,7 @@ static proa_err send_now(proa_server *s, uint64_t now_ms, const proa__device *d,
                          const proa_server_op *asked, uint32_t timeout_ms)
 {
     proa__links links = {0};
-    proa_coap_peer peer = {d->addr, d->session};
+    proa_coap_peer peer = {d->addr, d->session, 0};
     if (d->has_root) {
         /* It was read when it was registered, so it can be read again. */
         (void)!proa__links_read(proa__device_links(d), &links);
@@ -431,6 +431,7 @@ static proa_op_result result_of(proa_coap_failure failure)
         return PROA_OP_GONE;
     case PROA_COAP_FAILED_TOO_LARGE:
     case PROA_COAP_FAILED_FULL:
+    case PROA_COAP_FAILED_KEYS:
     case PROA_COAP_FAILED_PROTOCOL:
         break;
     }

@@ -131,7 +131,7 @@ static void set_address(proa__device *d, const proa_addr *addr)
  * answers there is still to be seen (RFC 9146 §6). */
 static void refresh(proa_server *s, uint64_t now_ms, proa__device *d, const proa_coap_peer *peer)
 {
-    proa_coap_peer old = {d->addr, d->session};
+    proa_coap_peer old = {d->addr, d->session, 0};
     uint8_t moves = d->moves;
     set_address(d, &peer->addr);
     d->alive = true;
@@ -147,7 +147,7 @@ static void refresh(proa_server *s, uint64_t now_ms, proa__device *d, const proa
 
 void proa__server_unbind(proa_server *s, uint64_t now_ms, proa__device *d)
 {
-    proa_coap_peer old = {d->addr, d->session};
+    proa_coap_peer old = {d->addr, d->session, 0};
     if (d->session == 0) {
         return;
     }
@@ -162,7 +162,7 @@ void proa__server_unbind(proa_server *s, uint64_t now_ms, proa__device *d)
 proa_err proa__server_follow(proa_server *s, uint64_t now_ms, proa__device *d,
                              const proa_coap_peer *peer)
 {
-    proa_coap_peer old = {d->addr, d->session};
+    proa_coap_peer old = {d->addr, d->session, 0};
     if (d->session == peer->session) {
         refresh(s, now_ms, d, peer);
         return PROA_OK;
@@ -215,7 +215,7 @@ static proa__device *device_of_session(proa_server *s, uint64_t now_ms,
 
 static void on_connected(proa_server *s, uint64_t now_ms, const proa_secure_event *event)
 {
-    proa_coap_peer peer = {event->addr, event->session};
+    proa_coap_peer peer = {event->addr, event->session, 0};
     proa__device *d = device_of_session(s, now_ms, event);
     if (d == NULL) {
         d = proa__server_of_account(s, event->account);
@@ -227,7 +227,7 @@ static void on_connected(proa_server *s, uint64_t now_ms, const proa_secure_even
 
 static void on_data(proa_server *s, uint64_t now_ms, const proa_secure_event *event)
 {
-    proa_coap_peer peer = {event->addr, event->session};
+    proa_coap_peer peer = {event->addr, event->session, 0};
     proa__device *d = device_of_session(s, now_ms, event);
     s->current_session = event->session;
     s->current_account = event->account;
@@ -258,7 +258,7 @@ static void on_closed(proa_server *s, uint64_t now_ms, const proa_secure_event *
     if (d != NULL) {
         d->alive = false;
     } else {
-        proa_coap_peer peer = {event->addr, event->session};
+        proa_coap_peer peer = {event->addr, event->session, 0};
         proa_coap_peer_gone(s->coap, now_ms, &peer);
     }
 }
@@ -363,7 +363,7 @@ void proa_server_input(proa_server *s, uint64_t now_ms, const proa_addr *from, p
             s->config.secure->class_->input(s->config.secure, now_ms, from, datagram);
         }
     } else if (first >= 64 && first <= 127) {
-        proa_coap_peer peer = {*from, 0};
+        proa_coap_peer peer = {*from, 0, 0};
         proa_coap_input(s->coap, now_ms, &peer, datagram, multicast);
     }
 }
@@ -437,6 +437,7 @@ static bool step_coap(proa_server *s, uint64_t now_ms, proa_server_event *out, b
         *told = !proa__revived_coap_event(s, now_ms, &event) &&
                 proa__ops_coap_event(s, now_ms, &event, out);
         break;
+    case PROA_COAP_EVENT_UNPROTECTED: /* anybody can say that */
     case PROA_COAP_EVENT_RELATION_END:
     case PROA_COAP_EVENT_DELIVERED:
         break; /* nobody observes this server */

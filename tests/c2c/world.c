@@ -333,7 +333,7 @@ static void work_server_box(world *w)
     proa_secure_event event;
     work_server(w);
     while (w->box->class_->poll(w->box, w->now_ms, &event)) {
-        proa_coap_peer peer = {event.addr, event.session};
+        proa_coap_peer peer = {event.addr, event.session, 0};
         if (event.kind == PROA_SECURE_CONNECTED) {
             w->devices[event.account - 1].server_session = event.session;
         } else if (event.kind == PROA_SECURE_DATA) {
@@ -500,7 +500,7 @@ uint8_t world_server(world *w, size_t device, uint8_t code, const char *path, co
         .options = options,
         .option_count = count,
         .payload = proa_span_make(bytes, tlv == NULL ? 0 : hex(tlv, bytes, sizeof(bytes)))};
-    proa_coap_peer to = {w->devices[device].addr, w->devices[device].server_session};
+    proa_coap_peer to = {w->devices[device].addr, w->devices[device].server_session, 0};
     w->answered = false;
     w->code = 0;
     assert_int_equal(proa_coap_send(w->coap, w->now_ms, &to, &request, &w->asked), PROA_OK);

@@ -347,9 +347,9 @@ static void work_box(bench *b, bench_party *p)
     proa_secure_event event;
     work_party(b, p);
     while (p->box != NULL && p->box->class_->poll(p->box, b->now_ms, &event)) {
-        proa_coap_peer peer = {event.addr, event.session};
+        proa_coap_peer peer = {event.addr, event.session, 0};
         if (event.kind == PROA_SECURE_CONNECTED) {
-            proa_coap_peer old = {event.addr, p->session};
+            proa_coap_peer old = {event.addr, p->session, 0};
             if (p->session != 0) {
                 proa_coap_peer_moved(p->coap, b->now_ms, &old, &peer);
             }
@@ -398,7 +398,7 @@ static void to_party(bench *b, const proa_addr *to, proa_span datagram)
             assert_non_null(p->box);
             p->box->class_->input(p->box, b->now_ms, &b->addr, in);
         } else {
-            proa_coap_peer peer = {b->addr, 0};
+            proa_coap_peer peer = {b->addr, 0, 0};
             proa_coap_input(p->coap, b->now_ms, &peer, in, false);
         }
         work_box(b, p);
@@ -530,7 +530,7 @@ const bench_answer *bench_ask(bench *b, size_t i, const bench_request *ask)
     } else if (ask->text != NULL) {
         request.payload = proa_span_of(ask->text);
     }
-    proa_coap_peer to = {b->addr, p->session};
+    proa_coap_peer to = {b->addr, p->session, 0};
     memset(&p->answer, 0, sizeof p->answer);
     assert_int_equal(proa_coap_send(p->coap, b->now_ms, &to, &request, &p->asked), PROA_OK);
     bench_settle(b);

@@ -156,7 +156,7 @@ static void device_input(lab *l, lab_device *d, const proa_addr *from, proa_span
     if (d->box != NULL) {
         d->box->class_->input(d->box, l->now_ms, from, bytes);
     } else {
-        proa_coap_peer peer = {*from, 0};
+        proa_coap_peer peer = {*from, 0, 0};
         proa_coap_input(d->coap, l->now_ms, &peer, bytes, false);
     }
 }
@@ -291,7 +291,7 @@ static bool poll_device(lab *l, lab_device *d)
         }
         any = true;
         if (secured.kind == PROA_SECURE_DATA) {
-            proa_coap_peer peer = {secured.addr, secured.session};
+            proa_coap_peer peer = {secured.addr, secured.session, 0};
             proa_coap_input(d->coap, l->now_ms, &peer, secured.data, false);
         }
     }
@@ -436,7 +436,7 @@ const lab_answer *lab_ask(lab *l, size_t i, const lab_request *request)
     if (request->payload != NULL) {
         message.payload = proa_span_of(request->payload);
     }
-    proa_coap_peer to = {l->addr, d->session};
+    proa_coap_peer to = {l->addr, d->session, 0};
     memset(&d->answer, 0, sizeof d->answer);
     assert_int_equal(proa_coap_send(d->coap, l->now_ms, &to, &message, &d->asking), PROA_OK);
     lab_settle(l);

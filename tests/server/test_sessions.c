@@ -48,9 +48,9 @@ static proa_op_id observe(proa_reg reg, const char *path)
 static void reconnect(size_t i)
 {
     lab_device *d = &l.devices[i];
-    proa_coap_peer old = {l.addr, d->session};
+    proa_coap_peer old = {l.addr, d->session, 0};
     lab_connect(&l, i);
-    proa_coap_peer now = {l.addr, d->session};
+    proa_coap_peer now = {l.addr, d->session, 0};
     proa_coap_peer_moved(d->coap, l.now_ms, &old, &now);
 }
 

@@ -173,7 +173,7 @@ static void send_request(asker *a)
 {
     proa_coap_option options[2 * PROA_COAP_URI_PARTS_MAX + 3];
     uint8_t numbers[2][2];
-    const proa_coap_peer peer = {a->addr, a->session};
+    const proa_coap_peer peer = {a->addr, a->session, 0};
     const proa_coap_request request = {
         .code = a->code,
         .non = a->o.non,
@@ -260,6 +260,7 @@ static void on_coap(void *ctx, const proa_coap_event *event)
         "the DTLS session ended",
         "the answer is larger than 64 kB",
         "no room for the answer",
+        "there are no keys for it",
         "the answer breaks the protocol",
     };
     asker *a = ctx;

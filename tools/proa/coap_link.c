@@ -146,7 +146,7 @@ static void take_secure(proa_coap_link *l)
 {
     proa_secure_event event;
     while (l->secure->class_->poll(l->secure, proa_linux_now_ms(), &event)) {
-        const proa_coap_peer peer = {event.addr, event.session};
+        const proa_coap_peer peer = {event.addr, event.session, 0};
         if (event.kind == PROA_SECURE_DATA) {
             proa_coap_input(l->coap, proa_linux_now_ms(), &peer, event.data, false);
             take_coap(l);
@@ -187,7 +187,7 @@ void proa_coap_link_step(proa_coap_link *l, int timeout_ms)
         if (l->buf[0] >= 20 && l->buf[0] <= 63) {
             l->secure->class_->input(l->secure, proa_linux_now_ms(), &from, datagram);
         } else {
-            const proa_coap_peer peer = {from, 0};
+            const proa_coap_peer peer = {from, 0, 0};
             proa_coap_input(l->coap, proa_linux_now_ms(), &peer, datagram, multicast);
         }
     }
