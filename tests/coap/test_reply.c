@@ -666,8 +666,7 @@ static void rfc9175_2_echo(void **state)
     uint8_t fresh[PROA_COAP_ECHO_LEN];
     proa_coap_echo_make(s.c, s.now_ms, &s.event, fresh);
     proa_coap_option option = {PROA_COAP_OPT_ECHO, proa_span_make(fresh, sizeof fresh)};
-    proa_coap_response r = {
-        .code = PROA_COAP_UNAUTHORIZED, .options = &option, .option_count = 1};
+    proa_coap_response r = {.code = PROA_COAP_UNAUTHORIZED, .options = &option, .option_count = 1};
     assert_int_equal(proa_coap_respond(s.c, s.now_ms, s.event.exchange, &r), PROA_OK);
     const heard *h = hear(&s);
     is_message(h, PROA_COAP_ACK, PROA_COAP_UNAUTHORIZED);
