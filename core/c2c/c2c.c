@@ -17,11 +17,13 @@
 #define PROGRESS_LEN (6U * sizeof(proa__event))
 #define PROGRESS_LEN_HOST (12U * (sizeof(proa__event) + PROA_ENDPOINT_MAX))
 
+/* What proa_client_config_device has room for: sessions with 4 peers beside those with 2 servers,
+ * and an entry in object 2 for each of 4 keys, 4 peers and 8 paths. */
 proa_c2c_limits proa_c2c_limits_device(void)
 {
     proa_c2c_limits limits = {
-        .peer_max = 8,
-        .access_max = 16,
+        .peer_max = 4,
+        .access_max = 8,
         .ask_max = 4,
         .hint_per_minute = 20,
         .unused_s = 600,

@@ -426,9 +426,17 @@ proa_err fake_try(fake *f, fake_store *store, const char *endpoint, bool request
     return requester ? proa_c2c_open(&f->c2c, c, limits) : proa_c2c_host_open(&f->c2c, c, limits);
 }
 
-void fake_open(fake *f, fake_store *store, const char *endpoint, bool requester)
+proa_c2c_limits fake_limits(void)
 {
     proa_c2c_limits limits = proa_c2c_limits_device();
+    limits.peer_max = 8;
+    limits.access_max = 16;
+    return limits;
+}
+
+void fake_open(fake *f, fake_store *store, const char *endpoint, bool requester)
+{
+    proa_c2c_limits limits = fake_limits();
     assert_int_equal(fake_try(f, store, endpoint, requester, &limits, -1), PROA_OK);
     fake_pass(f, 0);
 }

@@ -103,6 +103,9 @@ typedef struct fake {
     proa_c2c_event event; /* the latest of fake_next */
 } fake;
 
+/* Room for 8 accounts, 16 entries of 11002 and 4 questions. */
+proa_c2c_limits fake_limits(void);
+
 /* A device "own" with server 1 (registered, protected, all rights) that knows nobody.
  * store may be NULL. fake_open asserts success; fake_try does not. */
 void fake_open(fake *f, fake_store *store, const char *endpoint, bool requester);

@@ -431,7 +431,7 @@ static void g03_a_failed_list_is_the_list_before(void **state)
 static void g09_full_pools(void **state)
 {
     fake f;
-    proa_c2c_limits limits = proa_c2c_limits_device();
+    proa_c2c_limits limits = fake_limits();
     fake_account many[9];
     char names[9][8];
     (void)state;
