@@ -109,23 +109,12 @@ proa_err proa__oscore_derive(const proa_oscore *o, const proa_oscore_params *par
     expand(&h, params->sender_id, "Key", out->sender_key, out->aead->key_len);
     expand(&h, params->recipient_id, "Key", out->recipient_key, out->aead->key_len);
     expand(&h, proa_span_make(NULL, 0), "IV", out->iv, out->aead->nonce_len);
+    expand(&h, params->sender_id, "State", out->fingerprint, sizeof out->fingerprint);
     proa_wipe(h.prk, sizeof h.prk);
     out->sender_id_len = keep(out->sender_id, params->sender_id);
     out->recipient_id_len = keep(out->recipient_id, params->recipient_id);
     out->has_id_context = h.has_id_context;
     out->id_context_len = h.has_id_context ? keep(out->id_context, h.id_context) : 0;
-    return h.err;
-}
-
-proa_err proa__oscore_fingerprint(const proa_oscore *o, const proa_oscore_params *params,
-                                  uint8_t out[PROA__FINGERPRINT_LEN])
-{
-    hkdf h = {.crypto = o->config.crypto, .alg = params->aead};
-    h.has_id_context = params->has_id_context;
-    h.id_context = params->id_context;
-    extract(&h, params);
-    expand(&h, params->sender_id, "State", out, PROA__FINGERPRINT_LEN);
-    proa_wipe(h.prk, sizeof h.prk);
     return h.err;
 }
 
@@ -141,14 +130,14 @@ void proa__oscore_nonce(const proa__keys *keys, bool ours, uint64_t number,
                         uint8_t out[PROA_AEAD_NONCE_MAX])
 {
     proa_span id = id_of(keys, ours);
-    size_t len = keys->aead->nonce_len;
     memcpy(out, keys->iv, PROA_AEAD_NONCE_MAX);
     out[0] = (uint8_t)(out[0] ^ id.len);
-    for (size_t i = 0; i < id.len; i++) {
-        out[len - 5 - id.len + i] ^= id.data[i];
+    uint8_t *end = out + keys->aead->nonce_len;
+    for (size_t i = 1; i <= 5; i++, number >>= 8) {
+        end[-(ptrdiff_t)i] ^= (uint8_t)number;
     }
-    for (size_t i = 0; i < 5; i++) {
-        out[len - 1 - i] ^= (uint8_t)(number >> (8 * i));
+    for (size_t i = 1; i <= id.len && i <= PROA_OSCORE_ID_MAX; i++) {
+        end[-5 - (ptrdiff_t)i] ^= id.data[id.len - i];
     }
 }
 
@@ -176,13 +165,13 @@ proa_span proa__oscore_aad(const proa__keys *keys, bool we_asked, uint64_t reque
 
 uint64_t proa__number_read(const uint8_t bytes[5])
 {
-    return (uint64_t)bytes[0] << 32 | (uint64_t)bytes[1] << 24 | (uint64_t)bytes[2] << 16 |
-           (uint64_t)bytes[3] << 8 | bytes[4];
+    return (uint64_t)bytes[0] << 32 | ((uint32_t)bytes[1] << 24 | (uint32_t)bytes[2] << 16 |
+                                       (uint32_t)bytes[3] << 8 | bytes[4]);
 }
 
 void proa__number_write(uint8_t bytes[5], uint64_t number)
 {
-    for (size_t i = 0; i < 5; i++) {
-        bytes[4 - i] = (uint8_t)(number >> (8 * i));
+    for (size_t i = 5; i > 0; i--, number >>= 8) {
+        bytes[i - 1] = (uint8_t)number;
     }
 }

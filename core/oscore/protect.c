@@ -13,6 +13,17 @@
 #define OPT_HOP_LIMIT 16 /* RFC 8768 */
 #define CHECK_MASK ((1U << (16 - PROA__CHECK_SHIFT)) - 1)
 
+bool proa__option_next(proa_coap_options *it, proa_coap_option *option)
+{
+    return proa_coap_option_next(it, option);
+}
+
+bool proa__has_observe(const proa_coap_msg *m)
+{
+    proa_span unused;
+    return proa_coap_option_find(m, PROA_COAP_OPT_OBSERVE, &unused);
+}
+
 /* Only outside, Figure 5. What is unknown is inside. Observe is both. */
 static bool is_outer(uint16_t number)
 {
@@ -48,7 +59,7 @@ static bool is_response(uint8_t code)
 static bool is_fit(const proa_coap_msg *m, const proa_oscore_binding *b)
 {
     proa_coap_options it = proa_coap_options_of(m);
-    for (proa_coap_option option; proa_coap_option_next(&it, &option);) {
+    for (proa_coap_option option; proa__option_next(&it, &option);) {
         if (option.number == PROA_COAP_OPT_OSCORE ||
             (option.number == PROA_COAP_OPT_PROXY_URI && shows_a_path(option.value))) {
             return false;
@@ -79,26 +90,24 @@ static proa_oscore_option option_of(const proa__context *c, const proa_oscore_bi
 /* Header, outer options with the OSCORE option in its place, payload marker. */
 static proa_writer write_outer(const proa_coap_msg *m, proa_span value, uint8_t *out, size_t cap)
 {
-    proa_span unused;
     bool asks = is_request(m->code);
-    bool observes = proa_coap_option_find(m, PROA_COAP_OPT_OBSERVE, &unused);
+    bool observes = proa__has_observe(m);
     uint8_t code = asks ? (observes ? PROA_COAP_FETCH : PROA_COAP_POST)
                         : (observes ? PROA_COAP_CONTENT : PROA_COAP_CHANGED);
     proa_coap_builder b = proa_coap_build(out, cap, m->type, code, m->mid, &m->token);
     proa_coap_options it = proa_coap_options_of(m);
-    proa_coap_option option;
-    bool more = proa_coap_option_next(&it, &option);
-    for (; more && option.number < PROA_COAP_OPT_OSCORE;
-         more = proa_coap_option_next(&it, &option)) {
+    bool written = false;
+    for (proa_coap_option option; proa__option_next(&it, &option);) {
+        if (!written && option.number > PROA_COAP_OPT_OSCORE) {
+            proa_coap_add(&b, PROA_COAP_OPT_OSCORE, value);
+            written = true;
+        }
         if (is_outer(option.number) || option.number == PROA_COAP_OPT_OBSERVE) {
             proa_coap_add(&b, option.number, option.value);
         }
     }
-    proa_coap_add(&b, PROA_COAP_OPT_OSCORE, value);
-    for (; more; more = proa_coap_option_next(&it, &option)) {
-        if (is_outer(option.number)) {
-            proa_coap_add(&b, option.number, option.value);
-        }
+    if (!written) {
+        proa_coap_add(&b, PROA_COAP_OPT_OSCORE, value);
     }
     proa_write_u8(&b.w, 0xff);
     return b.w;
@@ -110,7 +119,7 @@ static void write_inner(const proa_coap_msg *m, proa_writer *w)
     proa_write_u8(w, m->code);
     proa_coap_builder b = {*w, 0};
     proa_coap_options it = proa_coap_options_of(m);
-    for (proa_coap_option option; proa_coap_option_next(&it, &option);) {
+    for (proa_coap_option option; proa__option_next(&it, &option);) {
         if (option.number == PROA_COAP_OPT_OBSERVE && !is_request(m->code)) {
             option.value.len = 0;
         }
@@ -136,7 +145,6 @@ static proa_oscore_result encrypt(proa_oscore *o, const proa__context *c, proa_o
     proa__oscore_nonce(&c->keys, ours, number, nonce);
     if (aead->seal(aead, c->keys.sender_key, nonce,
                    proa__oscore_aad(&c->keys, asked, request_number, aad), text, len) != PROA_OK) {
-        o->stats.failed++;
         return PROA_OSCORE_BROKEN;
     }
     unsigned check = ((unsigned)text[len] << 8 | text[len + 1]) & CHECK_MASK;
@@ -174,8 +182,7 @@ proa_oscore_result proa__oscore_seal(proa_oscore *o, const proa__context *c, pro
         proa_wipe(out, w.len + tag_len); /* what must not leave is not left lying about */
         return result;
     }
-    proa_span unused;
-    if (is_request(m.code) && proa_coap_option_find(&m, PROA_COAP_OPT_OBSERVE, &unused)) {
+    if (is_request(m.code) && proa__has_observe(&m)) {
         b->marks |= PROA__OBSERVE;
     }
     *len = w.len + tag_len;
