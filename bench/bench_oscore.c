@@ -117,13 +117,11 @@ static message compose(uint8_t code, int observe)
     return m;
 }
 
-static message protect(proa_oscore *o, proa_oscore_binding *b, const message *plain)
+static void protect(proa_oscore *o, proa_oscore_binding *b, const message *plain, message *wire)
 {
-    message wire;
-    must(proa_oscore_protect(o, b, proa_span_make(plain->bytes, plain->len), wire.bytes,
-                             sizeof wire.bytes, &wire.len) == PROA_OSCORE_DONE,
+    must(proa_oscore_protect(o, b, proa_span_make(plain->bytes, plain->len), wire->bytes,
+                             sizeof wire->bytes, &wire->len) == PROA_OSCORE_DONE,
          "protect");
-    return wire;
 }
 
 typedef struct lens {
@@ -134,16 +132,17 @@ typedef struct lens {
 static void turn(const message *question, const message *reply, lens *added)
 {
     uint8_t buf[BUF];
+    message wire;
     proa_oscore_binding b;
     proa_oscore_received in;
     must(proa_oscore_begin_request(client, 1, &b) == PROA_OSCORE_DONE, "begin");
-    message wire = protect(client, &b, question);
+    protect(client, &b, question, &wire);
     added->request = wire.len - question->len;
     must(proa_oscore_unprotect_request(server, proa_span_make(wire.bytes, wire.len), buf,
                                        sizeof buf, &in) == PROA_OSCORE_ACCEPTED,
          "request");
     must(proa_oscore_begin_response(server, &in.binding, false) == PROA_OSCORE_DONE, "begin");
-    wire = protect(server, &in.binding, reply);
+    protect(server, &in.binding, reply, &wire);
     added->response = wire.len - reply->len;
     must(proa_oscore_unprotect_response(client, &b, proa_span_make(wire.bytes, wire.len), buf,
                                         sizeof buf, &in) == PROA_OSCORE_ACCEPTED,
@@ -221,17 +220,18 @@ static times measure(const message *question, const message *reply, lens *added)
 static size_t measure_notification(void)
 {
     uint8_t buf[BUF];
+    message wire;
     proa_oscore_binding b;
     proa_oscore_received in;
     message plain = compose(PROA_COAP_GET, 0);
     must(proa_oscore_begin_request(client, 1, &b) == PROA_OSCORE_DONE, "begin");
-    message wire = protect(client, &b, &plain);
+    protect(client, &b, &plain, &wire);
     must(proa_oscore_unprotect_request(server, proa_span_make(wire.bytes, wire.len), buf,
                                        sizeof buf, &in) == PROA_OSCORE_ACCEPTED,
          "observe");
     plain = compose(PROA_COAP_CONTENT, 9);
     must(proa_oscore_begin_response(server, &in.binding, true) == PROA_OSCORE_DONE, "begin");
-    wire = protect(server, &in.binding, &plain);
+    protect(server, &in.binding, &plain, &wire);
     return wire.len - plain.len;
 }
 

@@ -9,7 +9,6 @@
 #include "proa/codec/cbor.h"
 
 #define INFO_MAX 64
-#define VERSION 1
 
 static const proa_aead *find_aead(const proa_crypto *crypto, int32_t id)
 {
@@ -141,26 +140,38 @@ void proa__oscore_nonce(const proa__keys *keys, bool ours, uint64_t number,
     }
 }
 
+/* CBOR written by hand: no string in it is longer than 23 bytes, so every head is one byte. */
 proa_span proa__oscore_aad(const proa__keys *keys, bool we_asked, uint64_t request_number,
                            uint8_t out[PROA__AAD_MAX])
 {
-    uint8_t bytes[PROA__AAD_MAX];
+    enum {
+        LEN_AT = 11, /* the head of external_aad */
+        STRING = 0x40
+    };
+    static const uint8_t head[] = {0x83, 0x68, 'E',    'n',    'c',  'r',  'y', 'p',
+                                   't',  '0',  STRING, STRING, 0x85, 0x01, 0x81};
+    proa_span id = id_of(keys, we_asked);
+    size_t number_len = proa__number_len(request_number);
     uint8_t number[5];
-    size_t number_len = request_number == 0 ? 1 : proa_uint_width(request_number);
     proa__number_write(number, request_number);
-    proa_writer w = proa_writer_make(bytes, sizeof bytes);
-    proa_cbor_write_array(&w, 5);
-    proa_cbor_write_uint(&w, VERSION);
-    proa_cbor_write_array(&w, 1);
-    proa_cbor_write_int(&w, keys->aead->id);
-    proa_cbor_write_bytes(&w, id_of(keys, we_asked));
-    proa_cbor_write_bytes(&w, proa_span_make(number + 5 - number_len, number_len));
-    proa_cbor_write_bytes(&w, proa_span_make(NULL, 0)); /* class I options: there are none */
-    proa_writer aad = proa_writer_make(out, PROA__AAD_MAX);
-    static const uint8_t head[] = {0x83, 0x68, 'E', 'n', 'c', 'r', 'y', 'p', 't', '0', 0x40};
-    proa_write_bytes(&aad, head, sizeof head); /* ["Encrypt0", h'', external_aad] */
-    proa_cbor_write_bytes(&aad, proa_writer_span(&w));
-    return proa_writer_span(&aad);
+    memcpy(out, head, sizeof head); /* ["Encrypt0", h'', << [1, [ */
+    uint8_t *at = out + sizeof head;
+    if (keys->aead->id > 23) {
+        *at++ = 0x18;
+    }
+    *at++ = (uint8_t)keys->aead->id; /* ], */
+    *at++ = (uint8_t)(STRING | id.len);
+    at += keep(at, id);
+    *at++ = (uint8_t)(STRING | number_len);
+    at += keep(at, proa_span_make(number + 5 - number_len, number_len));
+    *at++ = STRING; /* class I options, of which there are none: ] >>] */
+    out[LEN_AT] = (uint8_t)(STRING | (at - out - LEN_AT - 1));
+    return proa_span_make(out, (size_t)(at - out));
+}
+
+size_t proa__number_len(uint64_t number)
+{
+    return number == 0 ? 1 : proa_uint_width(number);
 }
 
 uint64_t proa__number_read(const uint8_t bytes[5])

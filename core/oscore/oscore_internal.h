@@ -109,6 +109,8 @@ enum {
     PROA__CHECK_SHIFT = 7
 };
 
+/* Bytes of a Partial IV: no leading zeros, but one byte for 0 (§5). */
+size_t proa__number_len(uint64_t number);
 uint64_t proa__number_read(const uint8_t bytes[5]);
 void proa__number_write(uint8_t bytes[5], uint64_t number);
 
@@ -160,6 +162,9 @@ PROA_CHECK proa_err proa__context_install(proa_oscore *o, proa__context *c);
 /* proa_coap_option_next as a call: a board has few bytes for so many loops. */
 bool proa__option_next(proa_coap_options *it, proa_coap_option *option);
 bool proa__has_observe(const proa_coap_msg *m);
+
+/* Options that stay outside, and only there (Figure 5). */
+bool proa__is_outer(uint16_t number);
 
 /* As proa_oscore_protect, with a context already found and a kid context to send along. */
 PROA_CHECK proa_oscore_result proa__oscore_seal(proa_oscore *o, const proa__context *c,

@@ -14,8 +14,6 @@
 
 #include "core/oscore/oscore_internal.h"
 
-#define OPT_HOP_LIMIT 16 /* RFC 8768 */
-
 /* ---- the outer message -------------------------------------------------------------------- */
 
 /* False if it breaks the rules of messages with the OSCORE option (§2, §6.1). */
@@ -96,18 +94,19 @@ static void put_option(proa_writer *w, uint16_t number, proa_span value)
     proa_write_insert(w, at, own, own_len);
 }
 
-/* What of the outer options belongs to the inner message: those that are only outside, Figure 5. */
-static void add_outer_options(const proa_coap_msg *outer, proa_writer *w)
+/* What of the outer options belongs to the inner message: those that are only outside, Figure 5. The
+ * others are thrown away. False if there was nothing to do. */
+static bool add_outer_options(const proa_coap_msg *outer, proa_writer *w)
 {
-    static const uint16_t numbers[] = {PROA_COAP_OPT_URI_HOST, PROA_COAP_OPT_URI_PORT,
-                                       OPT_HOP_LIMIT, PROA_COAP_OPT_PROXY_URI,
-                                       PROA_COAP_OPT_PROXY_SCHEME};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        proa_span value;
-        if (proa_coap_option_find(outer, numbers[i], &value)) {
-            put_option(w, numbers[i], value);
+    bool any = false;
+    proa_coap_options it = proa_coap_options_of(outer);
+    for (proa_coap_option option; proa__option_next(&it, &option);) {
+        if (proa__is_outer(option.number)) {
+            put_option(w, option.number, option.value);
+            any = true;
         }
     }
+    return any;
 }
 
 /* Observe comes out as the lower 24 bits of the notification's number, §4.1.3.5.2. */
@@ -165,12 +164,14 @@ proa_oscore_verdict proa__oscore_open(const proa__context *c, const proa_oscore_
         (PROA_COAP_CLASS(code) == 0) != (PROA_COAP_CLASS(m->code) == 0)) {
         return PROA_OSCORE_MALFORMED;
     }
-    add_outer_options(m, &w);
-    if (PROA_COAP_CLASS(code) != 0 && proa__has_observe(inner)) {
+    bool notifies = PROA_COAP_CLASS(code) != 0 && proa__has_observe(inner);
+    bool changed = add_outer_options(m, &w);
+    if (notifies) {
         number_observe(outer, &w);
+        changed = true;
     }
     *message = proa_writer_span(&w);
-    if (w.err != PROA_OK || proa_coap_parse(inner, *message) != PROA_OK) {
+    if (w.err != PROA_OK || (changed && proa_coap_parse(inner, *message) != PROA_OK)) {
         return PROA_OSCORE_FAILED;
     }
     return PROA_OSCORE_ACCEPTED;

@@ -210,15 +210,15 @@ bool proa_oscore_look(const proa_oscore *o, uint64_t account, proa_oscore_info *
 
 typedef struct proa_oscore_stats {
     uint32_t contexts;
-    uint64_t protected_;                     /* messages */
-    uint64_t verdicts[PROA_OSCORE_BUSY + 1]; /* on messages received, by proa_oscore_verdict */
-    uint64_t too_old;           /* of those that were REPLAY: number left of the window */
-    uint64_t refused_reuse;     /* another message under a number in use: a bug of ours */
-    uint64_t refused_exhausted; /* 2^40 numbers used */
-    uint64_t challenges;        /* answered with an Echo, B.1.2 */
-    uint64_t synchronised;      /* windows begun anew by an Echo */
-    uint64_t renewals;          /* B.2 completed */
-    uint64_t stores;            /* writes to the store */
+    uint32_t protected_;                     /* messages */
+    uint32_t verdicts[PROA_OSCORE_BUSY + 1]; /* on messages received, by proa_oscore_verdict */
+    uint32_t too_old;           /* of those that were REPLAY: number left of the window */
+    uint32_t refused_reuse;     /* another message under a number in use: a bug of ours */
+    uint32_t refused_exhausted; /* 2^40 numbers used */
+    uint32_t challenges;        /* answered with an Echo, B.1.2 */
+    uint32_t synchronised;      /* windows begun anew by an Echo */
+    uint32_t renewals;          /* B.2 completed */
+    uint32_t stores;            /* writes to the store */
 } proa_oscore_stats;
 
 proa_oscore_stats proa_oscore_read_stats(const proa_oscore *o);

@@ -238,7 +238,7 @@ static void deliver(const flying *f)
         hear_response(f->to, &f->m);
         return;
     }
-    uint64_t before = proa_oscore_read_stats(s->e.o).verdicts[PROA_OSCORE_ACCEPTED];
+    uint32_t before = proa_oscore_read_stats(s->e.o).verdicts[PROA_OSCORE_ACCEPTED];
     uint64_t hash = 14695981039346656037ULL;
     for (size_t i = 0; i < f->m.len; i++) {
         hash = (hash ^ f->m.bytes[i]) * 1099511628211ULL;
