@@ -38,6 +38,7 @@ typedef struct proa__keys {
     uint8_t recipient_id[PROA_OSCORE_ID_MAX];
     uint8_t id_context[PROA_OSCORE_ID_CONTEXT_MAX];
     bool has_id_context;
+    uint8_t fingerprint[PROA__FINGERPRINT_LEN]; /* tells nothing of the keys */
 } proa__keys;
 
 /* Where a candidate of B.2 stands. */
@@ -69,14 +70,13 @@ typedef struct proa__context {
     uint8_t phase;
     uint8_t tries;   /* B.2: requests under a candidate that has not been confirmed */
     uint8_t refused; /* B.2: the peer's attempts that had to wait for it */
-    uint32_t epoch; /* B.2: an R2 belongs to one incarnation of one context */
+    uint32_t epoch;  /* B.2: an R2 belongs to one incarnation of one context */
 } proa__context;
 
 struct proa_oscore {
     proa_oscore_config config;
     proa_pool contexts;
-    proa_map by_kid;     /* current contexts */
-    proa_map by_account; /* the same */
+    proa_map index; /* current contexts, each under its kid and under its account */
     proa_oscore_stats stats;
     proa_coap_oscore coap;
     uint8_t secret[16]; /* of this boot: R2 of B.2 */
@@ -89,10 +89,6 @@ struct proa_oscore {
  * PROA_E_RANGE, PROA_E_UNSUPPORTED, PROA_E_CRYPTO. */
 PROA_CHECK proa_err proa__oscore_derive(const proa_oscore *o, const proa_oscore_params *params,
                                         const proa_span *id_context, proa__keys *out);
-
-/* What tells whether stored state is about these parameters. Says nothing of the keys. */
-PROA_CHECK proa_err proa__oscore_fingerprint(const proa_oscore *o, const proa_oscore_params *params,
-                                             uint8_t out[PROA__FINGERPRINT_LEN]);
 
 /* Who made the number of a nonce, and who asked: both are sender or recipient, seen from here. */
 void proa__oscore_nonce(const proa__keys *keys, bool ours, uint64_t number,
@@ -115,6 +111,8 @@ enum {
     PROA__CHECK_SHIFT = 7
 };
 
+/* Bytes of a Partial IV: no leading zeros, but one byte for 0 (§5). */
+size_t proa__number_len(uint64_t number);
 uint64_t proa__number_read(const uint8_t bytes[5]);
 void proa__number_write(uint8_t bytes[5], uint64_t number);
 
@@ -162,6 +160,13 @@ void proa__context_end(proa_oscore *o, proa__context *c);
 PROA_CHECK proa_err proa__context_install(proa_oscore *o, proa__context *c);
 
 /* ---- protect.c and unprotect.c ------------------------------------------------------------ */
+
+/* proa_coap_option_next as a call: a board has few bytes for so many loops. */
+bool proa__option_next(proa_coap_options *it, proa_coap_option *option);
+bool proa__has_observe(const proa_coap_msg *m);
+
+/* Options that stay outside, and only there (Figure 5). */
+bool proa__is_outer(uint16_t number);
 
 /* As proa_oscore_protect, with a context already found and a kid context to send along. */
 PROA_CHECK proa_oscore_result proa__oscore_seal(proa_oscore *o, const proa__context *c,

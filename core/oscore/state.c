@@ -23,10 +23,9 @@ typedef struct blob_name {
 
 static blob_name name_of(uint64_t account)
 {
-    static const char digits[] = "0123456789abcdef";
     blob_name name = {"osc."};
-    for (unsigned i = 0; i < 16; i++) {
-        name.text[4 + i] = digits[account >> (60 - 4 * i) & 15U];
+    for (unsigned i = 19; i >= 4; i--, account >>= 4) {
+        name.text[i] = "0123456789abcdef"[account & 15U];
     }
     return name;
 }
@@ -114,7 +113,6 @@ proa_oscore_result proa__state_draw(proa_oscore *o, proa__context *c, uint64_t *
             reserved <= PROA_OSCORE_NUMBER_MAX ? reserved : PROA_OSCORE_NUMBER_MAX + (uint64_t)1;
         /* A candidate's keys are forgotten by a reboot, so it need not be known how far they came. */
         if (c->phase == PROA__CURRENT && proa__state_store(o, c, reserved) != PROA_OK) {
-            o->stats.failed++;
             return PROA_OSCORE_NOT_STORED;
         }
         c->reserved = reserved;

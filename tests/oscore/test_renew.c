@@ -171,8 +171,8 @@ static void rfc8613_b_2_an_r2_does_not_outlive_its_context(void **state)
     begin_run(&client, &server, &r, 1);
     end_run(&client, &server, &r, 1);
     proa_oscore_remove(server.o, ACCOUNT);
-    assert_int_equal(
-        proa_oscore_add(server.o, ACCOUNT, &server.params, PROA_OSCORE_KNOWN), PROA_OK);
+    assert_int_equal(proa_oscore_add(server.o, ACCOUNT, &server.params, PROA_OSCORE_KNOWN),
+                     PROA_OK);
     assert_int_not_equal(hear(&server, &r.request2, &inner, &in), PROA_OSCORE_ACCEPTED);
     assert_false(usable(&server));
 }
@@ -196,9 +196,9 @@ static void rfc8613_b_2_old_keys_work_until_the_new_ones_do(void **state)
     assert_int_equal(hear_back(&server, &b, &late, &inner), PROA_OSCORE_ACCEPTED);
     /* The server hears request #2 and asks under the new keys before its answer has arrived. */
     assert_int_equal(hear(&server, &second.request2, &inner, &in), PROA_OSCORE_ACCEPTED);
-    assert_int_equal(proa_oscore_protect(server.o, &b, span(&plain), late.bytes, sizeof late.bytes,
-                                         &late.len),
-                     PROA_OSCORE_GONE);
+    assert_int_equal(
+        proa_oscore_protect(server.o, &b, span(&plain), late.bytes, sizeof late.bytes, &late.len),
+        PROA_OSCORE_GONE);
     plain = get_a(10, none);
     early = ask(&server, &b, &plain);
     proa_oscore_received theirs;
@@ -208,6 +208,31 @@ static void rfc8613_b_2_old_keys_work_until_the_new_ones_do(void **state)
     message response = answer(&server, &in.binding, &plain, false);
     assert_int_equal(hear_back(&client, &second.b2, &response, &inner), PROA_OSCORE_ACCEPTED);
     assert_int_equal(proa_oscore_read_stats(client.o).renewals, 2);
+}
+
+/* Power fails while the peer may have thrown the old keys away: they are not used any more. Before
+ * that moment they are. */
+static void rfc8613_b_2_reboot_with_keys_in_doubt(void **state)
+{
+    (void)state;
+    run r;
+    proa_oscore_binding b;
+    message plain = get_a(3, none), inner;
+    proa_oscore_received in;
+    begin_run(&client, &server, &r, 1);
+    end_run(&client, &server, &r, 1);
+    assert_int_equal(proa_oscore_renew(client.o, ACCOUNT), PROA_OSCORE_DONE);
+    message wire = ask(&client, &b, &plain);
+    reboot(&client);
+    assert_true(usable(&client));
+    assert_int_equal(proa_oscore_renew(client.o, ACCOUNT), PROA_OSCORE_DONE);
+    begin_run(&client, &server, &r, 4);
+    assert_int_equal(hear(&server, &wire, &inner, &in), PROA_OSCORE_ANSWER);
+    reboot(&client);
+    assert_false(usable(&client));
+    begin_run(&client, &server, &r, 5);
+    end_run(&client, &server, &r, 5);
+    assert_true(same_keys());
 }
 
 /* The server has lost its state, the client has not and knows nothing of it: step 1 is left out. */
@@ -455,6 +480,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rfc8613_b_2_replays, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_2_an_r2_does_not_outlive_its_context, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_2_old_keys_work_until_the_new_ones_do, on, off),
+        cmocka_unit_test_setup_teardown(rfc8613_b_2_reboot_with_keys_in_doubt, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_2_begun_by_the_server, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_2_reboot_at_each_step, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_2_1_both_at_once, on, off),
