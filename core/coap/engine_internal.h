@@ -452,7 +452,7 @@ proa__message *proa__message_copy(proa_coap *c, proa__peer *peer, proa__thing *o
                                   proa_coap_type type, proa_span bytes);
 void proa__message_start(proa_coap *c, proa__message *m);
 
-/* And *m is NULL then; no effect if it was. */
+/* And *at is NULL then; no effect if it was. */
 void proa__message_free(proa_coap *c, proa__message **at);
 
 /* Start a NON message later: the Leisure of RFC 7252 §8.2. */
