@@ -53,14 +53,13 @@ typedef struct proa_c2c_contexts proa_c2c_contexts;
 extern const proa_c2c_contexts proa_c2c_oscore;
 
 typedef struct proa_c2c_limits {
-    const proa_c2c_contexts
-        *contexts;            /* &proa_c2c_oscore; NULL: accounts by DTLS only. The client's
-                                          coap.oscore must be there */
     uint16_t peer_max;        /* accounts: instances of 11000 and 11001 */
     uint16_t access_max;      /* instances of 11002 */
     uint16_t ask_max;         /* questions under way plus observations held on peers */
     uint32_t hint_per_minute; /* hints to strangers, all together */
     uint32_t unused_s;        /* an account that is not used so soon removes itself: 600 */
+    /* &proa_c2c_oscore; NULL: accounts by DTLS only. The client's coap.oscore must be there. */
+    const proa_c2c_contexts *contexts;
 } proa_c2c_limits;
 
 proa_c2c_limits proa_c2c_limits_device(void);
