@@ -122,7 +122,7 @@ void proa__access_load(proa_client *c);
 
 /* Objects 0, 1 and 2; their ctx is the client. The instances of 0 and 1 are the server accounts. */
 extern const proa_object proa__security_object, proa__server_object, proa__access_object;
-int32_t proa__server_next_instance(void *client, int32_t after);
+int32_t proa__server_next_instance(void *ctx, int32_t after);
 
 /* ---- the model -------------------------------------------------------------------------- */
 
