@@ -143,8 +143,7 @@ static proa_err begin_counting(proa_oscore *o, proa__context *c, const proa_osco
         c->next = c->reserved = state.reserved;
         c->lost = state.lost;
         proa_span id_context = proa_span_make(state.id_context, state.id_context_len);
-        c->random = id_context.len > 0;
-        return c->random ? proa__oscore_derive(o, params, &id_context, &c->keys) : PROA_OK;
+        return id_context.len > 0 ? proa__oscore_derive(o, params, &id_context, &c->keys) : PROA_OK;
     }
     if (err == PROA_E_IO) {
         return err;

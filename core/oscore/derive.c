@@ -113,7 +113,14 @@ proa_err proa__oscore_derive(const proa_oscore *o, const proa_oscore_params *par
     out->sender_id_len = keep(out->sender_id, params->sender_id);
     out->recipient_id_len = keep(out->recipient_id, params->recipient_id);
     out->has_id_context = h.has_id_context;
-    out->id_context_len = h.has_id_context ? keep(out->id_context, h.id_context) : 0;
+    proa_writer w = proa_writer_make(out->id_context, sizeof out->id_context);
+    if (id_context != NULL) {
+        proa_cbor_write_bytes(&w, h.id_context);
+        out->id_context_head = (uint8_t)(w.len - h.id_context.len);
+    } else if (h.has_id_context) {
+        proa_write_span(&w, h.id_context);
+    }
+    out->id_context_len = (uint8_t)w.len;
     return h.err;
 }
 

@@ -36,7 +36,9 @@ typedef struct proa__keys {
     uint8_t sender_id_len, recipient_id_len, id_context_len;
     uint8_t sender_id[PROA_OSCORE_ID_MAX];
     uint8_t recipient_id[PROA_OSCORE_ID_MAX];
-    uint8_t id_context[PROA_OSCORE_ID_CONTEXT_MAX];
+    /* As it travels: one of B.2 has the head of a CBOR string in front, of so many bytes. */
+    uint8_t id_context[2 + PROA_OSCORE_ID_CONTEXT_MAX];
+    uint8_t id_context_head;
     bool has_id_context;
     uint8_t fingerprint[PROA__FINGERPRINT_LEN]; /* tells nothing of the keys */
 } proa__keys;
@@ -64,7 +66,6 @@ typedef struct proa__context {
     uint8_t echo[PROA__ECHO_LEN];
     bool has_echo;
     bool lost;      /* these keys may not send any more */
-    bool random;    /* the ID Context is B.2's: as kid context it is wrapped in a CBOR string */
     bool announced; /* requests carry the kid context */
     bool renewing;  /* the peer may have other keys already: after a reboot these are lost */
     uint8_t phase;
@@ -85,10 +86,17 @@ struct proa_oscore {
 
 /* ---- derive.c ----------------------------------------------------------------------------- */
 
-/* Keys of `params`, with `id_context` in place of theirs if it is not NULL. Returns PROA_OK,
+/* Keys of `params`, with `id_context`, which is B.2's, in place of theirs if not NULL. Returns PROA_OK,
  * PROA_E_RANGE, PROA_E_UNSUPPORTED, PROA_E_CRYPTO. */
 PROA_CHECK proa_err proa__oscore_derive(const proa_oscore *o, const proa_oscore_params *params,
                                         const proa_span *id_context, proa__keys *out);
+
+/* The ID Context that the keys were derived with. */
+static inline proa_span proa__id_context(const proa__keys *keys)
+{
+    return proa_span_make(keys->id_context + keys->id_context_head,
+                          (size_t)keys->id_context_len - keys->id_context_head);
+}
 
 /* Who made the number of a nonce, and who asked: both are sender or recipient, seen from here. */
 void proa__oscore_nonce(const proa__keys *keys, bool ours, uint64_t number,
@@ -118,7 +126,7 @@ void proa__number_write(uint8_t bytes[5], uint64_t number);
 
 /* ---- state.c ------------------------------------------------------------------------------ */
 
-/* What the store says of the account. `random` and the ID Context are B.2's, if it was run. */
+/* What the store says of the account. The ID Context is B.2's, if it was run. */
 typedef struct proa__state {
     bool lost; /* B.2 had begun to replace the keys */
     uint64_t reserved;

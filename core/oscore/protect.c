@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "core/oscore/oscore_internal.h"
-#include "proa/codec/cbor.h"
 
 #define OPT_HOP_LIMIT 16 /* RFC 8768 */
 #define CHECK_MASK ((1U << (16 - PROA__CHECK_SHIFT)) - 1)
@@ -189,33 +188,16 @@ proa_oscore_result proa__oscore_seal(proa_oscore *o, const proa__context *c, pro
     return PROA_OSCORE_DONE;
 }
 
-/* The kid context of a request: the ID Context, if the peer has to be told. */
-static bool kid_context_of(const proa__context *c, proa_writer *w)
-{
-    proa_span id_context = proa_span_make(c->keys.id_context, c->keys.id_context_len);
-    if (!c->announced) {
-        return false;
-    }
-    if (c->random) {
-        proa_cbor_write_bytes(w, id_context); /* B.2 */
-    } else {
-        proa_write_span(w, id_context);
-    }
-    return true;
-}
-
 proa_oscore_result proa_oscore_protect(proa_oscore *o, proa_oscore_binding *binding,
                                        proa_span message, uint8_t *out, size_t cap, size_t *len)
 {
-    uint8_t bytes[PROA_OSCORE_ID_CONTEXT_MAX + 2];
-    proa_writer w = proa_writer_make(bytes, sizeof bytes);
     const proa__context *c = proa__context_get(o, binding->context);
     *len = 0;
     if (c == NULL || c->lost) {
         return PROA_OSCORE_GONE;
     }
-    bool tells = (binding->marks & PROA__ASKED) != 0 && kid_context_of(c, &w);
-    proa_span kid_context = proa_writer_span(&w);
+    bool tells = (binding->marks & PROA__ASKED) != 0 && c->announced;
+    proa_span kid_context = proa_span_make(c->keys.id_context, c->keys.id_context_len);
     return proa__oscore_seal(o, c, binding, message, tells ? &kid_context : NULL, out, cap, len);
 }
 

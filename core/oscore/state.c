@@ -81,13 +81,14 @@ proa_err proa__state_store(proa_oscore *o, const proa__context *c, uint64_t rese
         return PROA_OK;
     }
     proa_writer w = proa_writer_make(blob, sizeof blob);
-    size_t id_context_len = c->random ? c->keys.id_context_len : 0;
+    proa_span id_context = proa__id_context(&c->keys);
+    size_t id_context_len = c->keys.id_context_head > 0 ? id_context.len : 0;
     proa_write_u8(&w, FORMAT);
     proa_write_bytes(&w, c->fingerprint, PROA__FINGERPRINT_LEN);
     proa_write_u8(&w, c->lost || c->renewing ? LOST : 0);
     proa_write_uint(&w, reserved, NUMBER_LEN);
     proa_write_u8(&w, (uint8_t)id_context_len);
-    proa_write_bytes(&w, c->keys.id_context, id_context_len);
+    proa_write_bytes(&w, id_context.data, id_context_len);
     o->stats.stores++;
     return store->write(store->ctx, name.text, proa_writer_span(&w));
 }

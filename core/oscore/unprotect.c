@@ -297,20 +297,9 @@ static proa_oscore_verdict judge(proa_oscore *o, proa__context *c, const proa__o
 /* Does the kid context of a request, if there is one, name this context? */
 static bool fits(const proa__context *c, const proa_oscore_option *option)
 {
-    proa_span given = option->kid_context;
-    if (!option->has_kid_context) {
-        return true;
-    }
-    if (c->random) { /* wrapped in a CBOR string, B.2 */
-        size_t head = c->keys.id_context_len < 24 ? 1 : 2;
-        if (given.len <= head || (head == 1 ? given.data[0] != (0x40 | c->keys.id_context_len)
-                                            : given.data[0] != 0x58)) {
-            return false;
-        }
-        given = proa_span_make(given.data + head, given.len - head);
-    }
-    return c->keys.has_id_context &&
-           proa_span_equal(given, proa_span_make(c->keys.id_context, c->keys.id_context_len));
+    proa_span own = proa_span_make(c->keys.id_context, c->keys.id_context_len);
+    return !option->has_kid_context ||
+           (c->keys.has_id_context && proa_span_equal(option->kid_context, own));
 }
 
 static proa_oscore_verdict find_and_judge(proa_oscore *o, const proa__outer *outer, uint8_t *buf,

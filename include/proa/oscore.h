@@ -238,8 +238,9 @@ typedef struct proa_oscore_binding {
     uint16_t marks;
 } proa_oscore_binding;
 
-/* What protecting adds at most: option head and value, marker, code, a second Observe, the tag. */
-#define PROA_OSCORE_OVERHEAD_MAX (3 + PROA_OSCORE_OPTION_MAX + 2 + 5 + PROA_AEAD_TAG_MAX)
+/* What protecting adds at most: option head and value, marker, code, a second Observe and longer heads
+ * where one list of options becomes two, the tag. */
+#define PROA_OSCORE_OVERHEAD_MAX (3 + PROA_OSCORE_OPTION_MAX + 2 + 16 + PROA_AEAD_TAG_MAX)
 
 /* Take a number for a request. Each new request, block or repetition with an Echo needs its own; a
  * retransmission keeps it.
