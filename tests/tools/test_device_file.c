@@ -183,11 +183,11 @@ static void every_mistake_is_told_with_its_place(void **state)
         {"{\"endpoint\":\"d\",\"servers\":[{\"uri\":\"coaps://x\",\n\"key\":\"0011\"}]}",
          "d.json:2:7: /servers/0/key: must have at least 16 bytes (32 hex digits)"},
         {"{\"endpoint\":\"d\",\"servers\":[{\"uri\":\"coap://x\",\n\"key\":\"" KEY "\"}]}",
-         "d.json:2:7: /servers/0/key: coap:// is unprotected and has no identity and key; use "
-         "coaps://"},
+         "d.json:2:7: /servers/0/key: coap:// has no identity and key; use coaps://, or "
+         "\"oscore\""},
         {"{\"endpoint\":\"d\",\"servers\":[{\"uri\":\"coap://x\",\n\"authority\":true}]}",
          "d.json:2:13: /servers/0/authority: an authority installs keys, so its uri must be "
-         "coaps://"},
+         "coaps://, or it needs \"oscore\""},
         {"{\"endpoint\":\"d\",\"servers\":[{\"uri\":\"coap://x\",\"id\":1},\n"
          "{\"uri\":\"coap://y\",\"id\":1}]}",
          "d.json:2:24: /servers/1/id: server 1 is there twice"},
