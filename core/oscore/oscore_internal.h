@@ -69,7 +69,7 @@ typedef struct proa__context {
     uint8_t phase;
     uint8_t tries;   /* B.2: requests under a candidate that has not been confirmed */
     uint8_t refused; /* B.2: the peer's attempts that had to wait for it */
-    uint32_t epoch; /* B.2: an R2 belongs to one incarnation of one context */
+    uint32_t epoch;  /* B.2: an R2 belongs to one incarnation of one context */
 } proa__context;
 
 struct proa_oscore {

@@ -300,7 +300,6 @@ int64_t proa__unix_s(const proa_authority *a, uint64_t now_ms);
 void proa__alarm_set(proa_authority *a, proa__alarm *alarm, uint8_t kind, uint64_t at_ms);
 void proa__alarm_clear(proa_authority *a, proa__alarm *alarm);
 
-
 void proa__note_answer(proa_authority *a, uint64_t ticket, uint8_t code, uint32_t max_age_s,
                        uint8_t reason);
 

@@ -38,7 +38,8 @@ static void grows_up_to_its_limit_and_not_beyond(void **state)
         proa_handle none = 1;
         assert_null(proa_pool_take(&pool, &none));
         assert_int_equal(none, 0);
-        assert_int_equal(pool.places.made, rows[row].max); /* no storage for what may never be used */
+        assert_int_equal(pool.places.made,
+                         rows[row].max); /* no storage for what may never be used */
         for (uint32_t i = 0; i < rows[row].max; i++) {
             assert_int_equal(*(uint32_t *)proa_pool_get(&pool, handles[i]), i);
         }

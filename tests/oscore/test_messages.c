@@ -125,8 +125,8 @@ static void rfc8613_4_1_classes_of_options(void **state)
             proa_coap_option option;
             message evil;
             assert_int_equal(proa_coap_parse(&m, span(&wire)), PROA_OK);
-            proa_coap_builder build = proa_coap_build(evil.bytes, sizeof evil.bytes, m.type, m.code,
-                                                      m.mid, &m.token);
+            proa_coap_builder build =
+                proa_coap_build(evil.bytes, sizeof evil.bytes, m.type, m.code, m.mid, &m.token);
             proa_coap_options it = proa_coap_options_of(&m);
             assert_true(proa_coap_option_next(&it, &option));
             proa_span value = proa_span_of(rows[i].value);
@@ -152,10 +152,11 @@ static void rfc8613_4_1_2_outer_and_inner_interleaved(void **state)
     message plain, inner;
     proa_oscore_binding b;
     proa_oscore_received in;
-    static const char longer[] = "a-name-that-needs-an-extended-length-and-more-than-269-characters-"
-                                 "123456789012345678901234567890123456789012345678901234567890123"
-                                 "123456789012345678901234567890123456789012345678901234567890123"
-                                 "123456789012345678901234567890123456789012345678901234567890123";
+    static const char longer[] =
+        "a-name-that-needs-an-extended-length-and-more-than-269-characters-"
+        "123456789012345678901234567890123456789012345678901234567890123"
+        "123456789012345678901234567890123456789012345678901234567890123"
+        "123456789012345678901234567890123456789012345678901234567890123";
     proa_coap_builder build =
         proa_coap_build(plain.bytes, sizeof plain.bytes, PROA_COAP_NON, PROA_COAP_PUT, 7, NULL);
     proa_coap_add(&build, PROA_COAP_OPT_IF_MATCH, proa_span_of("1"));
@@ -299,8 +300,7 @@ static void short_buffers(void **state)
     assert_true(wire.len <= plain.len + PROA_OSCORE_OVERHEAD_MAX);
     for (size_t cap = 0; cap <= wire.len; cap++) {
         uint8_t *out = guard_copy(inner.bytes, cap);
-        proa_oscore_result result =
-            proa_oscore_protect(client.o, &b, span(&plain), out, cap, &len);
+        proa_oscore_result result = proa_oscore_protect(client.o, &b, span(&plain), out, cap, &len);
         assert_int_equal(result, cap < wire.len ? PROA_OSCORE_SHORT : PROA_OSCORE_DONE);
         assert_int_equal(len, cap < wire.len ? 0 : wire.len);
         guard_free(out, cap);
@@ -348,9 +348,9 @@ static void g06_another_message_under_a_number_is_refused(void **state)
         plain = with_option(PROA_COAP_GET, PROA_COAP_OPT_URI_PATH, proa_span_make(&i, 2));
         /* The tag's upper bits decide; that 10 bits agree by chance is not to be had with this
          * seed. */
-        assert_int_equal(proa_oscore_protect(client.o, &b, span(&plain), out.bytes,
-                                             sizeof out.bytes, &out.len),
-                         PROA_OSCORE_REUSED);
+        assert_int_equal(
+            proa_oscore_protect(client.o, &b, span(&plain), out.bytes, sizeof out.bytes, &out.len),
+            PROA_OSCORE_REUSED);
         assert_int_equal(out.len, 0);
     }
     assert_int_equal(proa_oscore_read_stats(client.o).refused_reuse, 64);
@@ -591,8 +591,8 @@ static void rfc8613_2_and_8_2_messages_that_are_none(void **state)
     static const char *const rows[] = {
         "",
         "40 02 12",
-        "40 02 12 34",                            /* no option */
-        "40 02 12 34 93 09 00 63",                /* 2: no payload */
+        "40 02 12 34",                                                       /* no option */
+        "40 02 12 34 93 09 00 63",                                           /* 2: no payload */
         "40 02 12 34 93 09 00 63 03 09 00 63 ff 00 01 02 03 04 05 06 07 08", /* twice */
         "60 44 12 34 93 09 00 63 ff 00 01 02 03 04 05 06 07 08",             /* a response */
         "40 00 12 34",
@@ -633,14 +633,14 @@ static void rfc8613_8_2_nonsense_inside(void **state)
 {
     (void)state;
     static const char *const plaintexts[] = {
-        "",             /* nothing at all */
-        "00",           /* Empty */
-        "45",           /* a response in a request */
-        "e1",           /* reserved class */
-        "01 b5 61",     /* option cut */
-        "01 ff",        /* marker without payload */
-        "01 90",        /* the OSCORE option again */
-        "01 f0",        /* reserved nibble */
+        "",         /* nothing at all */
+        "00",       /* Empty */
+        "45",       /* a response in a request */
+        "e1",       /* reserved class */
+        "01 b5 61", /* option cut */
+        "01 ff",    /* marker without payload */
+        "01 90",    /* the OSCORE option again */
+        "01 f0",    /* reserved nibble */
     };
     for (size_t i = 0; i < COUNT(plaintexts); i++) {
         uint8_t nonce[PROA_AEAD_NONCE_MAX], aad[PROA__AAD_MAX], text[64];
@@ -653,8 +653,8 @@ static void rfc8613_8_2_nonsense_inside(void **state)
         message wire, inner;
         proa_oscore_received in;
         uint8_t value[] = {9, (uint8_t)i, 'c'};
-        proa_coap_builder b = proa_coap_build(wire.bytes, sizeof wire.bytes, PROA_COAP_CON,
-                                              PROA_COAP_POST, 1, NULL);
+        proa_coap_builder b =
+            proa_coap_build(wire.bytes, sizeof wire.bytes, PROA_COAP_CON, PROA_COAP_POST, 1, NULL);
         proa_coap_add(&b, PROA_COAP_OPT_OSCORE, proa_span_make(value, sizeof value));
         proa_coap_add_payload(&b, proa_span_make(text, len + 8));
         wire.len = (size_t)proa_coap_build_end(&b);

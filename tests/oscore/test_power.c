@@ -21,12 +21,7 @@
 
 #include "tests/oscore/ends.h"
 
-enum {
-    SEEDS = 1000,
-    STEPS = 250,
-    AIR_MAX = 24,
-    ASKED_MAX = 2048
-};
+enum { SEEDS = 1000, STEPS = 250, AIR_MAX = 24, ASKED_MAX = 2048 };
 
 /* A question of one end to the other, until it has been answered. */
 typedef struct question {
@@ -83,9 +78,9 @@ static message question_message(const question *q)
 {
     message m;
     proa_coap_token token = {{(uint8_t)(q->id >> 8), (uint8_t)q->id}, 2};
-    proa_coap_builder b = proa_coap_build(m.bytes, sizeof m.bytes, PROA_COAP_CON,
-                                          q->observes ? PROA_COAP_GET : PROA_COAP_POST, q->id,
-                                          &token);
+    proa_coap_builder b =
+        proa_coap_build(m.bytes, sizeof m.bytes, PROA_COAP_CON,
+                        q->observes ? PROA_COAP_GET : PROA_COAP_POST, q->id, &token);
     if (q->observes) {
         proa_coap_add(&b, PROA_COAP_OPT_OBSERVE, proa_span_make(NULL, 0));
     }
@@ -109,8 +104,8 @@ static void transmit(int who)
     if (!q->begun) {
         return;
     }
-    proa_oscore_result result = proa_oscore_protect(s->e.o, &q->b, span(&plain), wire.bytes,
-                                                    sizeof wire.bytes, &wire.len);
+    proa_oscore_result result =
+        proa_oscore_protect(s->e.o, &q->b, span(&plain), wire.bytes, sizeof wire.bytes, &wire.len);
     if (result != PROA_OSCORE_DONE) {
         assert_int_equal(result, PROA_OSCORE_GONE);
         q->begun = false;
@@ -194,9 +189,9 @@ static void respond(int who, proa_oscore_binding *b, uint16_t id, bool notifies,
     proa_coap_add_payload(&build, proa_span_make(&s->value, sizeof s->value));
     m.len = (size_t)proa_coap_build_end(&build);
     for (int i = 0; i < 2; i++) { /* a retransmission is the same */
-        assert_int_equal(proa_oscore_protect(s->e.o, b, span(&m), wire.bytes, sizeof wire.bytes,
-                                             &wire.len),
-                         PROA_OSCORE_DONE);
+        assert_int_equal(
+            proa_oscore_protect(s->e.o, b, span(&m), wire.bytes, sizeof wire.bytes, &wire.len),
+            PROA_OSCORE_DONE);
     }
     send(1 - who, &wire, true);
 }

@@ -171,8 +171,8 @@ static void rfc8613_b_2_an_r2_does_not_outlive_its_context(void **state)
     begin_run(&client, &server, &r, 1);
     end_run(&client, &server, &r, 1);
     proa_oscore_remove(server.o, ACCOUNT);
-    assert_int_equal(
-        proa_oscore_add(server.o, ACCOUNT, &server.params, PROA_OSCORE_KNOWN), PROA_OK);
+    assert_int_equal(proa_oscore_add(server.o, ACCOUNT, &server.params, PROA_OSCORE_KNOWN),
+                     PROA_OK);
     assert_int_not_equal(hear(&server, &r.request2, &inner, &in), PROA_OSCORE_ACCEPTED);
     assert_false(usable(&server));
 }
@@ -196,9 +196,9 @@ static void rfc8613_b_2_old_keys_work_until_the_new_ones_do(void **state)
     assert_int_equal(hear_back(&server, &b, &late, &inner), PROA_OSCORE_ACCEPTED);
     /* The server hears request #2 and asks under the new keys before its answer has arrived. */
     assert_int_equal(hear(&server, &second.request2, &inner, &in), PROA_OSCORE_ACCEPTED);
-    assert_int_equal(proa_oscore_protect(server.o, &b, span(&plain), late.bytes, sizeof late.bytes,
-                                         &late.len),
-                     PROA_OSCORE_GONE);
+    assert_int_equal(
+        proa_oscore_protect(server.o, &b, span(&plain), late.bytes, sizeof late.bytes, &late.len),
+        PROA_OSCORE_GONE);
     plain = get_a(10, none);
     early = ask(&server, &b, &plain);
     proa_oscore_received theirs;

@@ -304,8 +304,8 @@ static void rfc8613_7_5_lost_state_is_not_used(void **state)
     assert_int_equal(hear(&client, &theirs, &inner, &in), PROA_OSCORE_UNKNOWN);
     /* Fresh keys in the same account. */
     client.params.master_secret = proa_span_of("another 16 bytes");
-    assert_int_equal(
-        proa_oscore_add(client.o, ACCOUNT, &client.params, PROA_OSCORE_FRESH), PROA_OK);
+    assert_int_equal(proa_oscore_add(client.o, ACCOUNT, &client.params, PROA_OSCORE_FRESH),
+                     PROA_OK);
     assert_int_equal(proa_oscore_begin_request(client.o, ACCOUNT, &b), PROA_OSCORE_DONE);
 }
 
@@ -318,8 +318,8 @@ static void the_same_keys_again_are_not_fresh(void **state)
     message plain = get_a(1, none);
     (void)ask(&client, &b, &plain);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(
-            proa_oscore_add(client.o, ACCOUNT, &client.params, PROA_OSCORE_FRESH), PROA_OK);
+        assert_int_equal(proa_oscore_add(client.o, ACCOUNT, &client.params, PROA_OSCORE_FRESH),
+                         PROA_OK);
         plain = get_a((uint16_t)(2 + i), none);
         (void)ask(&client, &later, &plain);
         assert_int_equal(proa__number_read(later.request_number), i == 0 ? 1 : 16);
@@ -339,8 +339,8 @@ static void replaced_and_removed_keys_are_dead(void **state)
     message wire = ask(&client, &b, &plain);
     assert_int_equal(hear(&server, &wire, &inner, &in), PROA_OSCORE_ACCEPTED);
     server.params.master_secret = proa_span_of("another 16 bytes");
-    assert_int_equal(
-        proa_oscore_add(server.o, ACCOUNT, &server.params, PROA_OSCORE_FRESH), PROA_OK);
+    assert_int_equal(proa_oscore_add(server.o, ACCOUNT, &server.params, PROA_OSCORE_FRESH),
+                     PROA_OK);
     assert_int_equal(proa_oscore_begin_response(server.o, &in.binding, false), PROA_OSCORE_GONE);
     assert_int_equal(hear(&server, &wire, &inner, &in), PROA_OSCORE_FORGED);
     assert_int_equal(proa_oscore_read_stats(server.o).contexts, 1);
@@ -396,20 +396,48 @@ static void rfc8613_3_2_parameters_out_of_bounds(void **state)
         proa_oscore_params p = good;
         proa_err expected = PROA_E_RANGE;
         switch (i) {
-        case 0: p.master_secret = proa_span_make(bytes, 15); break;
-        case 1: p.master_secret = proa_span_make(bytes, 65); break;
-        case 2: p.master_salt = proa_span_make(bytes, 33); break;
-        case 3: p.sender_id = proa_span_make(bytes, 8); break;
-        case 4: p.recipient_id = proa_span_make(bytes, 8); break;
-        case 5: p.recipient_id = p.sender_id; break;
-        case 6: p.sender_id = p.recipient_id = proa_span_make(NULL, 0); break;
-        case 7: p.id_context = proa_span_make(bytes, 33), p.has_id_context = true; break;
-        case 8: p.aead = PROA_COSE_A128GCM, p.sender_id = proa_span_make(bytes, 7); break;
-        case 9: p.aead = 11, expected = PROA_E_UNSUPPORTED; break;
-        case 10: p.aead = 0, expected = PROA_E_UNSUPPORTED; break;
-        case 11: p.hmac = 0, expected = PROA_E_UNSUPPORTED; break;
-        case 12: p.hmac = 6, expected = PROA_E_UNSUPPORTED; break;
-        default: p.hmac = -11, expected = PROA_E_UNSUPPORTED; break;
+        case 0:
+            p.master_secret = proa_span_make(bytes, 15);
+            break;
+        case 1:
+            p.master_secret = proa_span_make(bytes, 65);
+            break;
+        case 2:
+            p.master_salt = proa_span_make(bytes, 33);
+            break;
+        case 3:
+            p.sender_id = proa_span_make(bytes, 8);
+            break;
+        case 4:
+            p.recipient_id = proa_span_make(bytes, 8);
+            break;
+        case 5:
+            p.recipient_id = p.sender_id;
+            break;
+        case 6:
+            p.sender_id = p.recipient_id = proa_span_make(NULL, 0);
+            break;
+        case 7:
+            p.id_context = proa_span_make(bytes, 33), p.has_id_context = true;
+            break;
+        case 8:
+            p.aead = PROA_COSE_A128GCM, p.sender_id = proa_span_make(bytes, 7);
+            break;
+        case 9:
+            p.aead = 11, expected = PROA_E_UNSUPPORTED;
+            break;
+        case 10:
+            p.aead = 0, expected = PROA_E_UNSUPPORTED;
+            break;
+        case 11:
+            p.hmac = 0, expected = PROA_E_UNSUPPORTED;
+            break;
+        case 12:
+            p.hmac = 6, expected = PROA_E_UNSUPPORTED;
+            break;
+        default:
+            p.hmac = -11, expected = PROA_E_UNSUPPORTED;
+            break;
         }
         assert_int_equal(proa_oscore_add(client.o, 5, &p, PROA_OSCORE_FRESH), expected);
     }
@@ -440,8 +468,8 @@ static void store_fails_at_each_write(void **state)
             end_on(&client, PROA_OSCORE_FRESH);
             client.params = params;
             client.flash.fail_at = 1;
-            assert_int_equal(
-                proa_oscore_add(client.o, 5, &client.params, PROA_OSCORE_FRESH), PROA_E_IO);
+            assert_int_equal(proa_oscore_add(client.o, 5, &client.params, PROA_OSCORE_FRESH),
+                             PROA_E_IO);
             assert_int_equal(proa_oscore_begin_request(client.o, 5, &b), PROA_OSCORE_GONE);
         } else {
             end_on(&client, PROA_OSCORE_FRESH);
