@@ -547,7 +547,30 @@ static void oscore_in_dtls_operations_use_the_session(void **state)
     op = lab_op(&l, reg, PROA_OP_READ, "/3/0");
     lab_connect(&l, 0);
     assert_int_equal(lab_done(&l, op), 0);
+    l.devices[0].account = 0;
+    assert_int_equal(ask_ac(0)->code, PROA_COAP_UNAUTHORIZED);
+    assert_int_equal(lab_done(&l, op), 0);
+    assert_int_equal(facts(reg).peer.session, 0);
+    l.devices[0].account = 100;
     assert_int_equal(lab_update(&l, 0, NULL, NULL)->code, PROA_COAP_CHANGED);
+    assert_int_equal(done(op)->code, PROA_COAP_CONTENT);
+}
+
+static void oscore_in_dtls_hears_what_is_sealed_only(void **state)
+{
+    (void)state;
+    demands[0] = PROA_PROTECTION_OSCORE_IN_DTLS;
+    lab_connect(&l, 0);
+    assert_int_equal(lab_register(&l, 0, "ep=dev0&lt=9000&lwm2m=1.2&b=U&Q")->code,
+                     PROA_COAP_CREATED);
+    proa_reg reg = lab_last(&l, PROA_SERVER_REGISTERED)->event.reg;
+    lab_run(&l, 100000);
+    proa_op_id op = lab_op(&l, reg, PROA_OP_READ, "/3/0");
+    l.devices[0].account = 0;
+    assert_int_equal(ask_ac(0)->code, PROA_COAP_UNAUTHORIZED);
+    assert_int_equal(lab_done(&l, op), 0);
+    l.devices[0].account = 100;
+    assert_int_equal(ask_ac(0)->code, PROA_COAP_CHANGED);
     assert_int_equal(done(op)->code, PROA_COAP_CONTENT);
 }
 
@@ -571,11 +594,17 @@ static void oscore_in_dtls_follows_to_a_new_session(void **state)
     assert_int_equal(lab_count(&l, PROA_SERVER_NOTIFICATION), 1);
 }
 
-/* One datagram of device 0, caught before it leaves. */
-static size_t catch_update(uint8_t *out, size_t cap)
+typedef struct caught {
+    uint8_t bytes[256];
+    size_t len;
+} caught;
+
+/* An Update of device 0, caught before it leaves. */
+static caught catch_update(void)
 {
+    caught c;
     proa_coap_id id;
-    proa_coap_peer to = {l.addr, 0, account_of(0)};
+    proa_coap_peer to = {l.addr, l.devices[0].session, account_of(0)};
     proa_span bytes;
     proa_coap_option path[2] = {{PROA_COAP_OPT_URI_PATH, proa_span_of("rd")},
                                 {PROA_COAP_OPT_URI_PATH, proa_span_of(l.devices[0].location + 4)}};
@@ -583,9 +612,23 @@ static size_t catch_update(uint8_t *out, size_t cap)
         .code = PROA_COAP_POST, .non = true, .options = path, .option_count = 2};
     assert_int_equal(proa_coap_send(l.devices[0].coap, l.now_ms, &to, &update, &id), PROA_OK);
     assert_true(proa_coap_output(l.devices[0].coap, l.now_ms, &to, &bytes));
-    assert_true(bytes.len <= cap);
-    memcpy(out, bytes.data, bytes.len);
-    return bytes.len;
+    assert_true(bytes.len <= sizeof c.bytes);
+    memcpy(c.bytes, bytes.data, bytes.len);
+    c.len = bytes.len;
+    return c;
+}
+
+/* Over the way of device i. */
+static void release(size_t i, const caught *c)
+{
+    const lab_device *d = &l.devices[i];
+    proa_span bytes = proa_span_make(c->bytes, c->len);
+    if (d->box == NULL) {
+        proa_server_input(l.server, l.now_ms, &d->addr, bytes, false);
+    } else {
+        assert_int_equal(d->box->class_->send(d->box, l.now_ms, d->session, bytes), PROA_OK);
+    }
+    lab_settle(&l);
 }
 
 /* The newest request of device 0 comes over the session of device 1, an older one by its own way.
@@ -593,30 +636,28 @@ static size_t catch_update(uint8_t *out, size_t cap)
 static void a_caught_request_over_another_session_binds_nothing(void **state)
 {
     (void)state;
-    uint8_t older[256];
-    uint8_t newer[256];
-    demands[1] = PROA_PROTECTION_DTLS;
-    l.devices[1].account = 0;
-    proa_reg other = lab_registered(&l, 1);
-    proa_reg reg = registered();
-    size_t older_len = catch_update(older, sizeof older);
-    size_t newer_len = catch_update(newer, sizeof newer);
-    lab_forget(&l);
-    assert_int_equal(l.devices[1].box->class_->send(l.devices[1].box, l.now_ms,
-                                                    l.devices[1].session,
-                                                    proa_span_make(newer, newer_len)),
-                     PROA_OK);
-    lab_settle(&l);
-    proa_server_input(l.server, l.now_ms, &l.devices[0].addr, proa_span_make(older, older_len),
-                      false);
-    lab_settle(&l);
-    assert_int_equal(lab_count(&l, PROA_SERVER_UPDATED), 0);
-    assert_int_equal(facts(reg).peer.session, 0);
-    proa_op_id op = lab_op(&l, other, PROA_OP_READ, "/3/0");
-    assert_int_equal(done(op)->code, PROA_COAP_CONTENT);
-    op = lab_op(&l, reg, PROA_OP_READ, "/3/0");
-    assert_int_equal(done(op)->code, PROA_COAP_CONTENT);
-    assert_int_equal(lab_update(&l, 0, NULL, NULL)->code, PROA_COAP_CHANGED);
+    for (int in_session = 0; in_session < 2; in_session++) {
+        assert_int_equal(end(NULL), 0);
+        assert_int_equal(start(NULL), 0);
+        demands[0] = in_session ? PROA_PROTECTION_OSCORE_IN_DTLS : PROA_PROTECTION_OSCORE;
+        demands[1] = PROA_PROTECTION_DTLS;
+        l.devices[1].account = 0;
+        proa_reg other = lab_registered(&l, 1);
+        proa_reg reg = in_session ? lab_registered(&l, 0) : registered();
+        uint32_t session = facts(reg).peer.session;
+        caught older = catch_update();
+        caught newer = catch_update();
+        lab_forget(&l);
+        release(1, &newer);
+        release(0, &older);
+        assert_int_equal(lab_count(&l, PROA_SERVER_UPDATED), 0);
+        assert_int_equal(facts(reg).peer.session, session);
+        proa_op_id op = lab_op(&l, other, PROA_OP_READ, "/3/0");
+        assert_int_equal(done(op)->code, PROA_COAP_CONTENT);
+        op = lab_op(&l, reg, PROA_OP_READ, "/3/0");
+        assert_int_equal(done(op)->code, PROA_COAP_CONTENT);
+        assert_int_equal(lab_update(&l, 0, NULL, NULL)->code, PROA_COAP_CHANGED);
+    }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
@@ -642,6 +683,7 @@ int main(void)
         TEST(allow_nosec_does_not_unlock_an_account),
         TEST(oscore_in_dtls_wants_one_account_of_both),
         TEST(oscore_in_dtls_operations_use_the_session),
+        TEST(oscore_in_dtls_hears_what_is_sealed_only),
         TEST(oscore_in_dtls_follows_to_a_new_session),
         TEST(a_caught_request_over_another_session_binds_nothing),
     };
