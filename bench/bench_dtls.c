@@ -543,15 +543,16 @@ static const proa_secure_keeper keeper = {keep, mark, forget, NULL};
 
 static void kept_site_open(uint8_t number, uint32_t reserve)
 {
+    uint8_t own_key[PROA_SECURE_KEY_LEN];
     memset(&server, 0, sizeof server);
     proa_secure_config config =
         proa_dtls_config_server((proa_random){fill, NULL}, (proa_memory){take, give, &server});
     config.find_psk = find_psk;
     config.live_max = 4;
     config.handshake_max = 4;
-    config.keeper = &keeper;
     config.reserve = reserve;
-    memset(config.keeper_key, number, sizeof config.keeper_key);
+    memset(own_key, number, sizeof own_key);
+    proa_dtls_keep(&config, &keeper, own_key);
     server.addr = (proa_addr){{2}, 5684, 0};
     must(proa_dtls_open(&server.box, &config) == PROA_OK, "open");
 }

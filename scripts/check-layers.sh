@@ -15,7 +15,8 @@ may_include() {
     base) echo ;;
     codec) echo base ;;
     coap) echo base codec ;;
-    oscore | lwm2m) echo base codec coap ;;
+    oscore) echo base codec coap edge ;;
+    lwm2m) echo base codec coap ;;
     edge) echo base ;;
     client | server) echo base codec coap oscore lwm2m edge ;;
     c2c) echo base codec coap oscore lwm2m edge client server ;;

@@ -119,6 +119,8 @@ void sim__device_open(sim_device *device)
     proa_client_config config =
         proa_client_config_device(proa_span_of(device->name), random, sim__memory());
     proa_c2c_limits limits = proa_c2c_limits_device();
+    limits.peer_max = 8;
+    limits.access_max = 16;
     config.secure = device->secure;
     config.store = sim_store_port(&device->store);
     must(proa_client_open(&device->client, &config), "client");

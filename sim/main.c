@@ -317,13 +317,16 @@ static void print_totals(const options *o, const totals *t)
            (unsigned long long)c->offline, (unsigned long long)c->unreachable,
            (unsigned long long)c->busy, (unsigned long long)c->timeout,
            (unsigned long long)c->other + c->pending, (unsigned long long)c->notifications);
-    printf("  granted %llu, renewed %llu, revoked %llu, ended %llu, expired %llu, rolled back "
-           "%llu, reconciled %llu; reboots %llu, power failures %llu, address changes %llu\n",
-           (unsigned long long)c->granted, (unsigned long long)c->renewed,
-           (unsigned long long)c->revoked, (unsigned long long)c->ended,
-           (unsigned long long)c->expired, (unsigned long long)c->failed,
-           (unsigned long long)c->reconciled, (unsigned long long)t->reboots,
-           (unsigned long long)t->power_failures, (unsigned long long)t->moves);
+    printf(
+        "  granted %llu, renewed %llu, revoked %llu, ended %llu, expired %llu, rolled back "
+        "%llu, reconciled %llu; reboots %llu, power failures %llu, address changes %llu, sessions "
+        "revived %llu, datagrams replayed %llu\n",
+        (unsigned long long)c->granted, (unsigned long long)c->renewed,
+        (unsigned long long)c->revoked, (unsigned long long)c->ended,
+        (unsigned long long)c->expired, (unsigned long long)c->failed,
+        (unsigned long long)c->reconciled, (unsigned long long)t->reboots,
+        (unsigned long long)t->power_failures, (unsigned long long)t->moves,
+        (unsigned long long)c->revived, (unsigned long long)c->replayed);
     if (t->failed > 0) {
         printf("  seed %llu breaks \"%s\" after %.1f s: %s\n", (unsigned long long)t->first_seed,
                sim_rule_name(t->first.broken), (double)t->first.broken_ms / 1000.0,

@@ -239,8 +239,7 @@ void sim__server_open(sim_server *server)
     server->keeper = (proa_secure_keeper){sim__sessions_keep, sim__sessions_mark,
                                           sim__sessions_forget, &server->records.sessions};
     proa_random_fill(&random, server->box_key, sizeof server->box_key);
-    secure.keeper = &server->keeper;
-    memcpy(secure.keeper_key, server->box_key, sizeof server->box_key);
+    proa_dtls_keep(&secure, &server->keeper, server->box_key);
     secure.reserve = 8; /* few, so that every run has to reserve more */
     sim__sessions_lose(&server->records.sessions);
     must(proa_dtls_open(&server->secure, &secure), "DTLS");

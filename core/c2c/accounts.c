@@ -309,7 +309,7 @@ static void tell_changes(proa_c2c *c)
 static void settle_key(proa_c2c *c, proa__key *key)
 {
     bool gone = key->row.slot == PROA__SLOT_GONE;
-    bool busy = key->session != 0 || key->opening != 0;
+    bool busy = key->session != 0 || key->opening != 0 || proa__key_is_oscore(key);
     if (gone || key->drop || (busy && proa__c2c_peer(c, key->short_id) == NULL)) {
         if (c->requester != NULL) {
             c->requester->account_gone(c, key, gone ? key->row.why : PROA_OUTCOME_REVOKED);
@@ -342,8 +342,9 @@ static void reap(proa_c2c *c, const proa__table *t)
 static void recheck_rights(proa_c2c *c)
 {
     for (size_t i = 0; i < c->limits.peer_max; i++) {
-        if (proa__key_at(c, i)->row.slot == PROA__SLOT_LIVE && proa__key_at(c, i)->session != 0) {
-            proa__client_recheck(c->client, c->now_ms, proa__c2c_account(proa__key_at(c, i)));
+        const proa__key *key = proa__key_at(c, i);
+        if (key->row.slot == PROA__SLOT_LIVE && (key->session != 0 || proa__key_is_oscore(key))) {
+            proa__client_recheck(c->client, c->now_ms, proa__c2c_account(key));
         }
     }
 }

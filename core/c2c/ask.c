@@ -208,9 +208,9 @@ static void attempted(proa_c2c *c, proa__ask *ask, proa_err err)
     }
 }
 
-static void send_request(proa_c2c *c, proa__ask *ask, const proa__key *key)
+static void send_request(proa_c2c *c, proa__ask *ask, const proa__key *key,
+                         const proa_coap_peer *to)
 {
-    proa_coap_peer to = proa__c2c_coap_peer(c, key->session);
     if (!ask->connected_told && !ask->told) {
         ask->connected_told = true;
         proa__ask_tell(c, ask, PROA_C2C_CONNECTED, (uint16_t)key->short_id, NULL);
@@ -218,7 +218,7 @@ static void send_request(proa_c2c *c, proa__ask *ask, const proa__key *key)
     ask->state = PROA__ASK_SENT;
     proa__ask_late(ask, PROA_OUTCOME_TIMEOUT, false, PROA_OK);
     ask->resume_ms = c->now_ms + PROA__LOOK_MS;
-    attempted(c, ask, proa__request_send(c, ask, &to));
+    attempted(c, ask, proa__request_send(c, ask, to));
 }
 
 static void connect(proa_c2c *c, proa__ask *ask, proa__key *key)
@@ -260,8 +260,9 @@ void proa__ask_go(proa_c2c *c, proa__ask *ask)
     }
     ask->state = PROA__ASK_CONNECT;
     ask->account = proa__c2c_account(key);
-    if (key->session != 0 && !key->suspect) {
-        send_request(c, ask, key);
+    proa_coap_peer to;
+    if (proa__c2c_way(c, key, &to)) {
+        send_request(c, ask, key, &to);
     } else {
         connect(c, ask, key);
     }
@@ -419,6 +420,27 @@ static void session_lost(proa_c2c *c, proa__ask *ask)
     send_again(c, ask);
 }
 
+/* OSCORE keys that can no longer be used: the store that knows their numbers was lost. The account
+ * goes, the server hears of it, and gives another. */
+static void keys_lost(proa_c2c *c, proa__ask *ask)
+{
+    proa__key *key = proa__c2c_key(c, ask->account);
+    if (key != NULL) {
+        proa__c2c_remove(&c->tables[PROA__KEYS], &key->row, PROA_OUTCOME_OK);
+    }
+    send_again(c, ask);
+}
+
+/* Somebody says, without protection, that the keys are unknown. If that is the peer, the server has
+ * to know; and to ask it once does no harm. */
+static void keys_refused(proa_c2c *c, proa__ask *ask, const proa_coap_msg *m)
+{
+    if (m->code == PROA_COAP_UNAUTHORIZED && ask->state == PROA__ASK_SENT &&
+        proa__request_repeatable(ask->op)) {
+        (void)reask(c, ask);
+    }
+}
+
 static void request_failed(proa_c2c *c, proa__ask *ask, proa_coap_failure failure)
 {
     ask->request = 0;
@@ -434,6 +456,9 @@ static void request_failed(proa_c2c *c, proa__ask *ask, proa_coap_failure failur
         break;
     case PROA_COAP_FAILED_FULL:
         fail_local(c, ask, PROA_E_FULL);
+        break;
+    case PROA_COAP_FAILED_KEYS:
+        keys_lost(c, ask);
         break;
     case PROA_COAP_FAILED_RESET:
     case PROA_COAP_FAILED_PROTOCOL:
@@ -473,6 +498,8 @@ static void coap_event(proa_c2c *c, const proa_coap_event *event)
         return; /* forgotten in the meantime */
     } else if (what == PROA__FOR_PROBE) {
         probed(c, ask, event);
+    } else if (event->kind == PROA_COAP_EVENT_UNPROTECTED) {
+        keys_refused(c, ask, &event->msg);
     } else if (event->kind == PROA_COAP_EVENT_FAILED) {
         request_failed(c, ask, event->failure);
     } else if (PROA_COAP_CLASS(event->msg.code) == 2) {

@@ -17,11 +17,13 @@
 #define PROGRESS_LEN (6U * sizeof(proa__event))
 #define PROGRESS_LEN_HOST (12U * (sizeof(proa__event) + PROA_ENDPOINT_MAX))
 
+/* What proa_client_config_device has room for: sessions with 4 peers beside those with 2 servers,
+ * and an entry in object 2 for each of 4 keys, 4 peers and 8 paths. */
 proa_c2c_limits proa_c2c_limits_device(void)
 {
     proa_c2c_limits limits = {
-        .peer_max = 8,
-        .access_max = 16,
+        .peer_max = 4,
+        .access_max = 8,
         .ask_max = 4,
         .hint_per_minute = 20,
         .unused_s = 600,
@@ -34,8 +36,9 @@ proa_c2c_limits proa_c2c_limits_device(void)
 /* The pool takes everything of one account as long as it may be, and of the others what they have
  * in practice; and what questions have, who never take the room of accounts. */
 #define POOL_LEN_MIN (PROA__DRAFT_TEXTS_MAX + PROA_ENDPOINT_MAX)
-#define POOL_LEN_PEER 96U  /* identity and key of 16 bytes, a URI, a name */
-#define POOL_LEN_ACCESS 9U /* elements for three peers */
+#define POOL_LEN_PEER 96U    /* identity and key of 16 bytes, a URI, a name */
+#define POOL_LEN_ACCESS 9U   /* elements for three peers */
+#define POOL_LEN_CONTEXT 32U /* secret, salt and two short ids */
 
 static size_t aligned(size_t len)
 {
@@ -44,10 +47,13 @@ static size_t aligned(size_t len)
 
 static void make_tables(proa_c2c *c)
 {
-    static const proa__kind *const kinds[PROA__OBJECTS] = {&proa__security_kind, &proa__client_kind,
-                                                           &proa__access_kind};
-    const uint16_t counts[PROA__TABLES] = {c->limits.peer_max, c->limits.peer_max,
-                                           c->limits.access_max, c->limits.ask_max};
+    const proa_c2c_contexts *contexts = c->limits.contexts;
+    const proa__kind *const kinds[PROA__OBJECTS] = {&proa__security_kind, &proa__client_kind,
+                                                    &proa__access_kind,
+                                                    contexts == NULL ? NULL : contexts->kind};
+    const uint16_t counts[PROA__TABLES] = {
+        c->limits.peer_max, c->limits.peer_max, c->limits.access_max,
+        contexts == NULL ? 0 : c->limits.peer_max, c->limits.ask_max};
     for (size_t i = 0; i < PROA__TABLES; i++) {
         c->tables[i].c = c;
         c->tables[i].kind = i < PROA__OBJECTS      ? kinds[i]
@@ -55,8 +61,9 @@ static void make_tables(proa_c2c *c)
                                                    : NULL;
         c->tables[i].count = counts[i];
     }
-    c->pool_max =
-        POOL_LEN_MIN + POOL_LEN_PEER * c->limits.peer_max + POOL_LEN_ACCESS * c->limits.access_max;
+    c->pool_max = POOL_LEN_MIN + POOL_LEN_PEER * c->limits.peer_max +
+                  POOL_LEN_ACCESS * c->limits.access_max +
+                  POOL_LEN_CONTEXT * c->tables[PROA__CONTEXTS].count;
     c->inbox_max = PROGRESS_LEN_HOST;
     if (c->requester != NULL) {
         c->pool_max += PROA__ASKS_LEN(c->limits.ask_max);
@@ -77,9 +84,11 @@ static void *piece(uint8_t *block, size_t *len, size_t piece_len)
 static size_t lay_out(proa_c2c *c, uint8_t *block)
 {
     size_t len = 0;
-    for (size_t i = 0; i < PROA__TABLES && c->tables[i].count > 0; i++) {
-        c->tables[i].first =
-            piece(block, &len, c->tables[i].count * (size_t)c->tables[i].kind->row_len);
+    for (size_t i = 0; i < PROA__TABLES; i++) {
+        if (c->tables[i].count > 0) {
+            c->tables[i].first =
+                piece(block, &len, c->tables[i].count * (size_t)c->tables[i].kind->row_len);
+        }
     }
     if (c->requester != NULL) {
         size_t asked_len = sizeof(proa__asked) * PROA_AC_ENTRIES_MAX * c->limits.peer_max;
@@ -105,7 +114,7 @@ static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
     proa_c2c *c = ctx;
     for (size_t i = 0; i < c->limits.peer_max; i++) {
         const proa__key *key = proa__key_at(c, i);
-        if (proa__c2c_live(c, key) != NULL &&
+        if (proa__c2c_live(c, key) != NULL && !proa__key_is_oscore(key) &&
             proa__row_text_is(&key->row, PROA__KEY_IDENTITY, identity)) {
             proa__c2c_psk(key, out);
             return true;
@@ -175,6 +184,8 @@ static uint64_t next_ms(void *ctx)
         return 0;
     }
     uint64_t next = proa__c2c_next_accounts(c);
+    uint64_t contexts = c->limits.contexts == NULL ? PROA__NEVER : c->limits.contexts->next_ms(c);
+    next = contexts < next ? contexts : next;
     uint64_t asks = c->requester == NULL ? PROA__NEVER : c->requester->next_ms(c);
     return next < asks ? next : asks;
 }
@@ -184,6 +195,9 @@ static void run(void *ctx, uint64_t now_ms)
     proa_c2c *c = ctx;
     proa__c2c_tick(c, now_ms);
     c->dirty = false;
+    if (c->limits.contexts != NULL) {
+        c->limits.contexts->run(c);
+    }
     proa__c2c_run_accounts(c);
     if (c->requester != NULL) {
         c->requester->run(c);
@@ -215,7 +229,8 @@ proa_err proa__c2c_open(proa_c2c **out, proa_client *client, const proa_c2c_limi
     const proa_memory *memory = &config->memory;
     *out = NULL;
     if (limits->peer_max == 0 || limits->peer_max > PROA_C2C_PEERS_MAX || limits->access_max == 0 ||
-        limits->access_max > PROA_ID_MAX / 2) {
+        limits->access_max > PROA_ID_MAX / 2 ||
+        (limits->contexts != NULL && config->coap.oscore == NULL)) {
         return PROA_E_RANGE;
     }
     proa_c2c *c = memory->take(memory->ctx, sizeof(*c));
@@ -242,6 +257,9 @@ proa_err proa__c2c_open(proa_c2c **out, proa_client *client, const proa_c2c_limi
     (void)lay_out(c, c->block);
     proa__c2c_load(c);
     for (size_t i = 0; i < PROA__OBJECTS; i++) {
+        if (c->tables[i].kind == NULL) {
+            continue;
+        }
         proa__c2c_object(&c->tables[i], &c->objects[i]);
         proa_err err = proa_client_add_object(client, &c->objects[i]);
         if (err != PROA_OK) {
@@ -389,7 +407,8 @@ bool proa_c2c_peer_at(const proa_c2c *c, uint64_t now_ms, size_t index, proa_c2c
         memcpy(out->endpoint, endpoint.data, endpoint.len);
         memcpy(out->uri, uri.data, uri.len);
         out->mode = (proa_security_mode)key->mode;
-        out->connected = key->session != 0;
+        out->connected = key->session != 0 || (proa__key_is_oscore(key) && peer->last_use_s != 0);
+        out->oscore = proa__key_is_oscore(key);
         out->used = peer->used != 0;
         out->left_s = proa__c2c_left_s(peer, now_ms);
         out->uses = peer->uses;

@@ -14,6 +14,7 @@
  *           the account that sessions are bound to.
  *   peer    an instance of object 11001: who that is, for how long.
  *   access  an instance of object 11002: what peers may do to one path.
+ *   context an instance of object 21: OSCORE keys. A key that links to it is proved by them.
  *
  * A key and a peer with the same Short Client ID make an account; a second key with the same id is
  * a key on its way in. Object functions run while the client is at work and know no time, so they
@@ -38,6 +39,9 @@
     ((offsetof(row, last) - offsetof(proa__row, instance)) / sizeof(uint32_t) + 1)
 
 enum { PROA__KEY_URI = 0, PROA__KEY_IDENTITY = 1, PROA__KEY_SECRET = 2 };
+
+/* No link: the key is a PSK. */
+#define PROA__NO_LINK UINT32_MAX
 
 typedef struct proa__key {
     proa__row row;
@@ -91,6 +95,23 @@ typedef struct proa__peer {
     uint64_t disabled_ms; /* not served until then */
 } proa__peer;
 
+enum {
+    PROA__CONTEXT_SECRET = 0,
+    PROA__CONTEXT_SENDER_ID = 1,
+    PROA__CONTEXT_RECIPIENT_ID = 2,
+    PROA__CONTEXT_SALT = 3,
+    PROA__CONTEXT_ID = 4
+};
+
+typedef struct proa__context {
+    proa__row row;
+    uint32_t aead;
+    uint32_t hmac;
+    /* From here on the run's own. */
+    proa_account account; /* that it is linked to; 0 = none yet */
+    uint32_t unused_s;    /* not linked until then: goes */
+} proa__context;
+
 typedef struct proa__access {
     proa__row row;            /* its text is the list: Short Client ID (0 = peers without an element
                                * of their own) and rights */
@@ -111,6 +132,7 @@ typedef struct proa__draft {
         proa__key key;
         proa__peer peer;
         proa__access access;
+        proa__context context;
     } of;
     uint8_t texts[PROA__DRAFT_TEXTS_MAX];
 } proa__draft;
@@ -119,9 +141,22 @@ enum {
     PROA__KEYS = 0,
     PROA__PEERS = 1,
     PROA__ACCESSES = 2,
-    PROA__OBJECTS = 3,
-    PROA__ASKS = 3,
-    PROA__TABLES = 4
+    PROA__CONTEXTS = 3,
+    PROA__OBJECTS = 4,
+    PROA__ASKS = 4,
+    PROA__TABLES = 5
+};
+
+/* What a program without OSCORE does not link: context_object.c fills this table. */
+struct proa_c2c_contexts {
+    const proa__kind *kind; /* of object 21 */
+    /* Put the context that a key links to under its account. PROA_E_NOT_FOUND (no such instance, or
+     * it is another key's), or what OSCORE says. */
+    proa_err (*link)(proa_c2c *c, const proa__key *key, bool fresh);
+    /* The key is gone: so is its context. */
+    void (*unlink)(proa_c2c *c, const proa__key *key);
+    void (*run)(proa_c2c *c);
+    uint64_t (*next_ms)(const proa_c2c *c);
 };
 
 /* What a program that only serves peers does not link: ask.c fills this table. */
@@ -214,6 +249,12 @@ proa_account proa__c2c_account(const proa__key *key);
 /* What proves it, to be wiped by the caller. */
 void proa__c2c_psk(const proa__key *key, proa_psk *out);
 
+/* True if the key is proved by OSCORE: then there are no sessions. */
+static inline bool proa__key_is_oscore(const proa__key *key)
+{
+    return key->oscore != PROA__NO_LINK;
+}
+
 /* The peer with a Short Client ID, NULL if there is none. */
 proa__peer *proa__c2c_peer(const proa_c2c *c, uint32_t short_id);
 
@@ -254,6 +295,9 @@ uint32_t proa__c2c_left_s(const proa__peer *peer, uint64_t now_ms);
 
 /* An authenticated use: counts it, and lets the older accounts of the same peer go. */
 void proa__c2c_used(proa_c2c *c, proa__key *key, bool request);
+
+/* True if nobody could read or change on the way what this actor writes. */
+bool proa__c2c_writer_protected(const proa_c2c *c, const proa_actor *who);
 
 /* A generation that stands in use: the next one is newer. */
 void proa__c2c_saw_generation(proa_c2c *c, uint32_t generation);
@@ -331,7 +375,8 @@ void proa__c2c_drop_sessions(proa_c2c *c, proa__key *key);
 void proa__c2c_run_session(proa_c2c *c, proa__key *key);
 uint64_t proa__c2c_next_session(const proa__key *key);
 
-/* The CoAP peer behind a session. */
-proa_coap_peer proa__c2c_coap_peer(proa_c2c *c, uint32_t session);
+/* How to reach the peer of a key now: by its session, or with OSCORE at once. False if there is no
+ * session, it does not answer, or nobody knows where the peer is. */
+bool proa__c2c_way(proa_c2c *c, const proa__key *key, proa_coap_peer *to);
 
 #endif

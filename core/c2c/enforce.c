@@ -113,7 +113,11 @@ static void refuse_with_hint(proa_c2c *c, const proa_refusal *refusal, proa_coap
                              uint8_t *scratch, size_t cap)
 {
     static const uint8_t cbor[1] = {PROA_FORMAT_CBOR};
-    static const proa_coap_option format = {PROA_COAP_OPT_CONTENT_FORMAT, {cbor, 1}};
+    static const proa_coap_option options[] = {{PROA_COAP_OPT_CONTENT_FORMAT, {cbor, 1}},
+                                               {PROA_COAP_OPT_MAX_AGE, {cbor, 0}}};
+    bool sealed = refusal->request->sealed; /* RFC 8613 §8.2: with Max-Age 0 */
+    out->options = options + 1;
+    out->option_count = sealed ? 1 : 0;
     const proa_coap_msg *m = &refusal->request->msg;
     char text[PROA_URI_MAX];
     proa_writer uri = proa_writer_make(text, sizeof(text));
@@ -121,13 +125,13 @@ static void refuse_with_hint(proa_c2c *c, const proa_refusal *refusal, proa_coap
     if (!hint_uri(c, refusal, &uri) || proa_hint_write(&w, proa_writer_span(&uri)) != PROA_OK) {
         return;
     }
-    size_t reply_len = 4U + m->token.len + 2U + 1U + w.len;
+    size_t reply_len = 4U + m->token.len + 2U + (sealed ? 1U : 0U) + 1U + w.len;
     if (refusal->account == 0 && reply_len > 3 * request_len(m)) {
         c->stats.hints_suppressed++;
         return;
     }
-    out->options = &format;
-    out->option_count = 1;
+    out->options = options;
+    out->option_count = sealed ? 2 : 1;
     out->payload = proa_writer_span(&w);
     c->stats.hints_sent++;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What objects 11000, 11001 and 11002 have in common as objects: one set of functions, which reads
+/* What objects 21, 11000, 11001 and 11002 have in common as objects: one set of functions, which reads
  * in the tables of fields what a resource is.
  *
  * Truths kept here: a value out of its field's bounds is refused when it is written, a row that
@@ -161,7 +161,9 @@ static proa_err write_number(proa__row *row, const proa__field *field, const pro
     } else if (value->type == PROA_TYPE_OBJLINK) {
         number = (int64_t)value->as.link.object << 16 | value->as.link.instance;
     }
-    if (number < field->min || number > field->max) {
+    bool fits = field->type == PROA__NUMBER_SIGNED ? number >= INT32_MIN && number <= INT32_MAX
+                                                   : number >= field->min && number <= field->max;
+    if (!fits) {
         return PROA_E_RANGE;
     }
     *number_at(row, field) = (uint32_t)number;
@@ -237,6 +239,7 @@ static proa_err write(void *ctx, const proa_actor *who, const proa_path *path,
         err = t->c->draft.before != NULL ? PROA_E_METHOD : write_number(row, field, value);
         break;
     case PROA__NUMBER:
+    case PROA__NUMBER_SIGNED:
         err = write_number(row, field, value);
         break;
     case PROA__TEXT:

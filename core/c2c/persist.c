@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What survives a reboot: a blob for each row of the three tables, named by its place ("c2c.k0",
- * "c2c.p0", "c2c.a0"), replaced as a whole. It holds the row's numbers and texts as its kind has
+/* What survives a reboot: a blob for each row of the tables of objects, named by its place
+ * ("c2c.k0", "c2c.p0", "c2c.a0", "c2c.o0"), replaced as a whole. It holds the row's numbers and texts as its kind has
  * them, so whoever gives a kind another field gives FORMAT another number.
  *
  * The remaining lifetime is stored with the peer each time another 5 % of it are gone. What is read
@@ -15,7 +15,7 @@
 
 #include "core/c2c/c2c_internal.h"
 
-#define FORMAT 2
+#define FORMAT 3
 #define NUMBERS_MAX 12
 #define BLOB_MAX (1 + 4 * NUMBERS_MAX + PROA__TEXTS_MAX + PROA__DRAFT_TEXTS_MAX)
 _Static_assert(BLOB_MAX <= PROA_STORE_BLOB_MAX, "a row fits a blob");
@@ -126,7 +126,8 @@ static void drop_orphans(proa_c2c *c)
 
 void proa__c2c_load(proa_c2c *c)
 {
-    for (size_t t = 0; c->config->store.read != NULL && t < PROA__OBJECTS; t++) {
+    /* Contexts first, because keys link to them. */
+    for (size_t t = PROA__OBJECTS; c->config->store.read != NULL && t-- > 0;) {
         for (size_t i = 0; i < c->tables[t].count; i++) {
             load(&c->tables[t], proa__row_at(&c->tables[t], i));
         }

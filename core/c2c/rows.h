@@ -7,7 +7,7 @@
 #include "proa/c2c.h"
 #include "proa/object.h"
 
-/* Objects 11000, 11001 and 11002 as tables: an instance is a row, a resource is a field of it.
+/* Objects 21, 11000, 11001 and 11002 as tables: an instance is a row, a resource is a field of it.
  *
  * A row has numbers and texts. Numbers are uint32_t, whatever their type on the wire. Texts (also
  * opaque values and lists) stand one after the other in the pool that all rows share, so that a
@@ -21,7 +21,7 @@
  * checked and stored, or is wiped. So there is nothing to undo, and no half-written row is ever
  * looked at. */
 
-#define PROA__TEXTS_MAX 3
+#define PROA__TEXTS_MAX 5
 
 typedef enum proa__slot {
     PROA__SLOT_FREE = 0,
@@ -43,9 +43,10 @@ typedef struct proa__row {
 typedef enum proa__field_type {
     PROA__NOTHING = 0, /* never there; what is written has no meaning */
     PROA__NUMBER,
-    PROA__NUMBER_ONCE, /* written when the instance is made, and not again */
-    PROA__NUMBER_OURS, /* the device knows it better than whoever writes it */
-    PROA__COMPUTED,    /* not written; the kind knows its value */
+    PROA__NUMBER_SIGNED, /* any number of 32 bits; its kind judges it */
+    PROA__NUMBER_ONCE,   /* written when the instance is made, and not again */
+    PROA__NUMBER_OURS,   /* the device knows it better than whoever writes it */
+    PROA__COMPUTED,      /* not written; the kind knows its value */
     PROA__TEXT,
     PROA__LIST /* a multiple resource; see PROA__ELEMENT_LEN */
 } proa__field_type;

@@ -8,13 +8,17 @@
  * other one lingers for PROA__LINGER_MS, because the far end may not have heard of the winner yet
  * and answers are under way on it.
  *
+ * With OSCORE there are no sessions: the peer can be told something as soon as it is known where it
+ * is, and what is under way belongs to the account itself.
+ *
  * A handshake is opened beside a session that seems dead, never instead of it: only the new one's
  * success ends the old one. */
 #include "core/c2c/c2c_internal.h"
 
 #include <string.h>
 
-proa_coap_peer proa__c2c_coap_peer(proa_c2c *c, uint32_t session)
+/* The CoAP peer behind a session. */
+static proa_coap_peer coap_peer(proa_c2c *c, uint32_t session)
 {
     proa_coap_peer peer;
     const proa_secure *box = proa__client_secure(c->client);
@@ -46,6 +50,12 @@ static void stop_opening(proa_c2c *c, proa__key *key)
 
 void proa__c2c_drop_sessions(proa_c2c *c, proa__key *key)
 {
+    if (proa__key_is_oscore(key)) {
+        proa_coap_peer peer;
+        memset(&peer, 0, sizeof(peer));
+        peer.account = proa__c2c_account(key);
+        proa_coap_peer_gone(proa__client_coap(c->client), c->now_ms, &peer);
+    }
     stop_opening(c, key);
     drop(c, &key->linger);
     drop(c, &key->session);
@@ -56,8 +66,8 @@ void proa__c2c_drop_sessions(proa_c2c *c, proa__key *key)
 static void move_and_drop(proa_c2c *c, const proa__key *key, uint32_t *from)
 {
     if (*from != 0 && key->session != 0 && *from != key->session) {
-        proa_coap_peer old = proa__c2c_coap_peer(c, *from);
-        proa_coap_peer now = proa__c2c_coap_peer(c, key->session);
+        proa_coap_peer old = coap_peer(c, *from);
+        proa_coap_peer now = coap_peer(c, key->session);
         proa_coap_peer_moved(proa__client_coap(c->client), c->now_ms, &old, &now);
     }
     drop(c, from);
@@ -184,8 +194,20 @@ static bool find_address(proa_c2c *c, const proa__key *key, proa_addr *out)
         return false; /* names are for the port to resolve, and C2C has none */
     }
     /* The prototype writes coap:// also where DTLS is spoken. Without a port, DTLS has its own. */
-    out->port = !uri.secure && has_no_port(text, &uri) ? 5684 : uri.port;
+    bool is_prototype = !uri.secure && has_no_port(text, &uri) && !proa__key_is_oscore(key);
+    out->port = is_prototype ? 5684 : uri.port;
     return true;
+}
+
+bool proa__c2c_way(proa_c2c *c, const proa__key *key, proa_coap_peer *to)
+{
+    if (proa__key_is_oscore(key)) {
+        memset(to, 0, sizeof(*to));
+        to->account = proa__c2c_account(key);
+        return find_address(c, key, &to->addr);
+    }
+    *to = coap_peer(c, key->session);
+    return key->session != 0 && !key->suspect;
 }
 
 proa_err proa__c2c_connect(proa_c2c *c, proa__key *key)
@@ -195,6 +217,9 @@ proa_err proa__c2c_connect(proa_c2c *c, proa__key *key)
     proa_psk psk;
     if (key->opening != 0) {
         return PROA_OK;
+    }
+    if (proa__key_is_oscore(key)) {
+        return PROA_E_NOT_FOUND; /* the way to it is all that can be wanting */
     }
     if (box == NULL) {
         return PROA_E_STATE;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who is at the other end: the table of server accounts and the table of secure sessions.
  *
- * A session belongs to the account whose key it proved, from CONNECTED to CLOSED. Unprotected CoAP
- * belongs to a server account only if that account is NoSec and the message came from its address;
- * nothing else makes an address mean anything. Peer accounts live in the extension; here they are
+ * A session belongs to the account whose key it proved, from CONNECTED to CLOSED, a message that
+ * OSCORE protected to the account of its keys. Unprotected CoAP belongs to a server account only if
+ * that account is NoSec and the message came from its address; nothing else makes an address mean
+ * anything. What came with less protection than its account demands came from nobody. Peer accounts live in the extension; here they are
  * numbers. Does not open sessions (registration.c) and decides no rights (access.c). */
 #include <string.h>
 
 #include "core/client/client_internal.h"
+#include "core/coap/sealed.h"
 
 proa_account proa__server_account_of(const proa_client *c, const proa__server *s)
 {
@@ -54,20 +56,41 @@ bool proa__server_connected(const proa__server *s)
     return s->mode == PROA_SECURITY_NOSEC || s->peer.session != 0;
 }
 
-static proa_account account_of_peer(const proa_client *c, const proa_coap_peer *peer)
+proa_account proa__session_account(const proa_client *c, uint32_t session)
 {
-    for (uint16_t i = 0; peer->session != 0 && i < c->config.session_max; i++) {
-        if (c->sessions[i].session == peer->session) {
+    for (uint16_t i = 0; session != 0 && i < c->config.session_max; i++) {
+        if (c->sessions[i].session == session) {
             return c->sessions[i].account;
         }
     }
+    return 0;
+}
+
+/* The account that a message without OSCORE came from. */
+static proa_account account_below(const proa_client *c, const proa_coap_peer *peer)
+{
     proa__server *s = NULL;
     while (peer->session == 0 && (s = proa__server_next(c, s)) != NULL) {
         if (s->mode == PROA_SECURITY_NOSEC && proa_addr_equal(&s->peer.addr, &peer->addr)) {
             return proa__server_account_of(c, s);
         }
     }
-    return 0;
+    return proa__session_account(c, peer->session);
+}
+
+/* 0 also for what is less protected than its account demands. */
+static proa_account account_of_peer(const proa_client *c, const proa_coap_peer *peer)
+{
+    if (peer->account == 0) {
+        proa_account account = account_below(c, peer);
+        const proa__server *s = proa__server_by_account(c, account);
+        return s != NULL && s->peer.account != 0 ? 0 : account;
+    }
+    const proa__server *s = proa__server_by_account(c, peer->account);
+    bool inside_dtls = s != NULL && s->mode == PROA_SECURITY_PSK;
+    bool agrees = peer->session == 0 ? !inside_dtls
+                                     : proa__session_account(c, peer->session) == peer->account;
+    return agrees ? peer->account : 0;
 }
 
 bool proa__account_who(const proa_client *c, const proa_coap_peer *peer, proa_actor *who)
@@ -132,7 +155,7 @@ static bool server_fits(const proa_client *c, const proa_server_account *server)
 
 proa_err proa_client_add_server(proa_client *c, const proa_server_account *server)
 {
-    if (!server_fits(c, server)) {
+    if (!server_fits(c, server) || (server->oscore != NULL && c->config.coap.oscore == NULL)) {
         return PROA_E_RANGE;
     }
     if (proa__server_by_id(c, server->short_id) != NULL) {
@@ -157,6 +180,7 @@ proa_err proa_client_add_server(proa_client *c, const proa_server_account *serve
     s->settings.pmin_s = server->pmin_s;
     s->settings.pmax_s = server->pmax_s;
     s->settings.disable_s = 86400; /* Core 1.2, /1/x/5 */
+    s->oscore = server->oscore;
     memcpy(s->uri, server->uri.data, server->uri.len);
     s->uri_len = (uint8_t)server->uri.len;
     if (server->mode == PROA_SECURITY_PSK) {
@@ -165,7 +189,27 @@ proa_err proa_client_add_server(proa_client *c, const proa_server_account *serve
         memcpy(s->key, server->key.data, server->key.len);
         s->key_len = (uint8_t)server->key.len;
     }
-    return PROA_OK;
+    if (s->oscore == NULL) {
+        return PROA_OK;
+    }
+    const proa_coap_oscore *oscore = c->config.coap.oscore;
+    s->peer.account = proa__server_account_of(c, s);
+    /* Keys from a file may have been used before. */
+    proa_err err = oscore->add(oscore->ctx, s->peer.account, s->oscore, false);
+    if (err != PROA_OK) {
+        proa_wipe(s, sizeof *s);
+    }
+    return err;
+}
+
+bool proa_client_find_oscore(void *client, uint64_t account, proa_oscore_params *out)
+{
+    const proa__server *s = client == NULL ? NULL : proa__server_by_account(client, account);
+    if (s == NULL || s->oscore == NULL) {
+        return false;
+    }
+    *out = *s->oscore;
+    return true;
 }
 
 bool proa_client_server(const proa_client *c, size_t index, proa_server_status *out)
@@ -200,6 +244,12 @@ proa_err proa__client_server_peer(proa_client *c, uint16_t short_id, proa_coap_p
     }
     *peer = s->peer;
     return PROA_OK;
+}
+
+bool proa__client_server_protected(const proa_client *c, uint16_t short_id)
+{
+    const proa__server *s = proa__server_by_id(c, short_id);
+    return s != NULL && (s->mode == PROA_SECURITY_PSK || s->peer.account != 0);
 }
 
 proa_err proa__client_server_uri(const proa_client *c, uint16_t short_id, proa_span *uri)

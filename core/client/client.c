@@ -285,8 +285,7 @@ static void handle_connected(proa_client *c, proa_secure_event *event)
 static void handle_data(proa_client *c, const proa_secure_event *event)
 {
     proa_coap_peer peer = {event->addr, event->session, 0};
-    proa_actor who;
-    if (!proa__account_who(c, &peer, &who) || who.account != event->account) {
+    if (proa__session_account(c, event->session) != event->account) {
         c->requests_dropped++;
         return;
     }

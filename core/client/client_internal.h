@@ -53,7 +53,8 @@ typedef struct proa__server {
     uint64_t due_ms;      /* next attempt or refreshing Update */
     uint64_t update_ms;   /* an Update is wanted by then; PROA_NEVER = not */
     uint64_t expires_ms;  /* of the registration */
-    proa_coap_peer peer;  /* session 0: none, or NoSec */
+    proa_coap_peer peer;  /* session 0: none, or NoSec; account: its own, if OSCORE is demanded */
+    const proa_oscore_params *oscore;
     uint8_t uri[PROA_URI_MAX];
     uint8_t identity[PROA_PSK_IDENTITY_MAX];
     uint8_t key[PROA_PSK_KEY_MAX];
@@ -81,8 +82,12 @@ bool proa__server_connected(const proa__server *s);
 /* An account as an actor; false if it is nobody's any more. */
 bool proa__account_actor(const proa_client *c, proa_account account, proa_actor *who);
 
-/* Who sent this, by session or (NoSec servers only) by address; false for a stranger. */
+/* Who sent this, by OSCORE keys, session or (NoSec servers only) address, and with all the protection
+ * that the account demands; false for a stranger. */
 bool proa__account_who(const proa_client *c, const proa_coap_peer *peer, proa_actor *who);
+
+/* Whose key a session proved; 0: nobody's. */
+proa_account proa__session_account(const proa_client *c, uint32_t session);
 
 /* False if the table is full. */
 bool proa__session_add(proa_client *c, uint32_t session, proa_account account);
@@ -117,7 +122,7 @@ void proa__access_load(proa_client *c);
 
 /* Objects 0, 1 and 2; their ctx is the client. The instances of 0 and 1 are the server accounts. */
 extern const proa_object proa__security_object, proa__server_object, proa__access_object;
-int32_t proa__server_next_instance(void *client, int32_t after);
+int32_t proa__server_next_instance(void *ctx, int32_t after);
 
 /* ---- the model -------------------------------------------------------------------------- */
 

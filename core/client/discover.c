@@ -26,7 +26,7 @@ void proa__discover_write_version(proa_writer *w, const proa_object *object)
 
 static void write_attributes(proa_writer *w, const proa_attributes *a)
 {
-    for (uint8_t which = PROA_ATTR_PMIN; which <= PROA_ATTR_CON; which = (uint8_t)(which << 1)) {
+    for (unsigned which = PROA_ATTR_PMIN; which <= PROA_ATTR_CON; which <<= 1) {
         if ((a->set & which) != 0) {
             proa_write_text(w, ";");
             proa_attributes_write(w, a, which);

@@ -89,6 +89,9 @@ PROA_CHECK proa_err proa__client_server_peer(proa_client *c, uint16_t short_id,
  * registered. */
 void proa__client_doubt_server(proa_client *c, uint64_t now_ms, uint16_t short_id);
 
+/* True if nothing of this server is heeded that could be read or written on the way. */
+bool proa__client_server_protected(const proa_client *c, uint16_t short_id);
+
 /* The URI of a server account, for hints; PROA_E_NOT_FOUND. Borrowed until the account changes. */
 PROA_CHECK proa_err proa__client_server_uri(const proa_client *c, uint16_t short_id,
                                             proa_span *uri);

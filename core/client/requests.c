@@ -287,10 +287,13 @@ void proa__client_serve(proa_client *c, const proa_coap_event *event)
     rq.event = event;
     rq.accept = format_option(&event->msg, PROA_COAP_OPT_ACCEPT);
     rq.format = format_option(&event->msg, PROA_COAP_OPT_CONTENT_FORMAT);
-    bool known = proa__account_who(c, &event->peer, &rq.who);
-    bool has_path = proa_path_of_msg(&event->msg, &rq.path) == PROA_OK;
+    /* Of what is sealed under keys that nobody knows, only the cover can be read. */
+    bool known = !event->sealed && proa__account_who(c, &event->peer, &rq.who);
+    bool has_path = !event->sealed && proa_path_of_msg(&event->msg, &rq.path) == PROA_OK;
     uint8_t method = event->msg.code;
-    if (event->multicast || (!known && (method < PROA_COAP_GET || method > PROA_COAP_DELETE))) {
+    bool is_strange =
+        !known && !event->sealed && (method < PROA_COAP_GET || method > PROA_COAP_DELETE);
+    if (event->multicast || is_strange) {
         c->requests_dropped++;
         proa_coap_ignore(c->coap, event->exchange);
         return;

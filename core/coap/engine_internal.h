@@ -452,8 +452,8 @@ proa__message *proa__message_copy(proa_coap *c, proa__peer *peer, proa__thing *o
                                   proa_coap_type type, proa_span bytes);
 void proa__message_start(proa_coap *c, proa__message *m);
 
-/* And *m is NULL then; no effect if it was. */
-void proa__message_free(proa_coap *c, proa__message **m);
+/* And *at is NULL then; no effect if it was. */
+void proa__message_free(proa_coap *c, proa__message **at);
 
 /* Start a NON message later: the Leisure of RFC 7252 §8.2. */
 void proa__message_delay(proa_coap *c, proa__message *m, uint32_t delay_ms);
@@ -605,8 +605,8 @@ proa_coap_token proa__body_name(const proa_coap *c, const proa_coap_msg *m, proa
 bool proa__body_keep(proa_coap *c, proa__peer *peer, const proa_coap_token *name,
                      const proa_coap_response *response);
 
-/* And *body is NULL then; no effect if it was. */
-void proa__body_free(proa_coap *c, proa__body **body);
+/* And *at is NULL then; no effect if it was. */
+void proa__body_free(proa_coap *c, proa__body **at);
 
 /* ---- observe.c -------------------------------------------------------------------------- */
 

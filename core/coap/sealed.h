@@ -46,9 +46,17 @@ typedef struct proa_coap_inner {
 typedef struct proa_coap_sealed proa_coap_sealed;
 extern const proa_coap_sealed proa_coap_sealed_part;
 
+struct proa_oscore_params; /* proa/oscore.h */
+
 struct proa_coap_oscore {
     const proa_coap_sealed *part; /* &proa_coap_sealed_part */
     void *ctx;
+
+    /* Not for the engine, but for those above it, who know accounts and do not link OSCORE unless
+     * the program does: proa_oscore_add and proa_oscore_remove. */
+    proa_err (*add)(void *ctx, uint64_t account, const struct proa_oscore_params *params,
+                    bool fresh);
+    void (*remove)(void *ctx, uint64_t account);
     uint16_t overhead; /* bytes that sealing adds at most */
 
     /* Open a request; it has the OSCORE option. `buf` has cap bytes for the inner message. */

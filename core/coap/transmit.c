@@ -121,10 +121,10 @@ void proa__message_again(proa_coap *c, proa__message *m)
     proa__message_start(c, m);
 }
 
-void proa__message_free(proa_coap *c, proa__message **message)
+void proa__message_free(proa_coap *c, proa__message **at)
 {
-    proa__message *m = *message;
-    *message = NULL;
+    proa__message *m = *at;
+    *at = NULL;
     if (m != NULL) {
         proa__message_land(c, m);
         proa__cells_release(&c->message_cells, m->bytes);

@@ -82,22 +82,23 @@ static int rebias(const width *w)
 
 static double widen(uint32_t bits, const width *w)
 {
-    uint64_t fraction = bits & ((1U << w->fraction_bits) - 1);
-    int exponent = (int)(bits >> w->fraction_bits) & w->exponent_max;
-    bool negative = bits >> w->fraction_bits > (uint32_t)w->exponent_max;
-    fraction <<= FRACTION_BITS - w->fraction_bits;
+    const uint32_t hidden = 1U << w->fraction_bits;
+    uint32_t fraction = bits & (hidden - 1);
+    int exponent = (int)(bits / hidden) & w->exponent_max;
+    bool negative = bits / hidden > (uint32_t)w->exponent_max;
     if (exponent == w->exponent_max) {
         exponent = EXPONENT_MAX;
     } else if (exponent > 0) {
         exponent += rebias(w);
     } else if (fraction > 0) { /* subnormal there, normal here */
         exponent = rebias(w) + 1;
-        for (; fraction < HIDDEN_BIT; fraction <<= 1) {
+        for (; fraction < hidden; fraction <<= 1) {
             exponent--;
         }
     }
     return proa__real_of_bits((negative ? SIGN_BIT : 0) | (uint64_t)exponent << FRACTION_BITS |
-                              (fraction & FRACTION_MASK));
+                              (uint64_t)(fraction & (hidden - 1))
+                                  << (FRACTION_BITS - w->fraction_bits));
 }
 
 /* Exponent and fraction of a finite value other than zero. False if bits would be lost. */

@@ -59,7 +59,7 @@ static bool is_digit(const proa_reader *r)
 }
 
 /* Take the next character if it is one of two. */
-static bool take(proa_reader *r, char a, char b)
+static bool take(proa_reader *r, uint8_t a, uint8_t b)
 {
     bool is = proa_reader_left(r) > 0 && (*r->at == a || *r->at == b);
     r->at += is;
@@ -280,7 +280,7 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 static uint32_t sextet(uint8_t c)
 {
     uint32_t six = 0;
-    while (six < 64 && alphabet[six] != c) {
+    while (six < 64 && (uint8_t)alphabet[six] != c) {
         six++;
     }
     return six;

@@ -82,7 +82,7 @@ proa_err proa_attributes_parse(proa_span query, proa_attributes *attributes)
     return PROA_E_UNSUPPORTED;
 }
 
-void proa_attributes_write(proa_writer *w, const proa_attributes *a, uint8_t which)
+void proa_attributes_write(proa_writer *w, const proa_attributes *a, unsigned which)
 {
     const field *f = fields;
     uint32_t seconds = a->con;

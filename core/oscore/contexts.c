@@ -2,7 +2,7 @@
 /* The table of contexts: found by kid for what comes in, by account for what goes out, by handle for
  * what is under way.
  *
- * Invariants. Both indexes hold the current contexts and nothing else. No two accounts have one
+ * Invariants. The index holds the current contexts and nothing else, each twice. No two accounts have one
  * Recipient ID: a kid alone says who it is. A candidate is named by its account's current context,
  * and goes with it. */
 #include <string.h>
@@ -11,25 +11,42 @@
 
 /* ---- indexes ------------------------------------------------------------------------------ */
 
-static proa_span kid_of(const proa__context *c)
+/* What a context is found by: its kid, or 8 bytes of its account. */
+typedef struct key {
+    bool is_kid;
+    proa_span bytes;
+} key;
+
+static key kid_key(proa_span kid)
 {
-    return proa_span_make(c->keys.recipient_id, c->keys.recipient_id_len);
+    return (key){true, kid};
 }
 
-static bool has_kid(const void *owner, proa_handle handle, const void *key)
+static key account_key(const uint64_t *account)
 {
-    const proa__context *c = proa__context_get(owner, handle);
-    return proa_span_equal(kid_of(c), *(const proa_span *)key);
+    return (key){false, proa_span_make(account, sizeof *account)};
 }
 
-static bool has_account(const void *owner, proa_handle handle, const void *key)
+static key key_of(const proa__context *c, bool is_kid)
 {
-    return proa__context_get(owner, handle)->account == *(const uint64_t *)key;
+    return is_kid ? kid_key(proa_span_make(c->keys.recipient_id, c->keys.recipient_id_len))
+                  : account_key(&c->account);
 }
 
-static uint32_t hash_of_account(const proa_oscore *o, uint64_t account)
+static bool has_key(const void *owner, proa_handle handle, const void *wanted)
 {
-    return proa_map_hash(&o->by_account, 0, proa_span_make(&account, sizeof account));
+    const key *k = wanted;
+    return proa_span_equal(key_of(proa__context_get(owner, handle), k->is_kid).bytes, k->bytes);
+}
+
+static uint32_t hash(const proa_oscore *o, key k)
+{
+    return proa_map_hash(&o->index, k.is_kid, k.bytes);
+}
+
+static proa__context *find(const proa_oscore *o, key k)
+{
+    return proa__context_get(o, proa_map_find(&o->index, hash(o, k), has_key, o, &k));
 }
 
 proa__context *proa__context_get(const proa_oscore *o, uint32_t handle)
@@ -39,32 +56,31 @@ proa__context *proa__context_get(const proa_oscore *o, uint32_t handle)
 
 proa__context *proa__context_of_account(const proa_oscore *o, uint64_t account)
 {
-    uint32_t hash = hash_of_account(o, account);
-    return proa__context_get(o, proa_map_find(&o->by_account, hash, has_account, o, &account));
+    return find(o, account_key(&account));
 }
 
 proa__context *proa__context_of_kid(const proa_oscore *o, proa_span kid)
 {
-    uint32_t hash = proa_map_hash(&o->by_kid, 0, kid);
-    return proa__context_get(o, proa_map_find(&o->by_kid, hash, has_kid, o, &kid));
+    return find(o, kid_key(kid));
 }
 
-static void remove_from_indexes(proa_oscore *o, const proa__context *c)
+static void remove_from_index(proa_oscore *o, const proa__context *c)
 {
-    proa_map_remove(&o->by_kid, proa_map_hash(&o->by_kid, 0, kid_of(c)), c->handle);
-    proa_map_remove(&o->by_account, hash_of_account(o, c->account), c->handle);
+    proa_map_remove(&o->index, hash(o, key_of(c, true)), c->handle);
+    proa_map_remove(&o->index, hash(o, key_of(c, false)), c->handle);
+    o->stats.contexts = o->index.count / 2;
 }
 
-static proa_err add_to_indexes(proa_oscore *o, const proa__context *c)
+static proa_err add_to_index(proa_oscore *o, const proa__context *c)
 {
-    uint32_t hash = proa_map_hash(&o->by_kid, 0, kid_of(c));
-    proa_err err = proa_map_add(&o->by_kid, hash, c->handle);
+    proa_err err = proa_map_add(&o->index, hash(o, key_of(c, true)), c->handle);
     if (err == PROA_OK) {
-        err = proa_map_add(&o->by_account, hash_of_account(o, c->account), c->handle);
-        if (err != PROA_OK) {
-            proa_map_remove(&o->by_kid, hash, c->handle);
-        }
+        err = proa_map_add(&o->index, hash(o, key_of(c, false)), c->handle);
     }
+    if (err != PROA_OK) {
+        remove_from_index(o, c);
+    }
+    o->stats.contexts = o->index.count / 2;
     return err;
 }
 
@@ -95,7 +111,7 @@ void proa__context_end(proa_oscore *o, proa__context *c)
         give_back(o, candidate);
     }
     if (proa__context_of_account(o, c->account) == c) {
-        remove_from_indexes(o, c);
+        remove_from_index(o, c);
     }
     give_back(o, c);
 }
@@ -110,93 +126,73 @@ proa_err proa__context_install(proa_oscore *o, proa__context *c)
         proa__context_end(o, old);
     }
     c->phase = PROA__CURRENT;
-    return add_to_indexes(o, c);
+    return add_to_index(o, c);
 }
 
 /* ---- adding ------------------------------------------------------------------------------- */
 
-/* Where counting begins, and whether it may. */
-static proa_err begin_counting(proa_oscore *o, proa__context *c, proa_oscore_origin origin)
+/* Where counting begins, and whether it may. If the store knows these keys, B.2 may have changed
+ * them. */
+static proa_err begin_counting(proa_oscore *o, proa__context *c, const proa_oscore_params *params,
+                               proa_oscore_origin origin)
 {
     proa__state state;
     proa_err err = proa__state_load(o, c->account, c->fingerprint, &state);
+    c->floor = PROA__UNSURE;
     if (err == PROA_OK) {
         c->next = c->reserved = state.reserved;
         c->lost = state.lost;
-        c->floor = PROA__UNSURE;
-        return PROA_OK;
+        proa_span id_context = proa_span_make(state.id_context, state.id_context_len);
+        return id_context.len > 0 ? proa__oscore_derive(o, params, &id_context, &c->keys) : PROA_OK;
     }
     if (err == PROA_E_IO) {
         return err;
     }
     if (origin == PROA_OSCORE_FRESH) {
+        c->floor = 0;
         c->reserved = o->config.margin;
         return proa__state_store(o, c, c->reserved);
     }
     c->lost = true;
-    c->floor = PROA__UNSURE;
     return PROA_OK;
 }
 
-/* Keys of B.2, if that is what the account has come to use. */
-static proa_err derive_stored(proa_oscore *o, proa__context *c, const proa_oscore_params *params)
-{
-    proa__state state;
-    if (proa__state_load(o, c->account, c->fingerprint, &state) != PROA_OK ||
-        state.id_context_len == 0) {
-        return PROA_OK;
-    }
-    proa_span id_context = proa_span_make(state.id_context, state.id_context_len);
-    c->random = true;
-    return proa__oscore_derive(o, params, &id_context, &c->keys);
-}
-
-/* Keys and fingerprint, and that the kid belongs to nobody else. */
-static proa_err derive(proa_oscore *o, proa__context *c, const proa_oscore_params *params)
+/* *known: the account has these very keys, and what the table knows of them is newer than what the
+ * store does. */
+static proa_err fill(proa_oscore *o, proa__context *c, const proa_oscore_params *params,
+                     proa_oscore_origin origin, bool *known)
 {
     proa_err err = proa__oscore_derive(o, params, NULL, &c->keys);
-    if (err == PROA_OK) {
-        err = proa__oscore_fingerprint(o, params, c->fingerprint);
+    if (err != PROA_OK) {
+        return err;
     }
+    memcpy(c->fingerprint, c->keys.fingerprint, sizeof c->fingerprint);
     c->announced = params->has_id_context;
-    const proa__context *other =
-        err == PROA_OK ? proa__context_of_kid(o, params->recipient_id) : NULL;
-    return other != NULL && other->account != c->account ? PROA_E_EXISTS : err;
-}
-
-/* The account has these very keys: what the table knows of them is newer than what the store does. */
-static bool is_known(const proa_oscore *o, const proa__context *c)
-{
-    const proa__context *old = proa__context_of_account(o, c->account);
-    return old != NULL && memcmp(old->fingerprint, c->fingerprint, sizeof c->fingerprint) == 0 &&
-           proa_span_equal(kid_of(old), kid_of(c));
+    const proa__context *other = proa__context_of_kid(o, params->recipient_id);
+    if (other != NULL && other->account != c->account) {
+        return PROA_E_EXISTS;
+    }
+    *known =
+        other != NULL && memcmp(other->fingerprint, c->fingerprint, sizeof c->fingerprint) == 0;
+    return *known ? PROA_OK : begin_counting(o, c, params, origin);
 }
 
 proa_err proa_oscore_add(proa_oscore *o, uint64_t account, const proa_oscore_params *params,
                          proa_oscore_origin origin)
 {
+    bool known = false;
     proa__context *c = proa__context_take(o);
     if (c == NULL) {
         return o->contexts.count == o->config.contexts_max ? PROA_E_FULL : PROA_E_NO_MEMORY;
     }
     c->account = account;
-    proa_err err = derive(o, c, params);
-    bool known = err == PROA_OK && is_known(o, c);
+    proa_err err = fill(o, c, params, origin, &known);
     if (err == PROA_OK && !known) {
-        err = derive_stored(o, c, params);
-    }
-    if (err == PROA_OK && !known) {
-        err = begin_counting(o, c, origin);
+        err = proa__context_install(o, c);
     }
     if (err != PROA_OK || known) {
         give_back(o, c);
-        return err;
     }
-    err = proa__context_install(o, c);
-    if (err != PROA_OK) {
-        give_back(o, c);
-    }
-    o->stats.contexts = o->by_kid.count;
     return err;
 }
 
@@ -205,7 +201,6 @@ void proa_oscore_remove(proa_oscore *o, uint64_t account)
     proa__context *c = proa__context_of_account(o, account);
     if (c != NULL) {
         proa__context_end(o, c);
-        o->stats.contexts = o->by_kid.count;
     }
     proa__state_forget(o, account);
 }
@@ -236,15 +231,11 @@ proa_err proa_oscore_open(proa_oscore **out, const proa_oscore_config *config)
     proa_random_fill(&config->random, &seed, sizeof seed);
     proa_random_fill(&config->random, o->secret, sizeof o->secret);
     uint32_t first = config->contexts_first;
-    /* Full at 3/4: room for all first places. */
-    uint32_t slots = first + first / 2 + 1;
+    uint32_t slots = 3 * first; /* full at 3/4: room for all first places, twice */
     proa_err err =
         proa_pool_init(&o->contexts, memory, sizeof(proa__context), first, config->contexts_max);
     if (err == PROA_OK) {
-        err = proa_map_init(&o->by_kid, memory, slots, seed);
-    }
-    if (err == PROA_OK) {
-        err = proa_map_init(&o->by_account, memory, slots, ~seed);
+        err = proa_map_init(&o->index, memory, slots, seed);
     }
     if (err != PROA_OK) {
         proa_oscore_free(o);
@@ -266,8 +257,7 @@ void proa_oscore_free(proa_oscore *o)
         proa_wipe(c, sizeof *c);
     }
     proa_pool_clear(&o->contexts);
-    proa_map_clear(&o->by_kid);
-    proa_map_clear(&o->by_account);
+    proa_map_clear(&o->index);
     proa_wipe(o, sizeof *o);
     memory.give(memory.ctx, o, sizeof *o);
 }

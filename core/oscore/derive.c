@@ -9,7 +9,6 @@
 #include "proa/codec/cbor.h"
 
 #define INFO_MAX 64
-#define VERSION 1
 
 static const proa_aead *find_aead(const proa_crypto *crypto, int32_t id)
 {
@@ -109,23 +108,19 @@ proa_err proa__oscore_derive(const proa_oscore *o, const proa_oscore_params *par
     expand(&h, params->sender_id, "Key", out->sender_key, out->aead->key_len);
     expand(&h, params->recipient_id, "Key", out->recipient_key, out->aead->key_len);
     expand(&h, proa_span_make(NULL, 0), "IV", out->iv, out->aead->nonce_len);
+    expand(&h, params->sender_id, "State", out->fingerprint, sizeof out->fingerprint);
     proa_wipe(h.prk, sizeof h.prk);
     out->sender_id_len = keep(out->sender_id, params->sender_id);
     out->recipient_id_len = keep(out->recipient_id, params->recipient_id);
     out->has_id_context = h.has_id_context;
-    out->id_context_len = h.has_id_context ? keep(out->id_context, h.id_context) : 0;
-    return h.err;
-}
-
-proa_err proa__oscore_fingerprint(const proa_oscore *o, const proa_oscore_params *params,
-                                  uint8_t out[PROA__FINGERPRINT_LEN])
-{
-    hkdf h = {.crypto = o->config.crypto, .alg = params->aead};
-    h.has_id_context = params->has_id_context;
-    h.id_context = params->id_context;
-    extract(&h, params);
-    expand(&h, params->sender_id, "State", out, PROA__FINGERPRINT_LEN);
-    proa_wipe(h.prk, sizeof h.prk);
+    proa_writer w = proa_writer_make(out->id_context, sizeof out->id_context);
+    if (id_context != NULL) {
+        proa_cbor_write_bytes(&w, h.id_context);
+        out->id_context_head = (uint8_t)(w.len - h.id_context.len);
+    } else if (h.has_id_context) {
+        proa_write_span(&w, h.id_context);
+    }
+    out->id_context_len = (uint8_t)w.len;
     return h.err;
 }
 
@@ -141,48 +136,60 @@ void proa__oscore_nonce(const proa__keys *keys, bool ours, uint64_t number,
                         uint8_t out[PROA_AEAD_NONCE_MAX])
 {
     proa_span id = id_of(keys, ours);
-    size_t len = keys->aead->nonce_len;
     memcpy(out, keys->iv, PROA_AEAD_NONCE_MAX);
     out[0] = (uint8_t)(out[0] ^ id.len);
-    for (size_t i = 0; i < id.len; i++) {
-        out[len - 5 - id.len + i] ^= id.data[i];
+    uint8_t *end = out + keys->aead->nonce_len;
+    for (size_t i = 1; i <= 5; i++, number >>= 8) {
+        end[-(ptrdiff_t)i] ^= (uint8_t)number;
     }
-    for (size_t i = 0; i < 5; i++) {
-        out[len - 1 - i] ^= (uint8_t)(number >> (8 * i));
+    for (size_t i = 1; i <= id.len && i <= PROA_OSCORE_ID_MAX; i++) {
+        end[-5 - (ptrdiff_t)i] ^= id.data[id.len - i];
     }
 }
 
+/* CBOR written by hand: no string in it is longer than 23 bytes, so every head is one byte. */
 proa_span proa__oscore_aad(const proa__keys *keys, bool we_asked, uint64_t request_number,
                            uint8_t out[PROA__AAD_MAX])
 {
-    uint8_t bytes[PROA__AAD_MAX];
+    enum {
+        LEN_AT = 11, /* the head of external_aad */
+        STRING = 0x40
+    };
+    static const uint8_t head[] = {0x83, 0x68, 'E',    'n',    'c',  'r',  'y', 'p',
+                                   't',  '0',  STRING, STRING, 0x85, 0x01, 0x81};
+    proa_span id = id_of(keys, we_asked);
+    size_t number_len = proa__number_len(request_number);
     uint8_t number[5];
-    size_t number_len = request_number == 0 ? 1 : proa_uint_width(request_number);
     proa__number_write(number, request_number);
-    proa_writer w = proa_writer_make(bytes, sizeof bytes);
-    proa_cbor_write_array(&w, 5);
-    proa_cbor_write_uint(&w, VERSION);
-    proa_cbor_write_array(&w, 1);
-    proa_cbor_write_int(&w, keys->aead->id);
-    proa_cbor_write_bytes(&w, id_of(keys, we_asked));
-    proa_cbor_write_bytes(&w, proa_span_make(number + 5 - number_len, number_len));
-    proa_cbor_write_bytes(&w, proa_span_make(NULL, 0)); /* class I options: there are none */
-    proa_writer aad = proa_writer_make(out, PROA__AAD_MAX);
-    static const uint8_t head[] = {0x83, 0x68, 'E', 'n', 'c', 'r', 'y', 'p', 't', '0', 0x40};
-    proa_write_bytes(&aad, head, sizeof head); /* ["Encrypt0", h'', external_aad] */
-    proa_cbor_write_bytes(&aad, proa_writer_span(&w));
-    return proa_writer_span(&aad);
+    memcpy(out, head, sizeof head); /* ["Encrypt0", h'', << [1, [ */
+    uint8_t *at = out + sizeof head;
+    if (keys->aead->id > 23) {
+        *at++ = 0x18;
+    }
+    *at++ = (uint8_t)keys->aead->id; /* ], */
+    *at++ = (uint8_t)(STRING | id.len);
+    at += keep(at, id);
+    *at++ = (uint8_t)(STRING | number_len);
+    at += keep(at, proa_span_make(number + 5 - number_len, number_len));
+    *at++ = STRING; /* class I options, of which there are none: ] >>] */
+    out[LEN_AT] = (uint8_t)(STRING | (at - out - LEN_AT - 1));
+    return proa_span_make(out, (size_t)(at - out));
+}
+
+size_t proa__number_len(uint64_t number)
+{
+    return number == 0 ? 1 : proa_uint_width(number);
 }
 
 uint64_t proa__number_read(const uint8_t bytes[5])
 {
-    return (uint64_t)bytes[0] << 32 | (uint64_t)bytes[1] << 24 | (uint64_t)bytes[2] << 16 |
-           (uint64_t)bytes[3] << 8 | bytes[4];
+    return (uint64_t)bytes[0] << 32 | ((uint32_t)bytes[1] << 24 | (uint32_t)bytes[2] << 16 |
+                                       (uint32_t)bytes[3] << 8 | bytes[4]);
 }
 
 void proa__number_write(uint8_t bytes[5], uint64_t number)
 {
-    for (size_t i = 0; i < 5; i++) {
-        bytes[4 - i] = (uint8_t)(number >> (8 * i));
+    for (size_t i = 5; i > 0; i--, number >>= 8) {
+        bytes[i - 1] = (uint8_t)number;
     }
 }

@@ -123,10 +123,22 @@ static int seal(void *ctx, proa_coap_binding *binding, proa_span message, uint8_
     return err == PROA_OK ? (int)len : (int)err;
 }
 
+static proa_err add(void *ctx, uint64_t account, const proa_oscore_params *params, bool fresh)
+{
+    return proa_oscore_add(ctx, account, params, fresh ? PROA_OSCORE_FRESH : PROA_OSCORE_KNOWN);
+}
+
+static void remove_account(void *ctx, uint64_t account)
+{
+    proa_oscore_remove(ctx, account);
+}
+
 const proa_coap_oscore *proa_oscore_for_coap(proa_oscore *o)
 {
     o->coap = (proa_coap_oscore){.part = &proa_coap_sealed_part,
                                  .ctx = o,
+                                 .add = add,
+                                 .remove = remove_account,
                                  .overhead = PROA_OSCORE_OVERHEAD_MAX,
                                  .open_request = open_request,
                                  .open_response = open_response,

@@ -36,8 +36,11 @@ typedef struct proa__keys {
     uint8_t sender_id_len, recipient_id_len, id_context_len;
     uint8_t sender_id[PROA_OSCORE_ID_MAX];
     uint8_t recipient_id[PROA_OSCORE_ID_MAX];
-    uint8_t id_context[PROA_OSCORE_ID_CONTEXT_MAX];
+    /* As it travels: one of B.2 has the head of a CBOR string in front, of so many bytes. */
+    uint8_t id_context[2 + PROA_OSCORE_ID_CONTEXT_MAX];
+    uint8_t id_context_head;
     bool has_id_context;
+    uint8_t fingerprint[PROA__FINGERPRINT_LEN]; /* tells nothing of the keys */
 } proa__keys;
 
 /* Where a candidate of B.2 stands. */
@@ -63,7 +66,6 @@ typedef struct proa__context {
     uint8_t echo[PROA__ECHO_LEN];
     bool has_echo;
     bool lost;      /* these keys may not send any more */
-    bool random;    /* the ID Context is B.2's: as kid context it is wrapped in a CBOR string */
     bool announced; /* requests carry the kid context */
     bool renewing;  /* the peer may have other keys already: after a reboot these are lost */
     uint8_t phase;
@@ -75,8 +77,7 @@ typedef struct proa__context {
 struct proa_oscore {
     proa_oscore_config config;
     proa_pool contexts;
-    proa_map by_kid;     /* current contexts */
-    proa_map by_account; /* the same */
+    proa_map index; /* current contexts, each under its kid and under its account */
     proa_oscore_stats stats;
     proa_coap_oscore coap;
     uint8_t secret[16]; /* of this boot: R2 of B.2 */
@@ -85,14 +86,17 @@ struct proa_oscore {
 
 /* ---- derive.c ----------------------------------------------------------------------------- */
 
-/* Keys of `params`, with `id_context` in place of theirs if it is not NULL. Returns PROA_OK,
+/* Keys of `params`, with `id_context`, which is B.2's, in place of theirs if not NULL. Returns PROA_OK,
  * PROA_E_RANGE, PROA_E_UNSUPPORTED, PROA_E_CRYPTO. */
 PROA_CHECK proa_err proa__oscore_derive(const proa_oscore *o, const proa_oscore_params *params,
                                         const proa_span *id_context, proa__keys *out);
 
-/* What tells whether stored state is about these parameters. Says nothing of the keys. */
-PROA_CHECK proa_err proa__oscore_fingerprint(const proa_oscore *o, const proa_oscore_params *params,
-                                             uint8_t out[PROA__FINGERPRINT_LEN]);
+/* The ID Context that the keys were derived with. */
+static inline proa_span proa__id_context(const proa__keys *keys)
+{
+    return proa_span_make(keys->id_context + keys->id_context_head,
+                          (size_t)keys->id_context_len - keys->id_context_head);
+}
 
 /* Who made the number of a nonce, and who asked: both are sender or recipient, seen from here. */
 void proa__oscore_nonce(const proa__keys *keys, bool ours, uint64_t number,
@@ -115,12 +119,14 @@ enum {
     PROA__CHECK_SHIFT = 7
 };
 
+/* Bytes of a Partial IV: no leading zeros, but one byte for 0 (§5). */
+size_t proa__number_len(uint64_t number);
 uint64_t proa__number_read(const uint8_t bytes[5]);
 void proa__number_write(uint8_t bytes[5], uint64_t number);
 
 /* ---- state.c ------------------------------------------------------------------------------ */
 
-/* What the store says of the account. `random` and the ID Context are B.2's, if it was run. */
+/* What the store says of the account. The ID Context is B.2's, if it was run. */
 typedef struct proa__state {
     bool lost; /* B.2 had begun to replace the keys */
     uint64_t reserved;
@@ -162,6 +168,13 @@ void proa__context_end(proa_oscore *o, proa__context *c);
 PROA_CHECK proa_err proa__context_install(proa_oscore *o, proa__context *c);
 
 /* ---- protect.c and unprotect.c ------------------------------------------------------------ */
+
+/* proa_coap_option_next as a call: a board has few bytes for so many loops. */
+bool proa__option_next(proa_coap_options *it, proa_coap_option *option);
+bool proa__has_observe(const proa_coap_msg *m);
+
+/* Options that stay outside, and only there (Figure 5). */
+bool proa__is_outer(uint16_t number);
 
 /* As proa_oscore_protect, with a context already found and a kid context to send along. */
 PROA_CHECK proa_oscore_result proa__oscore_seal(proa_oscore *o, const proa__context *c,

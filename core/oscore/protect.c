@@ -8,13 +8,23 @@
 #include <string.h>
 
 #include "core/oscore/oscore_internal.h"
-#include "proa/codec/cbor.h"
 
 #define OPT_HOP_LIMIT 16 /* RFC 8768 */
 #define CHECK_MASK ((1U << (16 - PROA__CHECK_SHIFT)) - 1)
 
+bool proa__option_next(proa_coap_options *it, proa_coap_option *option)
+{
+    return proa_coap_option_next(it, option);
+}
+
+bool proa__has_observe(const proa_coap_msg *m)
+{
+    proa_span unused;
+    return proa_coap_option_find(m, PROA_COAP_OPT_OBSERVE, &unused);
+}
+
 /* Only outside, Figure 5. What is unknown is inside. Observe is both. */
-static bool is_outer(uint16_t number)
+bool proa__is_outer(uint16_t number)
 {
     return number == PROA_COAP_OPT_URI_HOST || number == PROA_COAP_OPT_URI_PORT ||
            number == PROA_COAP_OPT_PROXY_URI || number == PROA_COAP_OPT_PROXY_SCHEME ||
@@ -44,20 +54,6 @@ static bool is_response(uint8_t code)
     return PROA_COAP_CLASS(code) >= 2 && PROA_COAP_CLASS(code) <= 5;
 }
 
-/* Can it be protected at all? */
-static bool is_fit(const proa_coap_msg *m, const proa_oscore_binding *b)
-{
-    proa_coap_options it = proa_coap_options_of(m);
-    for (proa_coap_option option; proa_coap_option_next(&it, &option);) {
-        if (option.number == PROA_COAP_OPT_OSCORE ||
-            (option.number == PROA_COAP_OPT_PROXY_URI && shows_a_path(option.value))) {
-            return false;
-        }
-    }
-    bool asked = (b->marks & PROA__ASKED) != 0;
-    return (b->marks & PROA__BEGUN) != 0 && (asked ? is_request(m->code) : is_response(m->code));
-}
-
 static proa_oscore_option option_of(const proa__context *c, const proa_oscore_binding *b,
                                     const proa_span *kid_context)
 {
@@ -76,32 +72,38 @@ static proa_oscore_option option_of(const proa__context *c, const proa_oscore_bi
     return option;
 }
 
-/* Header, outer options with the OSCORE option in its place, payload marker. */
-static proa_writer write_outer(const proa_coap_msg *m, proa_span value, uint8_t *out, size_t cap)
+/* Header, outer options with the OSCORE option in its place, payload marker. False if an option is
+ * there that must not be. */
+static bool write_outer(const proa_coap_msg *m, proa_span value, proa_writer *w)
 {
-    proa_span unused;
-    bool asks = is_request(m->code);
-    bool observes = proa_coap_option_find(m, PROA_COAP_OPT_OBSERVE, &unused);
-    uint8_t code = asks ? (observes ? PROA_COAP_FETCH : PROA_COAP_POST)
-                        : (observes ? PROA_COAP_CONTENT : PROA_COAP_CHANGED);
-    proa_coap_builder b = proa_coap_build(out, cap, m->type, code, m->mid, &m->token);
+    bool observes = proa__has_observe(m);
+    uint8_t code = is_request(m->code) ? (observes ? PROA_COAP_FETCH : PROA_COAP_POST)
+                                       : (observes ? PROA_COAP_CONTENT : PROA_COAP_CHANGED);
+    proa_coap_builder b = proa_coap_build(w->data, w->cap, m->type, code, m->mid, &m->token);
     proa_coap_options it = proa_coap_options_of(m);
-    proa_coap_option option;
-    bool more = proa_coap_option_next(&it, &option);
-    for (; more && option.number < PROA_COAP_OPT_OSCORE;
-         more = proa_coap_option_next(&it, &option)) {
-        if (is_outer(option.number) || option.number == PROA_COAP_OPT_OBSERVE) {
+    bool written = false;
+    bool more = true;
+    while (more) {
+        proa_coap_option option;
+        more = proa__option_next(&it, &option);
+        if (!written && (!more || option.number >= PROA_COAP_OPT_OSCORE)) {
+            proa_coap_add(&b, PROA_COAP_OPT_OSCORE, value);
+            written = true;
+        }
+        if (!more) {
+            break;
+        }
+        if (option.number == PROA_COAP_OPT_OSCORE ||
+            (option.number == PROA_COAP_OPT_PROXY_URI && shows_a_path(option.value))) {
+            return false;
+        }
+        if (proa__is_outer(option.number) || option.number == PROA_COAP_OPT_OBSERVE) {
             proa_coap_add(&b, option.number, option.value);
         }
     }
-    proa_coap_add(&b, PROA_COAP_OPT_OSCORE, value);
-    for (; more; more = proa_coap_option_next(&it, &option)) {
-        if (is_outer(option.number)) {
-            proa_coap_add(&b, option.number, option.value);
-        }
-    }
-    proa_write_u8(&b.w, 0xff);
-    return b.w;
+    *w = b.w;
+    proa_write_u8(w, 0xff);
+    return true;
 }
 
 /* Code, inner options, payload (§5.3). Observe of a notification has no value, §4.1.3.5.2. */
@@ -110,11 +112,11 @@ static void write_inner(const proa_coap_msg *m, proa_writer *w)
     proa_write_u8(w, m->code);
     proa_coap_builder b = {*w, 0};
     proa_coap_options it = proa_coap_options_of(m);
-    for (proa_coap_option option; proa_coap_option_next(&it, &option);) {
+    for (proa_coap_option option; proa__option_next(&it, &option);) {
         if (option.number == PROA_COAP_OPT_OBSERVE && !is_request(m->code)) {
             option.value.len = 0;
         }
-        if (!is_outer(option.number)) {
+        if (!proa__is_outer(option.number)) {
             proa_coap_add(&b, option.number, option.value);
         }
     }
@@ -136,7 +138,6 @@ static proa_oscore_result encrypt(proa_oscore *o, const proa__context *c, proa_o
     proa__oscore_nonce(&c->keys, ours, number, nonce);
     if (aead->seal(aead, c->keys.sender_key, nonce,
                    proa__oscore_aad(&c->keys, asked, request_number, aad), text, len) != PROA_OK) {
-        o->stats.failed++;
         return PROA_OSCORE_BROKEN;
     }
     unsigned check = ((unsigned)text[len] << 8 | text[len + 1]) & CHECK_MASK;
@@ -157,12 +158,17 @@ proa_oscore_result proa__oscore_seal(proa_oscore *o, const proa__context *c, pro
     uint8_t value[PROA_OSCORE_OPTION_MAX];
     proa_writer v = proa_writer_make(value, sizeof value);
     *len = 0;
-    if (proa_coap_parse(&m, message) != PROA_OK || !is_fit(&m, b)) {
+    bool asks = (b->marks & PROA__ASKED) != 0;
+    if ((b->marks & PROA__BEGUN) == 0 || proa_coap_parse(&m, message) != PROA_OK ||
+        !(asks ? is_request(m.code) : is_response(m.code))) {
         return PROA_OSCORE_UNFIT;
     }
     proa_oscore_option option = option_of(c, b, kid_context);
     proa_oscore_option_write(&v, &option);
-    proa_writer w = write_outer(&m, proa_writer_span(&v), out, cap);
+    proa_writer w = proa_writer_make(out, cap);
+    if (!write_outer(&m, proa_writer_span(&v), &w)) {
+        return PROA_OSCORE_UNFIT;
+    }
     size_t text_at = w.len;
     write_inner(&m, &w);
     size_t tag_len = c->keys.aead->tag_len;
@@ -174,8 +180,7 @@ proa_oscore_result proa__oscore_seal(proa_oscore *o, const proa__context *c, pro
         proa_wipe(out, w.len + tag_len); /* what must not leave is not left lying about */
         return result;
     }
-    proa_span unused;
-    if (is_request(m.code) && proa_coap_option_find(&m, PROA_COAP_OPT_OBSERVE, &unused)) {
+    if (asks && proa__has_observe(&m)) {
         b->marks |= PROA__OBSERVE;
     }
     *len = w.len + tag_len;
@@ -183,33 +188,16 @@ proa_oscore_result proa__oscore_seal(proa_oscore *o, const proa__context *c, pro
     return PROA_OSCORE_DONE;
 }
 
-/* The kid context of a request: the ID Context, if the peer has to be told. */
-static bool kid_context_of(const proa__context *c, proa_writer *w)
-{
-    proa_span id_context = proa_span_make(c->keys.id_context, c->keys.id_context_len);
-    if (!c->announced) {
-        return false;
-    }
-    if (c->random) {
-        proa_cbor_write_bytes(w, id_context); /* B.2 */
-    } else {
-        proa_write_span(w, id_context);
-    }
-    return true;
-}
-
 proa_oscore_result proa_oscore_protect(proa_oscore *o, proa_oscore_binding *binding,
                                        proa_span message, uint8_t *out, size_t cap, size_t *len)
 {
-    uint8_t bytes[PROA_OSCORE_ID_CONTEXT_MAX + 2];
-    proa_writer w = proa_writer_make(bytes, sizeof bytes);
     const proa__context *c = proa__context_get(o, binding->context);
     *len = 0;
     if (c == NULL || c->lost) {
         return PROA_OSCORE_GONE;
     }
-    bool tells = (binding->marks & PROA__ASKED) != 0 && kid_context_of(c, &w);
-    proa_span kid_context = proa_writer_span(&w);
+    bool tells = (binding->marks & PROA__ASKED) != 0 && c->announced;
+    proa_span kid_context = proa_span_make(c->keys.id_context, c->keys.id_context_len);
     return proa__oscore_seal(o, c, binding, message, tells ? &kid_context : NULL, out, cap, len);
 }
 

@@ -123,7 +123,7 @@ static proa_err make(const proa_oscore *o, const proa__context *like, const stri
     out->account = like->account;
     memcpy(out->fingerprint, like->fingerprint, sizeof out->fingerprint);
     out->phase = (uint8_t)phase;
-    out->random = out->announced = id_context != NULL;
+    out->announced = id_context != NULL;
     return proa__oscore_derive(o, &params, id_context != NULL ? &bytes : NULL, &out->keys);
 }
 
@@ -188,8 +188,8 @@ static proa_oscore_verdict response(proa_oscore *o, proa__context *c, const proa
         return PROA_OSCORE_MALFORMED;
     }
     string id2 = r2;
-    if (!append(&id2, c->keys.id_context, c->keys.id_context_len) ||
-        r2.len > sizeof r2.bytes - STRING_LEN) {
+    proa_span id1 = proa__id_context(&c->keys);
+    if (!append(&id2, id1.data, id1.len) || r2.len > sizeof r2.bytes - STRING_LEN) {
         return PROA_OSCORE_MALFORMED;
     }
     proa_err err = make(o, c, &id2, PROA__FIRST, &second);

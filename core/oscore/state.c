@@ -23,10 +23,9 @@ typedef struct blob_name {
 
 static blob_name name_of(uint64_t account)
 {
-    static const char digits[] = "0123456789abcdef";
     blob_name name = {"osc."};
-    for (unsigned i = 0; i < 16; i++) {
-        name.text[4 + i] = digits[account >> (60 - 4 * i) & 15U];
+    for (unsigned i = 19; i >= 4; i--, account >>= 4) {
+        name.text[i] = "0123456789abcdef"[account & 15U];
     }
     return name;
 }
@@ -82,13 +81,14 @@ proa_err proa__state_store(proa_oscore *o, const proa__context *c, uint64_t rese
         return PROA_OK;
     }
     proa_writer w = proa_writer_make(blob, sizeof blob);
-    size_t id_context_len = c->random ? c->keys.id_context_len : 0;
+    proa_span id_context = proa__id_context(&c->keys);
+    size_t id_context_len = c->keys.id_context_head > 0 ? id_context.len : 0;
     proa_write_u8(&w, FORMAT);
     proa_write_bytes(&w, c->fingerprint, PROA__FINGERPRINT_LEN);
     proa_write_u8(&w, c->lost || c->renewing ? LOST : 0);
     proa_write_uint(&w, reserved, NUMBER_LEN);
     proa_write_u8(&w, (uint8_t)id_context_len);
-    proa_write_bytes(&w, c->keys.id_context, id_context_len);
+    proa_write_bytes(&w, id_context.data, id_context_len);
     o->stats.stores++;
     return store->write(store->ctx, name.text, proa_writer_span(&w));
 }
@@ -114,7 +114,6 @@ proa_oscore_result proa__state_draw(proa_oscore *o, proa__context *c, uint64_t *
             reserved <= PROA_OSCORE_NUMBER_MAX ? reserved : PROA_OSCORE_NUMBER_MAX + (uint64_t)1;
         /* A candidate's keys are forgotten by a reboot, so it need not be known how far they came. */
         if (c->phase == PROA__CURRENT && proa__state_store(o, c, reserved) != PROA_OK) {
-            o->stats.failed++;
             return PROA_OSCORE_NOT_STORED;
         }
         c->reserved = reserved;

@@ -14,8 +14,6 @@
 
 #include "core/oscore/oscore_internal.h"
 
-#define OPT_HOP_LIMIT 16 /* RFC 8768 */
-
 /* ---- the outer message -------------------------------------------------------------------- */
 
 /* False if it breaks the rules of messages with the OSCORE option (§2, §6.1). */
@@ -26,7 +24,7 @@ static bool read_outer(proa_span datagram, proa__outer *outer)
     }
     proa_coap_options it = proa_coap_options_of(&outer->msg);
     unsigned count = 0;
-    for (proa_coap_option option; proa_coap_option_next(&it, &option);) {
+    for (proa_coap_option option; proa__option_next(&it, &option);) {
         if (option.number == PROA_COAP_OPT_OSCORE) {
             count++;
             if (proa_oscore_option_parse(option.value, &outer->option) != PROA_OK) {
@@ -69,11 +67,11 @@ static void put_option(proa_writer *w, uint16_t number, proa_span value)
     proa_coap_options it = proa_coap_options_of(&m);
     const uint8_t *from = it.at;
     uint16_t before = 0;
-    bool more = proa_coap_option_next(&it, &option);
+    bool more = proa__option_next(&it, &option);
     while (more && option.number < number) {
         from = it.at;
         before = option.number;
-        more = proa_coap_option_next(&it, &option);
+        more = proa__option_next(&it, &option);
     }
     /* Where there are no options, they would begin behind the Token. */
     size_t at = from == NULL ? 4U + m.token.len : (size_t)(from - w->data);
@@ -96,18 +94,19 @@ static void put_option(proa_writer *w, uint16_t number, proa_span value)
     proa_write_insert(w, at, own, own_len);
 }
 
-/* What of the outer options belongs to the inner message: those that are only outside, Figure 5. */
-static void add_outer_options(const proa_coap_msg *outer, proa_writer *w)
+/* What of the outer options belongs to the inner message: those that are only outside, Figure 5. The
+ * others are thrown away. False if there was nothing to do. */
+static bool add_outer_options(const proa_coap_msg *outer, proa_writer *w)
 {
-    static const uint16_t numbers[] = {PROA_COAP_OPT_URI_HOST, PROA_COAP_OPT_URI_PORT,
-                                       OPT_HOP_LIMIT, PROA_COAP_OPT_PROXY_URI,
-                                       PROA_COAP_OPT_PROXY_SCHEME};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        proa_span value;
-        if (proa_coap_option_find(outer, numbers[i], &value)) {
-            put_option(w, numbers[i], value);
+    bool any = false;
+    proa_coap_options it = proa_coap_options_of(outer);
+    for (proa_coap_option option; proa__option_next(&it, &option);) {
+        if (proa__is_outer(option.number)) {
+            put_option(w, option.number, option.value);
+            any = true;
         }
     }
+    return any;
 }
 
 /* Observe comes out as the lower 24 bits of the notification's number, §4.1.3.5.2. */
@@ -165,13 +164,14 @@ proa_oscore_verdict proa__oscore_open(const proa__context *c, const proa_oscore_
         (PROA_COAP_CLASS(code) == 0) != (PROA_COAP_CLASS(m->code) == 0)) {
         return PROA_OSCORE_MALFORMED;
     }
-    add_outer_options(m, &w);
-    if (PROA_COAP_CLASS(code) != 0 &&
-        proa_coap_option_find(inner, PROA_COAP_OPT_OBSERVE, &unused)) {
+    bool notifies = PROA_COAP_CLASS(code) != 0 && proa__has_observe(inner);
+    bool changed = add_outer_options(m, &w);
+    if (notifies) {
         number_observe(outer, &w);
+        changed = true;
     }
     *message = proa_writer_span(&w);
-    if (w.err != PROA_OK || proa_coap_parse(inner, *message) != PROA_OK) {
+    if (w.err != PROA_OK || (changed && proa_coap_parse(inner, *message) != PROA_OK)) {
         return PROA_OSCORE_FAILED;
     }
     return PROA_OSCORE_ACCEPTED;
@@ -238,13 +238,12 @@ static proa_oscore_verdict look(proa_oscore *o, const proa__context *c, uint64_t
     case PROA__WINDOW_NEW:
         return PROA_OSCORE_ACCEPTED;
     case PROA__WINDOW_OLD:
-        o->stats.dropped_old++;
+        o->stats.too_old++;
         return PROA_OSCORE_REPLAY;
     case PROA__WINDOW_SEEN:
     case PROA__WINDOW_NONE:
         break;
     }
-    o->stats.dropped_replay++;
     return PROA_OSCORE_REPLAY;
 }
 
@@ -253,12 +252,11 @@ proa_oscore_verdict proa__oscore_admit(proa_oscore *o, proa__context *c, const p
                                        size_t cap, proa_oscore_received *out)
 {
     uint64_t number = outer->option.number;
-    proa_span unused;
     if (number < c->floor && !brings_echo(c, inner)) {
         if (c->floor == PROA__UNSURE) {
             return challenge(o, c, outer, buf, cap, out);
         }
-        o->stats.dropped_old++;
+        o->stats.too_old++;
         return PROA_OSCORE_REPLAY;
     }
     if (c->floor == PROA__UNSURE) {
@@ -268,12 +266,11 @@ proa_oscore_verdict proa__oscore_admit(proa_oscore *o, proa__context *c, const p
     }
     proa__window_add(&c->window, number);
     out->binding = proa__oscore_bind(c, number);
-    if (proa_coap_option_find(inner, PROA_COAP_OPT_OBSERVE, &unused)) {
+    if (proa__has_observe(inner)) {
         out->binding.marks |= PROA__OBSERVE;
     }
     out->account = c->account;
     out->message = message;
-    o->stats.accepted++;
     return PROA_OSCORE_ACCEPTED;
 }
 
@@ -300,20 +297,9 @@ static proa_oscore_verdict judge(proa_oscore *o, proa__context *c, const proa__o
 /* Does the kid context of a request, if there is one, name this context? */
 static bool fits(const proa__context *c, const proa_oscore_option *option)
 {
-    proa_span given = option->kid_context;
-    if (!option->has_kid_context) {
-        return true;
-    }
-    if (c->random) { /* wrapped in a CBOR string, B.2 */
-        size_t head = c->keys.id_context_len < 24 ? 1 : 2;
-        if (given.len <= head || (head == 1 ? given.data[0] != (0x40 | c->keys.id_context_len)
-                                            : given.data[0] != 0x58)) {
-            return false;
-        }
-        given = proa_span_make(given.data + head, given.len - head);
-    }
-    return c->keys.has_id_context &&
-           proa_span_equal(given, proa_span_make(c->keys.id_context, c->keys.id_context_len));
+    proa_span own = proa_span_make(c->keys.id_context, c->keys.id_context_len);
+    return !option->has_kid_context ||
+           (c->keys.has_id_context && proa_span_equal(option->kid_context, own));
 }
 
 static proa_oscore_verdict find_and_judge(proa_oscore *o, const proa__outer *outer, uint8_t *buf,
@@ -342,10 +328,7 @@ static proa_oscore_verdict find_and_judge(proa_oscore *o, const proa__outer *out
 
 static proa_oscore_verdict count(proa_oscore *o, proa_oscore_verdict verdict)
 {
-    o->stats.dropped_malformed += verdict == PROA_OSCORE_MALFORMED;
-    o->stats.dropped_unknown += verdict == PROA_OSCORE_UNKNOWN;
-    o->stats.dropped_forged += verdict == PROA_OSCORE_FORGED;
-    o->stats.failed += verdict == PROA_OSCORE_FAILED;
+    o->stats.verdicts[verdict]++;
     return verdict;
 }
 
@@ -389,11 +372,10 @@ static bool is_expected(const proa_oscore_binding *b, const proa_oscore_option *
     return (b->marks & PROA__NUMBERED) == 0 || option->number > proa__number_read(b->number);
 }
 
-static proa_oscore_verdict accept(proa_oscore *o, proa_oscore_binding *b, const proa__outer *outer,
+static proa_oscore_verdict accept(proa_oscore_binding *b, const proa__outer *outer,
                                   const proa_coap_msg *inner)
 {
-    proa_span unused;
-    bool notifies = proa_coap_option_find(inner, PROA_COAP_OPT_OBSERVE, &unused);
+    bool notifies = proa__has_observe(inner);
     if (notifies && (b->marks & PROA__OBSERVE) == 0) {
         return PROA_OSCORE_MALFORMED; /* §4.1.3.5.2 */
     }
@@ -402,7 +384,6 @@ static proa_oscore_verdict accept(proa_oscore *o, proa_oscore_binding *b, const 
         b->marks |= PROA__NUMBERED;
         proa__number_write(b->number, outer->option.number);
     }
-    o->stats.accepted++;
     return PROA_OSCORE_ACCEPTED;
 }
 
@@ -417,7 +398,6 @@ static proa_oscore_verdict judge_response(proa_oscore *o, proa_oscore_binding *b
         return PROA_OSCORE_UNKNOWN;
     }
     if (!is_expected(b, &outer->option)) {
-        o->stats.dropped_replay++;
         return PROA_OSCORE_REPLAY;
     }
     if (outer->option.has_kid_context) {
@@ -430,7 +410,7 @@ static proa_oscore_verdict judge_response(proa_oscore *o, proa_oscore_binding *b
         verdict = PROA_OSCORE_FAILED;
     }
     if (verdict == PROA_OSCORE_ACCEPTED) {
-        verdict = accept(o, b, outer, &inner);
+        verdict = accept(b, outer, &inner);
     }
     if (verdict == PROA_OSCORE_ACCEPTED) {
         out->account = c->account;

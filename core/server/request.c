@@ -110,7 +110,7 @@ static void add_format(options *o, uint16_t number, uint16_t format)
 
 static void add_attributes(options *o, const proa_attributes *a)
 {
-    for (uint8_t which = PROA_ATTR_PMIN; which <= PROA_ATTR_CON; which = (uint8_t)(which << 1)) {
+    for (unsigned which = PROA_ATTR_PMIN; which <= PROA_ATTR_CON; which <<= 1) {
         proa_writer w = proa_writer_make(o->queries[o->query_count], sizeof o->queries[0]);
         proa_attributes_write(&w, a, which);
         PROA_ASSERT(w.err == PROA_OK);

@@ -48,12 +48,18 @@ typedef enum proa_outcome {
 
 const char *proa_outcome_name(proa_outcome outcome);
 
+/* Object 21 and what depends on it, for a program whose accounts may be protected by OSCORE. */
+typedef struct proa_c2c_contexts proa_c2c_contexts;
+extern const proa_c2c_contexts proa_c2c_oscore;
+
 typedef struct proa_c2c_limits {
     uint16_t peer_max;        /* accounts: instances of 11000 and 11001 */
     uint16_t access_max;      /* instances of 11002 */
     uint16_t ask_max;         /* questions under way plus observations held on peers */
     uint32_t hint_per_minute; /* hints to strangers, all together */
     uint32_t unused_s;        /* an account that is not used so soon removes itself: 600 */
+    /* &proa_c2c_oscore; NULL: accounts by DTLS only. The client's coap.oscore must be there. */
+    const proa_c2c_contexts *contexts;
 } proa_c2c_limits;
 
 proa_c2c_limits proa_c2c_limits_device(void);
@@ -144,7 +150,8 @@ typedef struct proa_c2c_peer {
     char endpoint[PROA_ENDPOINT_MAX + 1];
     char uri[PROA_URI_MAX]; /* empty if unknown: the peer calls us */
     proa_security_mode mode;
-    bool connected;
+    bool oscore;     /* protected by OSCORE: there are no sessions */
+    bool connected;  /* a session is there; with OSCORE: it was heard since boot */
     bool used;       /* at least one authenticated use */
     uint32_t left_s; /* of its lifetime; UINT32_MAX = unlimited */
     uint32_t uses;   /* requests served for it */

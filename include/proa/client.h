@@ -13,6 +13,7 @@
 #include "proa/lwm2m.h"
 #include "proa/memory.h"
 #include "proa/object.h"
+#include "proa/oscore.h"
 #include "proa/random.h"
 #include "proa/secure.h"
 #include "proa/store.h"
@@ -36,7 +37,8 @@
  * more than one server; the only server of a device without object 2 may do everything that the
  * objects allow. Objects 0 and 21 are closed to every read.
  *
- * Unprotected CoAP is served to a server account only if that account's security mode is NoSec.
+ * Unprotected CoAP is served to a server account only if that account's security mode is NoSec and
+ * it has no OSCORE keys: a message is heeded only with the protection that its account demands.
  * A stranger's request is refused: 4.01 by the extension if there is one, silence otherwise. */
 
 typedef uint64_t proa_account;
@@ -75,9 +77,13 @@ typedef struct proa_server_account {
     proa_security_mode mode; /* PSK or NoSec */
     proa_span identity;      /* PSK; copied */
     proa_span key;           /* PSK; copied, wiped on close */
-    uint32_t lifetime_s;     /* registration lifetime, /1/x/1; 0 = 86400 */
-    uint32_t pmin_s;         /* default minimum period, /1/x/2 */
-    uint32_t pmax_s;         /* default maximum period, /1/x/3; 0 = none */
+    /* OSCORE: what this server says must be protected by it, inside DTLS if the mode is PSK too.
+     * Borrowed, with what it points to, for the life of the client; NULL: none. Needs coap.oscore
+     * in the configuration. */
+    const proa_oscore_params *oscore;
+    uint32_t lifetime_s; /* registration lifetime, /1/x/1; 0 = 86400 */
+    uint32_t pmin_s;     /* default minimum period, /1/x/2 */
+    uint32_t pmax_s;     /* default maximum period, /1/x/3; 0 = none */
 } proa_server_account;
 
 typedef struct proa_client_extension proa_client_extension; /* core/client/extension.h */
@@ -112,12 +118,17 @@ void proa_client_close(proa_client *c);
  * made before the client, a program puts a forwarding ctx there (ports/linux/device.h does). */
 bool proa_client_find_psk(void *client, proa_span identity, proa_psk *out);
 
+/* The same for proa_oscore_config.find_params: parameters of a server account; a peer's are made
+ * anew by the server if their state is lost. */
+bool proa_client_find_oscore(void *client, uint64_t account, proa_oscore_params *out);
+
 /* Add an object to the table; borrowed for the life of the client. Objects 0, 1 and 2 are the
  * engine's own. Returns PROA_OK, PROA_E_EXISTS, PROA_E_FULL. */
 PROA_CHECK proa_err proa_client_add_object(proa_client *c, const proa_object *object);
 
 /* Add a server account; registration starts at the next poll.
- * Returns PROA_OK, PROA_E_EXISTS (Short Server ID), PROA_E_FULL, PROA_E_RANGE. */
+ * Returns PROA_OK, PROA_E_EXISTS (Short Server ID), PROA_E_FULL, PROA_E_RANGE, and what
+ * proa_oscore_add says of its parameters. */
 PROA_CHECK proa_err proa_client_add_server(proa_client *c, const proa_server_account *server);
 
 /* Add an instance of object 2, or one more ACL entry to the instance that has this object and

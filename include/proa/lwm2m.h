@@ -230,6 +230,6 @@ bool proa_attributes_passed(const proa_attributes *attributes, double from, doub
 
 /* Write attribute `which` (one of PROA_ATTR_*) as in a query: "pmin=10", or "pmin" if it is cleared;
  * nothing if it is neither. */
-void proa_attributes_write(proa_writer *w, const proa_attributes *attributes, uint8_t which);
+void proa_attributes_write(proa_writer *w, const proa_attributes *attributes, unsigned which);
 
 #endif

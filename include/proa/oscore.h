@@ -98,6 +98,21 @@ typedef enum proa_oscore_result {
     PROA_OSCORE_BROKEN /* cryptography failed */
 } proa_oscore_result;
 
+/* What is to be done with something received. */
+typedef enum proa_oscore_verdict {
+    PROA_OSCORE_FAILED = 0, /* our own fault (cryptography, store, `cap`): say nothing */
+    PROA_OSCORE_ACCEPTED,   /* authentic, new: process out->message */
+    PROA_OSCORE_ANSWER, /* do not process; send out->message back, a protected answer to a request
+                               that is authentic but perhaps old (B.1.2, B.2). Ration it as any
+                               answer to strangers: replayed requests ask for it, too */
+    PROA_OSCORE_RETRY,  /* of responses: begin and protect the request again (B.2) */
+    PROA_OSCORE_MALFORMED, /* option or inner message; of responses also: to nothing asked */
+    PROA_OSCORE_UNKNOWN,   /* no context for this kid */
+    PROA_OSCORE_REPLAY,    /* a number received before; of notifications: not newer */
+    PROA_OSCORE_FORGED,    /* the tag is wrong */
+    PROA_OSCORE_BUSY       /* renewing keys in the other direction */
+} proa_oscore_verdict;
+
 /* ---- the table ---------------------------------------------------------------------------- */
 
 /* Input parameters of a context (§3.2), as object 21 has them. Borrowed during the call. */
@@ -200,19 +215,15 @@ bool proa_oscore_look(const proa_oscore *o, uint64_t account, proa_oscore_info *
 
 typedef struct proa_oscore_stats {
     uint32_t contexts;
-    uint64_t protected_, accepted; /* messages */
-    uint64_t dropped_malformed;    /* option, inner message, or a response to nothing */
-    uint64_t dropped_unknown;      /* no such kid */
-    uint64_t dropped_replay;       /* number seen before */
-    uint64_t dropped_old;          /* number left of the window, or an older notification */
-    uint64_t dropped_forged;       /* wrong tag */
-    uint64_t failed;               /* cryptography, store, space */
-    uint64_t refused_reuse;        /* another message under a number in use: a bug of ours */
-    uint64_t refused_exhausted;    /* 2^40 numbers used */
-    uint64_t challenges;           /* answered with an Echo, B.1.2 */
-    uint64_t synchronised;         /* windows begun anew by an Echo */
-    uint64_t renewals;             /* B.2 completed */
-    uint64_t stores;               /* writes to the store */
+    uint32_t protected_;                     /* messages */
+    uint32_t verdicts[PROA_OSCORE_BUSY + 1]; /* on messages received, by proa_oscore_verdict */
+    uint32_t too_old;           /* of those that were REPLAY: number left of the window */
+    uint32_t refused_reuse;     /* another message under a number in use: a bug of ours */
+    uint32_t refused_exhausted; /* 2^40 numbers used */
+    uint32_t challenges;        /* answered with an Echo, B.1.2 */
+    uint32_t synchronised;      /* windows begun anew by an Echo */
+    uint32_t renewals;          /* B.2 completed */
+    uint32_t stores;            /* writes to the store */
 } proa_oscore_stats;
 
 proa_oscore_stats proa_oscore_read_stats(const proa_oscore *o);
@@ -227,8 +238,9 @@ typedef struct proa_oscore_binding {
     uint16_t marks;
 } proa_oscore_binding;
 
-/* What protecting adds at most: option head and value, marker, code, a second Observe, the tag. */
-#define PROA_OSCORE_OVERHEAD_MAX (3 + PROA_OSCORE_OPTION_MAX + 2 + 5 + PROA_AEAD_TAG_MAX)
+/* What protecting adds at most: option head and value, marker, code, a second Observe and longer heads
+ * where one list of options becomes two, the tag. */
+#define PROA_OSCORE_OVERHEAD_MAX (3 + PROA_OSCORE_OPTION_MAX + 2 + 16 + PROA_AEAD_TAG_MAX)
 
 /* Take a number for a request. Each new request, block or repetition with an Echo needs its own; a
  * retransmission keeps it.
@@ -261,20 +273,6 @@ PROA_CHECK proa_oscore_result proa_oscore_protect(proa_oscore *o, proa_oscore_bi
                                                   size_t *len);
 
 /* ---- receiving ---------------------------------------------------------------------------- */
-
-typedef enum proa_oscore_verdict {
-    PROA_OSCORE_FAILED = 0, /* our own fault (cryptography, store, `cap`): say nothing */
-    PROA_OSCORE_ACCEPTED,   /* authentic, new: process out->message */
-    PROA_OSCORE_ANSWER, /* do not process; send out->message back, a protected answer to a request
-                               that is authentic but perhaps old (B.1.2, B.2). Ration it as any
-                               answer to strangers: replayed requests ask for it, too */
-    PROA_OSCORE_RETRY,  /* of responses: begin and protect the request again (B.2) */
-    PROA_OSCORE_MALFORMED, /* option or inner message; of responses also: to nothing asked */
-    PROA_OSCORE_UNKNOWN,   /* no context for this kid */
-    PROA_OSCORE_REPLAY,    /* a number received before; of notifications: not newer */
-    PROA_OSCORE_FORGED,    /* the tag is wrong */
-    PROA_OSCORE_BUSY       /* renewing keys in the other direction */
-} proa_oscore_verdict;
 
 typedef struct proa_oscore_received {
     proa_span message; /* whole CoAP message in the caller's buffer; empty if there is none */

@@ -72,6 +72,8 @@ typedef struct proa_secure_keeper {
 
 #define PROA_SECURE_KEY_LEN 16 /* bytes of a keeper_key */
 
+struct proa_secure_keeping;
+
 typedef struct proa_secure_config {
     proa_random random;
     proa_memory memory; /* for the box's own tables; Mbed TLS has its arena (dtls.h) */
@@ -91,9 +93,9 @@ typedef struct proa_secure_config {
     uint32_t output_len;           /* bytes of the queue of datagrams to send; 0: four of mtu */
     uint16_t mtu;                  /* bytes of a datagram, 1280 */
     uint8_t cid_len; /* bytes of the connection ids we hand out: 1..8, 0 = do not use CID */
-    /* Borrowed; NULL: sessions die with the box. Needs cid_len, hibernated_max and find_psk. */
-    const proa_secure_keeper *keeper;
-    /* Seals the rows; from a CSPRNG, another one for each box. */
+    /* Sessions outlive the box; all three are set by proa_dtls_keep (dtls.h), or none. */
+    const struct proa_secure_keeping *keeping; /* how: only who wants it links it */
+    const proa_secure_keeper *keeper;          /* borrowed */
     uint8_t keeper_key[PROA_SECURE_KEY_LEN];
     uint32_t reserve;  /* record numbers that one mark reserves; 0: 1024 */
     bool debug_keylog; /* honoured by debug builds only */

@@ -18,8 +18,10 @@
 #include "ports/linux/os.h"
 #include "ports/linux/pcap.h"
 #include "ports/linux/udp.h"
+#include "ports/mbedtls/crypto.h"
 #include "ports/mbedtls/dtls.h"
 #include "proa/limits.h"
+#include "proa/oscore.h"
 
 #define SERVERS_MAX 4
 
@@ -42,6 +44,7 @@ struct proa_device {
     proa_pcap *pcap;
     proa_keylog *keylog;
     proa_secure *secure;
+    proa_oscore *oscore;
     proa_client *client;
     proa_c2c *c2c;
     server_copy servers[SERVERS_MAX];
@@ -53,6 +56,12 @@ static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
 {
     proa_device *device = ctx;
     return device->client != NULL && proa_client_find_psk(device->client, identity, out);
+}
+
+static bool find_oscore(void *ctx, uint64_t account, proa_oscore_params *out)
+{
+    proa_device *device = ctx;
+    return device->client != NULL && proa_client_find_oscore(device->client, account, out);
 }
 
 static proa_err fail(proa_err err, char *message, size_t cap, const char *what, const char *detail)
@@ -90,6 +99,7 @@ static proa_err copy_server(server_copy *to, const proa_device_server *from, cha
     to->account.lifetime_s = from->lifetime_s == 0 ? 300 : from->lifetime_s;
     to->account.pmin_s = from->pmin_s;
     to->account.pmax_s = from->pmax_s;
+    to->account.oscore = from->oscore;
     if (proa_udp_resolve(uri.host, uri.port, &to->account.addr) != PROA_OK) {
         return fail(PROA_E_NOT_FOUND, message, cap, "server name does not resolve", from->uri);
     }
@@ -162,6 +172,27 @@ static void set_sizes(proa_client_config *config, proa_c2c_limits *limits)
     limits->ask_max = PROA_C2C_ASKS_MAX;
 }
 
+/* One context for each server and peer, another for each that is being renewed. */
+#define CONTEXTS_MAX (2 * (SERVERS_MAX + PROA_C2C_PEERS_MAX))
+
+static proa_err open_oscore(proa_device *d)
+{
+    proa_oscore_config config = {
+        .memory = proa_linux_memory(),
+        .random = proa_linux_random(),
+        .crypto = &proa_mbedtls_crypto,
+        .contexts_first = 8,
+        .contexts_max = CONTEXTS_MAX,
+        .renewal = &proa_oscore_appendix_b2,
+        .find_params = find_oscore,
+        .find_params_ctx = d,
+    };
+    if (d->has_files) {
+        config.store = proa_files_store(&d->files);
+    }
+    return proa_oscore_open(&d->oscore, &config);
+}
+
 static proa_err open_engines(proa_device *d, const proa_device_options *o)
 {
     proa_secure_config secure = proa_dtls_config_device(proa_linux_random(), proa_linux_memory());
@@ -175,6 +206,9 @@ static proa_err open_engines(proa_device *d, const proa_device_options *o)
         secure.keylog_ctx = d->keylog;
     }
     proa_err err = proa_dtls_open(&d->secure, &secure);
+    if (err == PROA_OK) {
+        err = open_oscore(d);
+    }
     if (err != PROA_OK) {
         return err;
     }
@@ -183,6 +217,8 @@ static proa_err open_engines(proa_device *d, const proa_device_options *o)
     proa_c2c_limits limits = proa_c2c_limits_device();
     set_sizes(&config, &limits);
     config.secure = d->secure;
+    config.coap.oscore = proa_oscore_for_coap(d->oscore);
+    limits.contexts = &proa_c2c_oscore;
     config.coap.dedup_bytes = DEDUP_BYTES;
     if (d->has_files) {
         config.store = proa_files_store(&d->files);
@@ -254,6 +290,7 @@ void proa_device_close(proa_device *d)
     if (d->client != NULL) {
         proa_client_close(d->client);
     }
+    proa_oscore_free(d->oscore);
     if (d->secure != NULL) {
         d->secure->class_->free(d->secure);
     }

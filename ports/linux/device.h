@@ -29,7 +29,9 @@ typedef struct proa_device_server {
     const char *uri;      /* coap://host:port or coaps://host:port; the host may be a name */
     const char *identity; /* PSK identity, text; NULL with coap:// */
     proa_span key;        /* PSK; copied */
-    uint32_t lifetime_s;  /* 0 = 300 */
+    const proa_oscore_params *oscore; /* borrowed, with what it points to, for the life of the
+                                         device; NULL: none. With coaps:// inside DTLS */
+    uint32_t lifetime_s;              /* 0 = 300 */
     uint32_t pmin_s, pmax_s;
     uint16_t short_id; /* 0 = 1 */
 } proa_device_server;
@@ -49,6 +51,10 @@ typedef struct proa_device proa_device;
 
 /* Open everything. On failure *out is NULL and `message` says in a sentence what to do about it
  * (no secrets in it).
+ * OSCORE is always there (object 21), for servers that are given keys for it and for accounts that
+ * servers make. Without a state directory its numbers are forgotten with the process, and each start
+ * begins with new keys (RFC 8613 Appendix B.2).
+ *
  * Returns PROA_OK, PROA_E_IO, PROA_E_DENIED (state directory readable by others), PROA_E_NOT_FOUND
  * (a server's name does not resolve), PROA_E_FORMAT (a URI), PROA_E_NO_MEMORY, ... */
 PROA_CHECK proa_err proa_device_open(proa_device **out, const proa_device_options *options,

@@ -286,22 +286,25 @@ void proa__dtls_touch(proa__dtls *box, proa_handle handle);
 
 /* ---- keep.c ----------------------------------------------------------------------------- */
 
-/* Give the keeper a row for an AWAKE session, if there is a keeper and the session can be kept. It
- * sleeps for that, and wakes again unless there is no room. */
-void proa__dtls_keep(proa__dtls *box, proa_handle handle, proa_span identity);
+/* A table, so that a device that keeps no sessions does not link it: config.keeping is NULL then. */
+typedef struct proa_secure_keeping {
+    /* Give the keeper a row for an AWAKE session, if it can be kept. It sleeps for that, and wakes
+     * again unless there is no room. */
+    void (*keep)(proa__dtls *box, proa_handle handle, proa_span identity);
 
-/* May a record of the session leave that has this number? Reserves more before they run out. */
-bool proa__dtls_may_leave(proa__dtls *box, proa__live *live, uint64_t number);
+    /* May a record of the session leave that has this number? Reserves more before they run out. */
+    bool (*may_leave)(proa__dtls *box, proa__live *live, uint64_t number);
 
-/* What the row's mark says of the session has changed. */
-void proa__dtls_mark(proa__dtls *box, const proa__session *session);
+    /* What the row's mark says of the session has changed. */
+    void (*mark)(proa__dtls *box, const proa__session *session);
 
-/* The session has ended: so does its row. */
-void proa__dtls_forget(proa__dtls *box, proa__session *session);
+    /* The session has ended: so does its row. */
+    void (*forget)(proa__dtls *box, proa__session *session);
 
-/* As proa_secure_class says. */
-void proa__dtls_stored(proa__dtls *box, bool ok);
-proa_err proa__dtls_revive(proa__dtls *box, const uint8_t *key, const proa_secure_row *row,
-                           proa_handle *handle);
+    /* As proa_secure_class says. */
+    void (*stored)(proa__dtls *box, bool ok);
+    proa_err (*revive)(proa__dtls *box, const uint8_t *key, const proa_secure_row *row,
+                       proa_handle *handle);
+} proa_secure_keeping;
 
 #endif

@@ -494,16 +494,22 @@ static void close_session(proa_secure *secure, uint64_t now_ms, uint32_t handle,
 
 static void confirm_address(proa_secure *secure, uint32_t handle)
 {
-    proa__session *session = proa__dtls_session(box_of(secure), handle);
+    proa__dtls *box = box_of(secure);
+    proa__session *session = proa__dtls_session(box, handle);
     if (session != NULL && session->phase != PROA__DTLS_ENDED && session->unconfirmed) {
         session->unconfirmed = 0;
-        proa__dtls_mark(box_of(secure), session);
+        if (box->config.keeping != NULL) {
+            box->config.keeping->mark(box, session);
+        }
     }
 }
 
 static void stored(proa_secure *secure, bool ok)
 {
-    proa__dtls_stored(box_of(secure), ok);
+    proa__dtls *box = box_of(secure);
+    if (box->config.keeping != NULL) {
+        box->config.keeping->stored(box, ok);
+    }
 }
 
 static proa_err revive(proa_secure *secure, uint64_t now_ms, const uint8_t *key,
@@ -512,7 +518,9 @@ static proa_err revive(proa_secure *secure, uint64_t now_ms, const uint8_t *key,
     proa__dtls *box = box_of(secure);
     box->now_ms = now_ms;
     *session = 0;
-    proa_err err = proa__dtls_revive(box, key, row, session);
+    proa_err err = box->config.keeping == NULL
+                       ? PROA_E_RANGE
+                       : box->config.keeping->revive(box, key, row, session);
     *account = err == PROA_OK ? proa__dtls_session(box, *session)->account : 0;
     return err;
 }
@@ -554,7 +562,7 @@ static void free_box(proa_secure *secure)
 {
     proa__dtls *box = box_of(secure);
     proa_memory memory = box->config.memory;
-    box->config.keeper = NULL; /* sessions end, their rows stay */
+    box->config.keeping = NULL; /* sessions end, their rows stay */
     proa__dtls_tables_free(box);
     proa__cookies_free(&box->cookies);
     proa__dtls_confs_free(box);

@@ -25,7 +25,8 @@
  * out     the box; given back with its class's free().
  * config  copied; what it points to is borrowed for the life of the box.
  * Returns PROA_OK, PROA_E_NO_MEMORY, or PROA_E_RANGE (cid_len over 8, mtu under 256 or over
- * PROA_DATAGRAM_MAX, live_max or handshake_max 0).
+ * PROA_DATAGRAM_MAX, live_max or handshake_max 0, reserve over PROA_DTLS_RESERVE_MAX; a keeper
+ * without cid_len, hibernated_max or find_psk).
  *
  * A box belongs to one thread, the one that called proa_dtls_arena_init. */
 PROA_CHECK proa_err proa_dtls_open(proa_secure **out, const proa_secure_config *config);
@@ -36,6 +37,15 @@ PROA_CHECK proa_err proa_dtls_open(proa_secure **out, const proa_secure_config *
  * server  one worker: 256 live, 100,000 asleep, 64 handshakes, connection ids of 6 bytes. */
 proa_secure_config proa_dtls_config_device(proa_random random, proa_memory memory);
 proa_secure_config proa_dtls_config_server(proa_random random, proa_memory memory);
+
+/* Let sessions outlive the box of this configuration: those of the server role, with connection ids.
+ * What is stored of them goes to the keeper (proa/secure.h).
+ *
+ * keeper  borrowed for the life of the box.
+ * key     seals the rows: from a CSPRNG, another one for each box. Copied; wipe the configuration
+ *         after proa_dtls_open. */
+void proa_dtls_keep(proa_secure_config *config, const proa_secure_keeper *keeper,
+                    const uint8_t key[PROA_SECURE_KEY_LEN]);
 
 /* ---- the arena of Mbed TLS -------------------------------------------------------------- */
 

@@ -78,9 +78,10 @@ static int send_datagram(void *ctx, const unsigned char *bytes, size_t len)
     proa__live *live = ctx;
     proa__dtls *box = live->box;
     /* Here records leave, and nowhere else. */
+    const proa_secure_keeping *keeping = box->config.keeping;
     proa_reader r = proa_reader_make(proa_span_make(bytes, len));
     (void)proa_read_span(&r, 5); /* type, version, epoch */
-    if (proa__dtls_may_leave(box, live, proa_read_uint(&r, 6)) &&
+    if ((keeping == NULL || keeping->may_leave(box, live, proa_read_uint(&r, 6))) &&
         proa__outbox_put(&box->outbox, &live->session->addr, bytes, len)) {
         box->stats.records_out++;
     } else {
@@ -495,7 +496,9 @@ void proa__dtls_over(proa__dtls *box, proa_handle handle)
         memcpy(identity, live->handshake->identity, identity_len);
         proa__dtls_give_handshake(box, live);
         proa__dtls_list_add(box, &box->idlest, handle);
-        proa__dtls_keep(box, handle, proa_span_make(identity, identity_len));
+        if (box->config.keeping != NULL) {
+            box->config.keeping->keep(box, handle, proa_span_make(identity, identity_len));
+        }
     }
 }
 

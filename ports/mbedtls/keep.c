@@ -16,6 +16,8 @@
  * a row may send what it likes.
  *
  * A number that had to wait is lost with its record, as if on the way. */
+#include "ports/mbedtls/dtls.h"
+
 #include <mbedtls/sha256.h>
 #include <mbedtls/version.h>
 #include <string.h>
@@ -96,7 +98,7 @@ static bool seal_mark(const proa__dtls *box, const proa__session *session,
 static bool give_mark(proa__dtls *box, const proa__session *session)
 {
     uint8_t mark[MARK_LEN + PROA_SEAL_EXTRA];
-    if (box->config.keeper == NULL || !seal_mark(box, session, mark)) {
+    if (!seal_mark(box, session, mark)) {
         return false;
     }
     box->config.keeper->mark(box->config.keeper->ctx, id_of(box, session),
@@ -104,7 +106,7 @@ static bool give_mark(proa__dtls *box, const proa__session *session)
     return true;
 }
 
-void proa__dtls_mark(proa__dtls *box, const proa__session *session)
+static void mark_again(proa__dtls *box, const proa__session *session)
 {
     if (*blocks_of(session) != 0) {
         (void)give_mark(box, session); /* the next one will say it, too */
@@ -127,7 +129,7 @@ static void ask_for_more(proa__dtls *box, proa__live *live)
     box->asking[box->asking_count++] = live->handle;
 }
 
-bool proa__dtls_may_leave(proa__dtls *box, proa__live *live, uint64_t number)
+static bool may_leave(proa__dtls *box, proa__live *live, uint64_t number)
 {
     const uint32_t *blocks = &live->stem.blocks;
     if (*blocks == 0) {
@@ -139,7 +141,7 @@ bool proa__dtls_may_leave(proa__dtls *box, proa__live *live, uint64_t number)
     return number < limit_of(box, *blocks - live->session->asking);
 }
 
-void proa__dtls_stored(proa__dtls *box, bool ok)
+static void stored(proa__dtls *box, bool ok)
 {
     for (uint32_t i = 0; i < box->asking_count; i++) {
         proa__session *session = proa__dtls_session(box, box->asking[i]);
@@ -151,15 +153,13 @@ void proa__dtls_stored(proa__dtls *box, bool ok)
     box->asking_count = 0;
 }
 
-void proa__dtls_forget(proa__dtls *box, proa__session *session)
+static void forget(proa__dtls *box, proa__session *session)
 {
     if (session->state != NULL && *blocks_of(session) != 0) {
         *blocks_of(session) = 0;
         session->asking = 0;
         box->stats.kept--;
-        if (box->config.keeper != NULL) {
-            box->config.keeper->forget(box->config.keeper->ctx, id_of(box, session));
-        }
+        box->config.keeper->forget(box->config.keeper->ctx, id_of(box, session));
     }
 }
 
@@ -222,10 +222,10 @@ static uint64_t next_number(const proa__live *live)
     return proa_read_uint(&r, 6);
 }
 
-void proa__dtls_keep(proa__dtls *box, proa_handle handle, proa_span identity)
+static void keep(proa__dtls *box, proa_handle handle, proa_span identity)
 {
     proa__session *session = proa__dtls_session(box, handle);
-    if (box->config.keeper == NULL || !session->is_server || !session->has_cid) {
+    if (!session->is_server || !session->has_cid) {
         return;
     }
     uint64_t number = next_number(session->state);
@@ -307,8 +307,8 @@ static void go_on_from(proa__live *live, uint64_t number)
     proa_write_uint(&w, number, 6);
 }
 
-static proa_err revive(proa__dtls *box, proa_span id, proa_span plain, const marked *mark,
-                       proa_handle *handle)
+static proa_err revive_opened(proa__dtls *box, proa_span id, proa_span plain, const marked *mark,
+                              proa_handle *handle)
 {
     opened row;
     proa_err err = open_context(box, plain, &row);
@@ -332,13 +332,13 @@ static proa_err revive(proa__dtls *box, proa_span id, proa_span plain, const mar
     return PROA_OK;
 }
 
-proa_err proa__dtls_revive(proa__dtls *box, const uint8_t *key, const proa_secure_row *row,
-                           proa_handle *handle)
+static proa_err revive(proa__dtls *box, const uint8_t *key, const proa_secure_row *row,
+                       proa_handle *handle)
 {
     uint8_t plain[PLAIN_MAX];
     uint8_t what[ABOUT_MAX];
     marked mark = {0};
-    if (box->config.keeper == NULL || row->id.len != box->config.cid_len) {
+    if (row->id.len != box->config.cid_len) {
         return PROA_E_RANGE;
     }
     if (proa__dtls_by_cid(box, row->id.data) != 0) {
@@ -359,10 +359,20 @@ proa_err proa__dtls_revive(proa__dtls *box, const uint8_t *key, const proa_secur
         err = PROA_E_DENIED;
     }
     if (err == PROA_OK) {
-        err = revive(box, row->id, proa_span_make(plain, row->context.len - PROA_SEAL_EXTRA), &mark,
-                     handle);
+        err = revive_opened(box, row->id, proa_span_make(plain, row->context.len - PROA_SEAL_EXTRA),
+                            &mark, handle);
     }
     proa_wipe(plain, sizeof plain);
     box->stats.revived += err == PROA_OK;
     return err;
+}
+
+void proa_dtls_keep(proa_secure_config *config, const proa_secure_keeper *keeper,
+                    const uint8_t key[PROA_SECURE_KEY_LEN])
+{
+    static const proa_secure_keeping keeping = {keep,   may_leave, mark_again,
+                                                forget, stored,    revive};
+    config->keeping = &keeping;
+    config->keeper = keeper;
+    memcpy(config->keeper_key, key, sizeof config->keeper_key);
 }

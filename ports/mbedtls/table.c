@@ -344,7 +344,9 @@ static void empty(proa__dtls *box, proa_handle handle)
 {
     proa__session *session = proa__dtls_session(box, handle);
     leave(box, session, handle);
-    proa__dtls_forget(box, session);
+    if (box->config.keeping != NULL) {
+        box->config.keeping->forget(box, session);
+    }
     forget_cid(box, session, handle);
     forget_addr(box, session, handle);
     if (box->data == handle) {

@@ -434,7 +434,10 @@ static void run_stats(const command *c)
                   (json_int_t)authority.rate_limited, "active", (json_int_t)authority.active,
                   "revoking", (json_int_t)authority.revoking));
     const proa_secure *box = c->parts->secure;
-    proa_secure_stats secure = box->class_->stats(box);
+    proa_secure_stats secure = {0};
+    if (box != NULL) {
+        secure = box->class_->stats(box);
+    }
     json_object_set_new(stats, "sessions",
                         json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "live", (json_int_t)secure.live,
                                   "asleep", (json_int_t)secure.hibernated, "kept",

@@ -33,7 +33,7 @@ typedef struct proa_hub_parts {
     proa_authority *authority;
     proa_database *database;
     proa_log *log;
-    proa_secure *secure;
+    proa_secure *secure;     /* NULL: no DTLS */
     proa_sessions *sessions; /* NULL: none is kept */
 } proa_hub_parts;
 

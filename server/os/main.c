@@ -209,7 +209,7 @@ static bool open_dtls(daemon_parts *d)
     }
     proa_dtls_arena_init(d->arena, d->arena_len);
     if (d->sessions != NULL) {
-        proa_sessions_configure(d->sessions, &secure);
+        proa_dtls_keep(&secure, proa_sessions_keeper(d->sessions), proa_sessions_key(d->sessions));
     }
     proa_err err = proa_dtls_open(&d->secure, &secure);
     proa_wipe(&secure, sizeof secure);

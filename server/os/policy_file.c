@@ -78,7 +78,7 @@ static void read_path(const proa_json_at *at, proa_policy_rule *rule)
 
 static proa_peer_security read_security(const proa_json_at *at)
 {
-    const char *word = proa_json_string(at, "auto");
+    const char *word = proa_json_string(at, "dtls");
     for (int s = PROA_PEER_SECURITY_AUTO; s <= PROA_PEER_SECURITY_OSCORE; s++) {
         if (strcmp(word, proa_peer_security_name((proa_peer_security)s)) == 0) {
             return (proa_peer_security)s;

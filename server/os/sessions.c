@@ -170,10 +170,14 @@ void proa_sessions_close(proa_sessions *s)
     free(s);
 }
 
-void proa_sessions_configure(proa_sessions *s, proa_secure_config *config)
+const proa_secure_keeper *proa_sessions_keeper(const proa_sessions *s)
 {
-    config->keeper = &s->keeper;
-    memcpy(config->keeper_key, s->key, sizeof s->key);
+    return &s->keeper;
+}
+
+const uint8_t *proa_sessions_key(const proa_sessions *s)
+{
+    return s->key;
 }
 
 void proa_sessions_stored(proa_sessions *s, bool ok)

@@ -26,8 +26,9 @@ proa_sessions *proa_sessions_open(const char *key_file, proa_database *database,
                                   size_t message_cap);
 void proa_sessions_close(proa_sessions *sessions);
 
-/* Make the box of this configuration keep its sessions here. */
-void proa_sessions_configure(proa_sessions *sessions, proa_secure_config *config);
+/* For proa_dtls_keep. Both are borrowed from `sessions`. */
+const proa_secure_keeper *proa_sessions_keeper(const proa_sessions *sessions);
+const uint8_t *proa_sessions_key(const proa_sessions *sessions);
 
 /* Put the stored sessions back into the box: the newest of each account 1..account_count, all others
  * are forgotten. First the old key is replaced and the rows are deleted, both durably; if that is

@@ -64,6 +64,12 @@ proa_err proa__client_server_peer(proa_client *c, uint16_t short_id, proa_coap_p
     return server->registered ? PROA_OK : PROA_E_STATE;
 }
 
+bool proa__client_server_protected(const proa_client *c, uint16_t short_id)
+{
+    const fake_server *server = server_of(c, short_id);
+    return server != NULL && server->secured;
+}
+
 proa_err proa__client_server_uri(const proa_client *c, uint16_t short_id, proa_span *uri)
 {
     const fake_server *server = server_of(c, short_id);
@@ -231,6 +237,12 @@ void proa_coap_cancel(proa_coap *engine, uint64_t now_ms, proa_coap_id id, bool 
             c->sent[i].told = tell;
         }
     }
+}
+
+void proa_coap_peer_gone(proa_coap *coap, uint64_t now_ms, const proa_coap_peer *name)
+{
+    (void)now_ms;
+    ((proa_client *)coap)->gone_account = name->account;
 }
 
 unsigned proa_coap_transmissions(const proa_coap *engine, proa_coap_id id)
@@ -426,9 +438,17 @@ proa_err fake_try(fake *f, fake_store *store, const char *endpoint, bool request
     return requester ? proa_c2c_open(&f->c2c, c, limits) : proa_c2c_host_open(&f->c2c, c, limits);
 }
 
-void fake_open(fake *f, fake_store *store, const char *endpoint, bool requester)
+proa_c2c_limits fake_limits(void)
 {
     proa_c2c_limits limits = proa_c2c_limits_device();
+    limits.peer_max = 8;
+    limits.access_max = 16;
+    return limits;
+}
+
+void fake_open(fake *f, fake_store *store, const char *endpoint, bool requester)
+{
+    proa_c2c_limits limits = fake_limits();
     assert_int_equal(fake_try(f, store, endpoint, requester, &limits, -1), PROA_OK);
     fake_pass(f, 0);
 }

@@ -82,6 +82,7 @@ struct proa_client {
     unsigned rechecks;
     unsigned list_changes;
     unsigned instances_gone; /* entries of object 2 that C2C took away */
+    uint64_t gone_account; /* that CoAP was told last to forget */
     size_t taken;            /* bytes taken and not given back */
     int fail_take;           /* that many takes succeed; -1 = all */
     uint64_t now_ms;
@@ -102,6 +103,9 @@ typedef struct fake {
     uint64_t now_ms;
     proa_c2c_event event; /* the latest of fake_next */
 } fake;
+
+/* Room for 8 accounts, 16 entries of 11002 and 4 questions. */
+proa_c2c_limits fake_limits(void);
 
 /* A device "own" with server 1 (registered, protected, all rights) that knows nobody.
  * store may be NULL. fake_open asserts success; fake_try does not. */

@@ -44,7 +44,8 @@ static const key_row key_rows[] = {
     {"short id 0", 0, "id", KEY, 0, NULL, {NONE}, PROA_E_RANGE},
     {"short id 65535", 0, "id", KEY, 65535, NULL, {NONE}, PROA_E_RANGE},
     {"raw public key", 1, "id", KEY, 2, NULL, {NONE}, PROA_E_RANGE},
-    {"NoSec", 3, "id", KEY, 2, NULL, {NONE}, PROA_E_RANGE},
+    {"NoSec", 3, "id", KEY, 2, NULL, {NONE}, PROA_E_FORMAT},
+    {"g07 link, but no OSCORE here", 3, "id", "", 2, NULL, {21, 0}, PROA_E_FORMAT},
     {"empty identity", 0, "", KEY, 2, NULL, {NONE}, PROA_E_FORMAT},
     {"empty secret", 0, "id", "", 2, NULL, {NONE}, PROA_E_FORMAT},
     {"secret of 7 bytes", 0, "id", "1234567", 2, NULL, {NONE}, PROA_E_FORMAT},
@@ -149,9 +150,8 @@ static void g04_no_key_over_an_unprotected_session(void **state)
     assert_int_equal(fake_write(&f, 11000, &fake_server_1, instance, key, 4), PROA_E_DENIED);
     assert_int_equal(fake_write(&f, 11000, &fake_server_1, instance, uri, 1), PROA_OK);
     f.client.servers[0].registered = false; /* its answer is on the way */
-    f.client.servers[0].uri = "coap://[2001:db8::1]:5683";
     assert_int_equal(fake_create(&f, 11000, &fake_server_1, -1, key, 4, NULL), PROA_E_DENIED);
-    f.client.servers[0].uri = "coaps://[2001:db8::1]:5684";
+    f.client.servers[0].secured = true;
     assert_int_equal(fake_create(&f, 11000, &fake_server_1, -1, key, 4, NULL), PROA_OK);
     fake_close(&f);
 }
@@ -431,7 +431,7 @@ static void g03_a_failed_list_is_the_list_before(void **state)
 static void g09_full_pools(void **state)
 {
     fake f;
-    proa_c2c_limits limits = proa_c2c_limits_device();
+    proa_c2c_limits limits = fake_limits();
     fake_account many[9];
     char names[9][8];
     (void)state;
@@ -584,7 +584,8 @@ static void g09_open_fails_at_each_allocation_and_leaks_nothing(void **state)
 static void g09_limits_that_make_no_sense(void **state)
 {
     static const proa_c2c_limits rows[] = {
-        {0, 1, 1, 1, 1}, {1, 0, 1, 1, 1}, {1, 1, 0, 1, 1}, {65, 1, 1, 1, 1}, {1, 1, 65, 1, 1}};
+        {0, 1, 1, 1, 1, NULL},  {1, 0, 1, 1, 1, NULL},  {1, 1, 0, 1, 1, NULL},
+        {65, 1, 1, 1, 1, NULL}, {1, 1, 65, 1, 1, NULL}, {1, 1, 1, 1, 1, &proa_c2c_oscore}};
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         fake f;

@@ -129,7 +129,9 @@ typedef struct house {
 static void start(house *h)
 {
     h->starts++;
-    memset(h->server->config.keeper_key, h->starts, PROA_SECURE_KEY_LEN);
+    uint8_t key[PROA_SECURE_KEY_LEN];
+    memset(key, h->starts, sizeof key);
+    proa_dtls_keep(&h->server->config, &h->keeper, key);
     lab_open(h->world, h->server);
 }
 
@@ -142,7 +144,6 @@ static house *new_house(uint32_t reserve)
     h.client = lab_add(h.world, 2);
     h.server = lab_add(h.world, 6);
     h.keeper = (proa_secure_keeper){keep, mark, forget, &h.disk};
-    h.server->config.keeper = &h.keeper;
     h.server->config.reserve = reserve;
     lab_open(h.world, h.client);
     start(&h);

@@ -288,8 +288,8 @@ static void core_7_3_2_attributes_are_written_as_they_are_read(void **state)
         uint8_t bytes[32];
         proa_writer w = proa_writer_make(bytes, sizeof bytes);
         proa_attributes a = of(queries[i]);
-        proa_attributes_write(&w, &a, (uint8_t)(1U << i));
-        proa_attributes_write(&w, &a, (uint8_t)(1U << (i + 1) % 6)); /* not there: nothing */
+        proa_attributes_write(&w, &a, 1U << i);
+        proa_attributes_write(&w, &a, 1U << (i + 1) % 6); /* not there: nothing */
         assert_true(proa_span_equal(proa_writer_span(&w), proa_span_of(queries[i])));
     }
     uint8_t bytes[8];

@@ -172,7 +172,6 @@ static void a_policy_is_read(void **state)
     assert_int_equal(policy.rules[1].instance, 0);
     assert_int_equal(policy.rules[1].lifetime_s, 600);
     assert_true(policy.rules[1].partial);
-    assert_int_equal(policy.rules[0].security, PROA_PEER_SECURITY_AUTO);
     assert_int_equal(policy.rules[1].security, PROA_PEER_SECURITY_OSCORE);
     proa_policy_file_free(&policy);
 }

@@ -134,7 +134,8 @@ static const proa_secure_class box_class = {
 typedef struct server {
     proa_database *db;
     proa_sessions *sessions;
-    proa_secure_config config;
+    const proa_secure_keeper *keeper;
+    const uint8_t *key;
 } server;
 
 static server begin(void)
@@ -146,10 +147,11 @@ static server begin(void)
     if (s.sessions == NULL) {
         fail_msg("%s", message);
     }
-    proa_sessions_configure(s.sessions, &s.config);
+    s.keeper = proa_sessions_keeper(s.sessions);
+    s.key = proa_sessions_key(s.sessions);
     memset(&box, 0, sizeof box);
     box.base.class_ = &box_class;
-    hex(s.config.keeper_key, box.new_key);
+    hex(s.key, box.new_key);
     return s;
 }
 
@@ -164,7 +166,7 @@ static void revive_all(server *s, size_t accounts)
 static void keep(const server *s, const char *id, const char *mark)
 {
     proa_secure_row row = {proa_span_make(id, 2), proa_span_of("context"), proa_span_of(mark)};
-    s->config.keeper->keep(s->config.keeper->ctx, &row);
+    s->keeper->keep(s->keeper->ctx, &row);
 }
 
 static void end(server *s)
@@ -243,7 +245,7 @@ static void sessions_come_back_once_under_another_key(void **state)
     (void)state;
     uint8_t first_key[PROA_SECURE_KEY_LEN];
     server s = begin();
-    memcpy(first_key, s.config.keeper_key, sizeof first_key);
+    memcpy(first_key, s.key, sizeof first_key);
     revive_all(&s, 3);
     assert_int_equal(box.revived, 0);
     keep(&s, "a\1", "mark");
@@ -253,9 +255,9 @@ static void sessions_come_back_once_under_another_key(void **state)
     keep(&s, "e\0", "mark"); /* of a device that left the configuration */
     keep(&s, "f\4", "mark"); /* of no account that there is */
     keep(&s, "g\2", "mark");
-    s.config.keeper->forget(s.config.keeper->ctx, proa_span_make("g\2", 2));
-    s.config.keeper->mark(s.config.keeper->ctx, proa_span_make("b\2", 2), proa_span_of("new"));
-    s.config.keeper->mark(s.config.keeper->ctx, proa_span_make("x\2", 2), proa_span_of("new"));
+    s.keeper->forget(s.keeper->ctx, proa_span_make("g\2", 2));
+    s.keeper->mark(s.keeper->ctx, proa_span_make("b\2", 2), proa_span_of("new"));
+    s.keeper->mark(s.keeper->ctx, proa_span_make("x\2", 2), proa_span_of("new"));
     assert_int_equal(rows_on_disk(""), 0);
     assert_true(proa_database_commit(s.db));
     assert_int_equal(rows_on_disk(""), 6);
@@ -264,7 +266,7 @@ static void sessions_come_back_once_under_another_key(void **state)
 
     s = begin();
     memcpy(box.old_key, first_key, sizeof first_key);
-    assert_memory_not_equal(s.config.keeper_key, first_key, sizeof first_key);
+    assert_memory_not_equal(s.key, first_key, sizeof first_key);
     revive_all(&s, 3);
     assert_string_equal(box.order, "fedcba"); /* the newest first */
     assert_int_equal(box.closed, 2);          /* f, and a, for c is newer */

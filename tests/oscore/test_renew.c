@@ -210,6 +210,31 @@ static void rfc8613_b_2_old_keys_work_until_the_new_ones_do(void **state)
     assert_int_equal(proa_oscore_read_stats(client.o).renewals, 2);
 }
 
+/* Power fails while the peer may have thrown the old keys away: they are not used any more. Before
+ * that moment they are. */
+static void rfc8613_b_2_reboot_with_keys_in_doubt(void **state)
+{
+    (void)state;
+    run r;
+    proa_oscore_binding b;
+    message plain = get_a(3, none), inner;
+    proa_oscore_received in;
+    begin_run(&client, &server, &r, 1);
+    end_run(&client, &server, &r, 1);
+    assert_int_equal(proa_oscore_renew(client.o, ACCOUNT), PROA_OSCORE_DONE);
+    message wire = ask(&client, &b, &plain);
+    reboot(&client);
+    assert_true(usable(&client));
+    assert_int_equal(proa_oscore_renew(client.o, ACCOUNT), PROA_OSCORE_DONE);
+    begin_run(&client, &server, &r, 4);
+    assert_int_equal(hear(&server, &wire, &inner, &in), PROA_OSCORE_ANSWER);
+    reboot(&client);
+    assert_false(usable(&client));
+    begin_run(&client, &server, &r, 5);
+    end_run(&client, &server, &r, 5);
+    assert_true(same_keys());
+}
+
 /* The server has lost its state, the client has not and knows nothing of it: step 1 is left out. */
 static void rfc8613_b_2_begun_by_the_server(void **state)
 {
@@ -377,8 +402,8 @@ static void rfc8613_b_2_bad_strings(void **state)
     static const char *const responses[] = {
         "60 44 00 01 93 10 01 40 ff 01 02 03 04 05 06 07 08 09",
         "60 44 00 01 94 10 02 42 01 ff 01 02 03 04 05 06 07 08 09",
-        "60 44 00 01 9d 0f 10 1a 58 18 01 02 03 04 05 06 07 08 01 02 03 04 05 06 07 08 01 02 03 04 "
-        "05 06 07 08 09 ff 01 02 03 04 05 06 07 08 09",
+        ("60 44 00 01 9d 0f 10 1a 58 18 01 02 03 04 05 06 07 08 01 02 03 04 05 06 07 08 01 02 03 04 "
+         "05 06 07 08 09 ff 01 02 03 04 05 06 07 08 09"),
     };
     for (size_t i = 0; i < sizeof responses / sizeof responses[0]; i++) {
         m = message_of(responses[i]);
@@ -455,6 +480,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rfc8613_b_2_replays, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_2_an_r2_does_not_outlive_its_context, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_2_old_keys_work_until_the_new_ones_do, on, off),
+        cmocka_unit_test_setup_teardown(rfc8613_b_2_reboot_with_keys_in_doubt, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_2_begun_by_the_server, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_2_reboot_at_each_step, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_2_1_both_at_once, on, off),

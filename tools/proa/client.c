@@ -65,6 +65,7 @@ static proa_err open_device(proa_tool_client *t, const client_options *o, char *
             .uri = s->uri,
             .identity = s->identity[0] == '\0' ? NULL : s->identity,
             .key = proa_span_make(s->key, s->key_len),
+            .oscore = s->oscore.is_there ? &s->oscore_params : NULL,
             .lifetime_s = s->lifetime_s,
             .pmin_s = s->pmin_s,
             .pmax_s = s->pmax_s,

@@ -62,8 +62,7 @@ static void read_credentials(const proa_json_at *at, bool secure, const char *en
                                     : proa_json_there(&key)    ? &key
                                                                : NULL;
         if (there != NULL) {
-            proa_json_fail(there,
-                           "coap:// is unprotected and has no identity and key; use coaps://");
+            proa_json_fail(there, "coap:// has no identity and key; use coaps://, or \"oscore\"");
         }
         return;
     }
@@ -86,9 +85,10 @@ static void read_server(const proa_json_at *at, size_t index, const char *endpoi
                         proa_device_file_server *server)
 {
     proa_uri uri;
-    proa_json_only(at, "id uri identity key lifetime pmin pmax authority");
+    proa_json_only(at, "id uri identity key oscore lifetime pmin pmax authority");
     proa_json_at id = proa_json_member(at, "id");
     proa_json_at address = proa_json_member(at, "uri");
+    proa_json_at oscore = proa_json_member(at, "oscore");
     proa_json_at lifetime = proa_json_member(at, "lifetime");
     proa_json_at pmin = proa_json_member(at, "pmin");
     proa_json_at pmax = proa_json_member(at, "pmax");
@@ -101,12 +101,15 @@ static void read_server(const proa_json_at *at, size_t index, const char *endpoi
     }
     copy_text(&address, text, server->uri, sizeof server->uri);
     read_credentials(at, uri.secure, endpoint, server);
+    proa_json_oscore(&oscore, false, &server->oscore);
+    server->oscore_params = proa_oscore_entry_params(&server->oscore);
     server->lifetime_s = (uint32_t)proa_json_number(&lifetime, 10, UINT32_MAX, LIFETIME_DEFAULT_S);
     server->pmin_s = (uint32_t)proa_json_number(&pmin, 0, UINT32_MAX, 0);
     server->pmax_s = (uint32_t)proa_json_number(&pmax, 0, UINT32_MAX, 0);
     server->authority = proa_json_bool(&authority, false);
-    if (server->authority && !uri.secure) {
-        proa_json_fail(&authority, "an authority installs keys, so its uri must be coaps://");
+    if (server->authority && !uri.secure && !server->oscore.is_there) {
+        proa_json_fail(&authority, "an authority installs keys, so its uri must be coaps://, or it "
+                                   "needs \"oscore\"");
     }
 }
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "ports/linux/device.h"
+#include "ports/linux/oscore_file.h"
 #include "proa/limits.h"
 #include "tools/proa/generator.h"
 #include "tools/proa/simulated_object.h"
@@ -26,6 +27,8 @@ typedef struct proa_device_file_server {
     char identity[PROA_PSK_IDENTITY_MAX + 1]; /* empty with coap:// */
     uint8_t key[PROA_PSK_KEY_MAX];
     size_t key_len;
+    proa_oscore_entry oscore;
+    proa_oscore_params oscore_params; /* borrows from `oscore` */
     uint32_t lifetime_s;
     uint32_t pmin_s, pmax_s;
     bool authority; /* may install accounts and rights of other clients */

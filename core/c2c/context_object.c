@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Object 21, OSCORE: security contexts that servers provide for accounts of object 11000.
+ *
+ * Truths kept here:
+ *   - a context is written whole, over a protected session, and never changed or read back;
+ *   - it serves one account: that of the key whose resource 17 links to it; until there is one, its
+ *     keys are used for nothing;
+ *   - it goes with that key, and by itself if no key links to it in time, so that what an
+ *     interrupted provisioning leaves needs nobody to clear it away (docs/C2C.md §5).
+ *
+ * Keys and numbers are core/oscore's. Linked only where a program names proa_c2c_oscore. */
+#include <stddef.h>
+#include <string.h>
+
+#include "core/c2c/c2c_internal.h"
+#include "core/coap/sealed.h"
+
+static const proa_resource resources[] = {
+    {0, PROA_TYPE_OPAQUE, PROA_RES_W | PROA_RES_SECRET | PROA_RES_MANDATORY},
+    {1, PROA_TYPE_OPAQUE, PROA_RES_W | PROA_RES_MANDATORY},
+    {2, PROA_TYPE_OPAQUE, PROA_RES_W | PROA_RES_MANDATORY},
+    {3, PROA_TYPE_INTEGER, PROA_RES_W},
+    {4, PROA_TYPE_INTEGER, PROA_RES_W},
+    {5, PROA_TYPE_OPAQUE, PROA_RES_W | PROA_RES_SECRET},
+    {6, PROA_TYPE_OPAQUE, PROA_RES_W},
+};
+
+static const proa__field fields[] = {
+    {PROA__TEXT, PROA__CONTEXT_SECRET, PROA_OSCORE_SECRET_MIN, PROA_OSCORE_SECRET_MAX},
+    {PROA__TEXT, PROA__CONTEXT_SENDER_ID, 0, PROA_OSCORE_ID_MAX},
+    {PROA__TEXT, PROA__CONTEXT_RECIPIENT_ID, 0, PROA_OSCORE_ID_MAX},
+    {PROA__NUMBER, offsetof(proa__context, aead), 1, 255},
+    {PROA__NUMBER_SIGNED, offsetof(proa__context, hmac), 0, UINT32_MAX},
+    {PROA__TEXT, PROA__CONTEXT_SALT, 0, PROA_OSCORE_SALT_MAX},
+    {PROA__TEXT, PROA__CONTEXT_ID, 0, PROA_OSCORE_ID_CONTEXT_MAX},
+};
+
+static void make(proa__row *row)
+{
+    proa__context *context = (proa__context *)row;
+    context->aead = PROA_COSE_AES_CCM_16_64_128;
+    context->hmac = (uint32_t)PROA_COSE_DIRECT_HKDF_SHA_256;
+}
+
+static proa_err accept(proa_c2c *c, const proa_actor *who, proa__row *draft,
+                       const proa__row *before)
+{
+    (void)draft;
+    if (before != NULL) {
+        return PROA_E_METHOD;
+    }
+    return proa__c2c_writer_protected(c, who) ? PROA_OK : PROA_E_DENIED;
+}
+
+static bool loaded(proa_c2c *c, proa__row *row)
+{
+    (void)c;
+    (void)row;
+    return true;
+}
+
+static void removed(proa_c2c *c, proa__row *row)
+{
+    proa__context *context = (proa__context *)row;
+    const proa_coap_oscore *oscore = c->config->coap.oscore;
+    if (context->account != 0) {
+        oscore->remove(oscore->ctx, context->account);
+        context->account = 0;
+    }
+    proa__row_wipe_texts(c, row);
+}
+
+/* ---- links ------------------------------------------------------------------------------ */
+
+static proa__context *context_of(const proa_c2c *c, const proa__key *key)
+{
+    return (proa__context *)proa__row_find(&c->tables[PROA__CONTEXTS], key->oscore & 0xffffU);
+}
+
+static proa_err link(proa_c2c *c, const proa__key *key, bool fresh)
+{
+    proa__context *context = context_of(c, key);
+    const proa_coap_oscore *oscore = c->config->coap.oscore;
+    proa_account account = proa__c2c_account(key);
+    if (context == NULL || (context->account != 0 && context->account != account) ||
+        context->row.owner != key->row.owner) {
+        return PROA_E_NOT_FOUND;
+    }
+    proa_oscore_params params = {
+        .master_secret = proa__row_text(&context->row, PROA__CONTEXT_SECRET),
+        .master_salt = proa__row_text(&context->row, PROA__CONTEXT_SALT),
+        .sender_id = proa__row_text(&context->row, PROA__CONTEXT_SENDER_ID),
+        .recipient_id = proa__row_text(&context->row, PROA__CONTEXT_RECIPIENT_ID),
+        .id_context = proa__row_text(&context->row, PROA__CONTEXT_ID),
+        .has_id_context = context->row.text_len[PROA__CONTEXT_ID] > 0,
+        .aead = (int32_t)context->aead,
+        .hmac = (int32_t)context->hmac,
+    };
+    proa_err err = oscore->add(oscore->ctx, account, &params, fresh);
+    context->account = err == PROA_OK ? account : context->account;
+    return err;
+}
+
+static void unlink(proa_c2c *c, const proa__key *key)
+{
+    proa__context *context = context_of(c, key);
+    if (context != NULL && context->account == proa__c2c_account(key)) {
+        /* Also if a server deleted the key: that it goes, too, is our own doing. */
+        proa__c2c_remove(&c->tables[PROA__CONTEXTS], &context->row, PROA_OUTCOME_OK);
+    }
+}
+
+/* ---- time ------------------------------------------------------------------------------- */
+
+static proa__context *context_at(const proa_c2c *c, size_t n)
+{
+    return (proa__context *)proa__row_at(&c->tables[PROA__CONTEXTS], n);
+}
+
+static bool is_waiting(const proa__context *context)
+{
+    return context->row.slot == PROA__SLOT_LIVE && context->account == 0;
+}
+
+static void run(proa_c2c *c)
+{
+    for (size_t i = 0; i < c->tables[PROA__CONTEXTS].count; i++) {
+        proa__context *context = context_at(c, i);
+        if (is_waiting(context) && context->unused_s == 0) {
+            context->unused_s = proa__c2c_after_s(c, c->limits.unused_s);
+        } else if (is_waiting(context) && context->unused_s <= proa__c2c_now_s(c)) {
+            proa__c2c_remove(&c->tables[PROA__CONTEXTS], &context->row, PROA_OUTCOME_TIMEOUT);
+        }
+    }
+}
+
+static uint64_t next_ms(const proa_c2c *c)
+{
+    uint64_t next = PROA__NEVER;
+    for (size_t i = 0; i < c->tables[PROA__CONTEXTS].count; i++) {
+        const proa__context *context = context_at(c, i);
+        uint64_t at = is_waiting(context) ? proa__c2c_ms(context->unused_s) : PROA__NEVER;
+        next = at < next ? at : next;
+    }
+    return next;
+}
+
+static const proa__kind kind = {
+    .object = PROA_OBJECT_OSCORE,
+    .letter = 'o',
+    .owned = true,
+    .words = PROA__WORDS(proa__context, hmac),
+    .head_len = offsetof(proa__context, account),
+    .row_len = sizeof(proa__context),
+    .count = sizeof(resources) / sizeof(resources[0]),
+    .resources = resources,
+    .fields = fields,
+    .make = make,
+    .accept = accept,
+    .loaded = loaded,
+    .removed = removed,
+};
+
+const proa_c2c_contexts proa_c2c_oscore = {&kind, link, unlink, run, next_ms};
