@@ -53,7 +53,7 @@ proa_err proa_tlv_integer(proa_span value, int64_t *out)
     }
     /* Below zero, where the sign goes on above the width, the complement counts from -1 down. */
     bool negative = value.data[0] >> 7 != 0;
-    *out = negative ? -1 - (int64_t) ~(above | bits) : (int64_t)bits;
+    *out = negative ? -1 - (int64_t)~(above | bits) : (int64_t)bits;
     return PROA_OK;
 }
 

@@ -14,7 +14,9 @@ static void describe(const proa__device *d, proa_registration *out)
     memcpy(out->id, d->id, PROA_REG_ID_LEN);
     out->peer.addr = d->addr;
     out->peer.session = d->alive ? d->session : 0;
+    out->peer.account = proa__device_peer(d).account;
     out->account = d->account;
+    out->protection = (proa_protection)d->protection;
     out->lifetime_s = d->lifetime_s;
     out->registered_ms = d->registered_ms;
     out->updated_ms = d->updated_ms;
@@ -85,7 +87,7 @@ static proa_err check(const proa_server *s, const proa_registration *r, proa_spa
 static proa_err bind(proa_server *s, proa__device *d, uint32_t session)
 {
     proa_addr addr;
-    if (session == 0 || s->config.secure == NULL ||
+    if (session == 0 || s->config.secure == NULL || !proa__device_needs_session(d) ||
         !s->config.secure->class_->address(s->config.secure, session, &addr)) {
         return PROA_OK;
     }
@@ -109,8 +111,11 @@ proa_err proa_server_restore(proa_server *s, uint64_t now_ms, const proa_registr
     if (err != PROA_OK) {
         return err;
     }
-    proa__device_facts facts = {
-        .endpoint = r->endpoint, .links = r->links, .id = id, .account = r->account};
+    proa__device_facts facts = {.endpoint = r->endpoint,
+                                .links = r->links,
+                                .id = id,
+                                .account = r->account,
+                                .protection = proa__server_demands(s, r->account)};
     err = proa__registry_add(&s->registry, &facts, NULL, &d);
     if (err != PROA_OK) {
         return err;

@@ -189,7 +189,7 @@ static proa_err send_now(proa_server *s, uint64_t now_ms, const proa__device *d,
                          const proa_server_op *asked, uint32_t timeout_ms)
 {
     proa__links links = {0};
-    proa_coap_peer peer = {d->addr, d->session, 0};
+    proa_coap_peer peer = proa__device_peer(d);
     if (d->has_root) {
         /* It was read when it was registered, so it can be read again. */
         (void)!proa__links_read(proa__device_links(d), &links);

@@ -3,7 +3,7 @@
  * Core 1.2 §6.2, Transport 1.2 §6.4.2).
  *
  * A request is judged as a whole before anything of it is applied. Who may register as what is
- * decided by the account of the session; who may update or leave, too: for anybody else there is no
+ * decided by the account whose keys protect the request; who may update or leave, too: for anybody else there is no
  * such registration (4.04). Without protection the knowledge of the id, 72 random bits, is all there
  * is, and only if the configuration wants that. */
 #include <string.h>
@@ -207,13 +207,13 @@ static bool refuse(proa_server *s, uint64_t now_ms, const proa_coap_event *reque
     return true;
 }
 
-/* May who is at the other end of this session be `p->endpoint`? An endpoint that is left out is the
+/* May who is at the other end be `p->endpoint`? An endpoint that is left out is the
  * one of the key (Core 1.2 §6.2.1). 0, or the code of the refusal. */
 static uint8_t judge_endpoint(const proa_server *s, const proa_coap_peer *peer, params *p)
 {
     bool named = (p->seen & PARAM_ENDPOINT) != 0;
     proa_span own;
-    if (peer->session == 0) {
+    if (proa__peer_is_nobody(peer)) {
         if (!named) {
             return PROA_COAP_BAD_REQUEST;
         }
@@ -237,8 +237,9 @@ static uint8_t judge_register(const proa_server *s, const proa_coap_event *reque
                               proa__links *links)
 {
     uint8_t code = read_params(&request->msg, false, p);
-    if (request->peer.session == 0 && !s->config.allow_nosec) {
-        return PROA_COAP_FORBIDDEN;
+    uint8_t refusal = proa__server_judge(s, &request->peer);
+    if (refusal != 0) {
+        return refusal;
     }
     if (code == 0 && (p->seen & PARAM_VERSION) == 0) {
         code = PROA_COAP_BAD_REQUEST;
@@ -271,6 +272,7 @@ static proa_err add_device(proa_server *s, uint64_t now_ms, const proa_coap_even
     proa__device_facts facts = {.endpoint = p->endpoint,
                                 .links = request->msg.payload,
                                 .account = proa__server_account(s, &request->peer)};
+    facts.protection = proa__server_demands(s, facts.account);
     proa__device *old = proa__registry_by_endpoint(&s->registry, p->endpoint);
     *replaced = old == NULL ? 0 : old->reg;
     if (old != NULL) {
@@ -330,7 +332,7 @@ static bool on_register(proa_server *s, uint64_t now_ms, const proa_coap_event *
 static proa__device *own_device(const proa_server *s, const proa_coap_peer *peer, proa_span id)
 {
     proa__device *d = proa__registry_by_id(&s->registry, id);
-    if (d == NULL || (peer->session == 0) != (d->account == 0)) {
+    if (d == NULL || proa__peer_is_nobody(peer) != (d->account == 0)) {
         return NULL;
     }
     return d->account == proa__server_account(s, peer) ? d : NULL;
@@ -406,8 +408,9 @@ static bool on_registration(proa_server *s, uint64_t now_ms, const proa_coap_eve
                             proa_span id, proa_server_event *out)
 {
     uint8_t method = request->msg.code;
-    if (request->peer.session == 0 && !s->config.allow_nosec) {
-        proa__server_answer_code(s, now_ms, request->exchange, PROA_COAP_FORBIDDEN);
+    uint8_t refusal = proa__server_judge(s, &request->peer);
+    if (refusal != 0) {
+        proa__server_answer_code(s, now_ms, request->exchange, refusal);
         return false;
     }
     if (method != PROA_COAP_POST && method != PROA_COAP_DELETE) {

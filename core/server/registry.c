@@ -194,6 +194,7 @@ proa_err proa__registry_add(proa__registry *r, const proa__device_facts *facts,
     d->endpoint_len = (uint8_t)facts->endpoint.len;
     d->links_len = (uint32_t)facts->links.len;
     d->account = facts->account;
+    d->protection = (uint8_t)facts->protection;
     if (facts->id.len == 0) {
         draw_id(r, d->id);
     } else {

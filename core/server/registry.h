@@ -40,6 +40,7 @@ typedef struct proa__device {
     uint8_t endpoint_len;
     uint8_t version_minor; /* LwM2M 1.x */
     uint8_t moves;         /* counts changes of address: see proa__op.moves */
+    uint8_t protection;    /* proa_protection */
     bool queue_mode : 1;
     bool has_root : 1;       /* its objects stand below an alternate path (links.h) */
     bool alive : 1;          /* the session can carry messages; false: what is under way waits under
@@ -66,6 +67,7 @@ typedef struct proa__device_facts {
     proa_span links;
     proa_span id; /* PROA_REG_ID_LEN characters, or empty: drawn from the CSPRNG */
     uint64_t account;
+    proa_protection protection;
 } proa__device_facts;
 
 /* PROA_OK or PROA_E_NO_MEMORY; in both cases proa__registry_close gives everything back. */

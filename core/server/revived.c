@@ -22,6 +22,8 @@ static bool is_answer(proa_span message)
 /* Discover of the Device object: every LwM2M client has it, and no right is needed (Core 1.2 §6.3.2). */
 static void ask(proa_server *s, uint64_t now_ms, proa__device *d, const proa_coap_peer *peer)
 {
+    proa_coap_peer to = *peer;
+    to.account = proa__device_peer(d).account;
     proa_coap_id id;
     proa__links links = {0};
     if (d->has_root) {
@@ -32,7 +34,7 @@ static void ask(proa_server *s, uint64_t now_ms, proa__device *d, const proa_coa
                                .format = PROA_FORMAT_NONE,
                                .root = links.root,
                                .user = ASKED_BY_US | d->reg};
-    d->asked_to_prove = proa__downlink_send(s->coap, now_ms, peer, &question, &id) == PROA_OK;
+    d->asked_to_prove = proa__downlink_send(s->coap, now_ms, &to, &question, &id) == PROA_OK;
 }
 
 bool proa__revived_take(proa_server *s, uint64_t now_ms, proa__device *d,

@@ -8,6 +8,9 @@
  * stay under the dead handle until the device has another session or they time out. Should the box
  * use a dead handle anew for somebody else, they end there and then (a peer is a key).
  *
+ * With OSCORE the proof is a request that was opened with the account's keys, not a session: the
+ * device is bound to the way that its newest one came (protection.c).
+ *
  * Registering is rd.c's, asking devices operations.c's. RFC 7983; LwM2M Transport 1.2 §6. */
 #include <string.h>
 
@@ -94,7 +97,7 @@ void proa_server_close(proa_server *s)
 
 bool proa__server_reaches(const proa__device *d, uint64_t now_ms)
 {
-    return (d->account == 0 || (d->session != 0 && d->alive)) &&
+    return (!proa__device_needs_session(d) || (d->session != 0 && d->alive)) &&
            (!d->queue_mode || now_ms < d->awake_ms);
 }
 
@@ -107,15 +110,6 @@ proa__device *proa__server_of_account(const proa_server *s, uint64_t account)
     }
     proa__device *d = proa__registry_by_endpoint(&s->registry, endpoint);
     return d != NULL && d->account == account ? d : NULL;
-}
-
-uint64_t proa__server_account(const proa_server *s, const proa_coap_peer *peer)
-{
-    if (peer->session != 0 && peer->session == s->current_session) {
-        return s->current_account;
-    }
-    const proa__device *d = proa__registry_by_session(&s->registry, peer->session);
-    return d == NULL ? 0 : d->account;
 }
 
 static void set_address(proa__device *d, const proa_addr *addr)
@@ -131,7 +125,7 @@ static void set_address(proa__device *d, const proa_addr *addr)
  * answers there is still to be seen (RFC 9146 §6). */
 static void refresh(proa_server *s, uint64_t now_ms, proa__device *d, const proa_coap_peer *peer)
 {
-    proa_coap_peer old = {d->addr, d->session, 0};
+    proa_coap_peer old = proa__device_peer(d);
     uint8_t moves = d->moves;
     set_address(d, &peer->addr);
     d->alive = true;
@@ -220,7 +214,8 @@ static void on_connected(proa_server *s, uint64_t now_ms, const proa_secure_even
     if (d == NULL) {
         d = proa__server_of_account(s, event->account);
     }
-    if (d != NULL && proa__server_follow(s, now_ms, d, &peer) == PROA_OK) {
+    if (d != NULL && !proa__device_uses_oscore(d) &&
+        proa__server_follow(s, now_ms, d, &peer) == PROA_OK) {
         proa__server_heard(s, now_ms, d, &peer);
     }
 }
@@ -242,11 +237,12 @@ static void on_data(proa_server *s, uint64_t now_ms, const proa_secure_event *ev
         /* A session older than this engine, or than the registration: adopted if the device has no
          * better one. */
         d = proa__server_of_account(s, event->account);
-        if (d != NULL && (d->alive || proa__server_follow(s, now_ms, d, &peer) != PROA_OK)) {
+        if (d != NULL && (proa__device_uses_oscore(d) || d->alive ||
+                          proa__server_follow(s, now_ms, d, &peer) != PROA_OK)) {
             d = NULL;
         }
     }
-    if (d != NULL) {
+    if (d != NULL && !proa__device_uses_oscore(d)) {
         proa__server_heard(s, now_ms, d, &peer);
     }
     proa_coap_input(s->coap, now_ms, &peer, event->data, false);
@@ -309,6 +305,18 @@ static void read_uri(const proa_coap_msg *msg, proa__uri *uri)
     }
 }
 
+/* It was opened with the account's keys: the device is where it came from. */
+static void hear_account(proa_server *s, uint64_t now_ms, const proa_coap_event *request)
+{
+    const proa_coap_peer *peer = &request->peer;
+    proa__device *d = peer->account == 0 || proa__server_judge(s, peer) != 0
+                          ? NULL
+                          : proa__server_of_account(s, peer->account);
+    if (d != NULL && proa__server_follow(s, now_ms, d, peer) == PROA_OK) {
+        proa__server_heard(s, now_ms, d, peer);
+    }
+}
+
 /* True if *out is to be told. */
 static bool on_request(proa_server *s, uint64_t now_ms, const proa_coap_event *request,
                        proa_server_event *out)
@@ -319,12 +327,19 @@ static bool on_request(proa_server *s, uint64_t now_ms, const proa_coap_event *r
         proa_coap_ignore(s->coap, request->exchange);
         return false;
     }
+    if (request->sealed) {
+        proa__server_answer_sealed(s, now_ms, request->exchange);
+        return false;
+    }
+    hear_account(s, now_ms, request);
     read_uri(&request->msg, &uri);
     if (proa__rd_request(s, now_ms, request, &uri, out, &told)) {
         return told;
     }
-    if (request->peer.session == 0) {
-        proa__server_answer_code(s, now_ms, request->exchange, PROA_COAP_FORBIDDEN);
+    uint8_t refusal = proa__peer_is_nobody(&request->peer) ? PROA_COAP_FORBIDDEN
+                                                           : proa__server_judge(s, &request->peer);
+    if (refusal != 0) {
+        proa__server_answer_code(s, now_ms, request->exchange, refusal);
         return false;
     }
     uint64_t account = proa__server_account(s, &request->peer);
@@ -364,6 +379,9 @@ void proa_server_input(proa_server *s, uint64_t now_ms, const proa_addr *from, p
         }
     } else if (first >= 64 && first <= 127) {
         proa_coap_peer peer = {*from, 0, 0};
+        s->current_session = 0;
+        s->current_account = 0;
+        s->current_is_doubtful = false;
         proa_coap_input(s->coap, now_ms, &peer, datagram, multicast);
     }
 }

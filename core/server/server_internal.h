@@ -8,6 +8,7 @@
 /* What the files of the server engine share: its state, and the functions by which they meet.
  *
  *     server.c      the doors, sessions, who is heard from where
+ *     protection.c  who sent a request, and whether it is protected as it must be
  *     revived.c     what a session is worth that the box revived
  *     rd.c          /rd and /.well-known/core: registering, updating, leaving
  *     directory.c   looking at registrations, putting them back after a restart
@@ -59,8 +60,8 @@ struct proa_server {
     proa_op_id finished_first, finished_last;
     proa_reg ended; /* told by the event just polled; released by the next poll */
     proa_reg heard; /* whose datagram this is; what waits for it starts when that is dealt with */
-    /* The session of the last DATA and whose it is: sessions without a registration cost nothing
-     * here, and a REQUEST comes only out of the DATA just fed in. */
+    /* The session of the last DATA and whose it is, 0 after a datagram without one: sessions without
+     * a registration cost nothing here, and a REQUEST comes only out of what was just fed in. */
     uint32_t current_session;
     uint64_t current_account;
     bool current_is_doubtful; /* revived.c */
@@ -70,12 +71,12 @@ struct proa_server {
 
 /* ---- server.c --------------------------------------------------------------------------- */
 
-/* True if a message sent now would be heard: the device has a live session (or is NoSec) and is
+/* True if a message sent now would be heard: the device has a live session (or needs none) and is
  * awake (queue mode, Transport 1.2 §6.5). */
 bool proa__server_reaches(const proa__device *d, uint64_t now_ms);
 
 /* The device was heard at `peer`, as which it is authenticated (by its key; NoSec: by its
- * registration id), maybe over a new session: what is under way follows.
+ * registration id), maybe over a new session, that no other device has: what is under way follows.
  * PROA_OK, or PROA_E_NO_MEMORY and it has no session. */
 PROA_CHECK proa_err proa__server_follow(proa_server *s, uint64_t now_ms, proa__device *d,
                                         const proa_coap_peer *peer);
@@ -88,9 +89,6 @@ void proa__server_heard(proa_server *s, uint64_t now_ms, proa__device *d,
 /* The device has no session any more: what is under way over it fails, and it is closed. */
 void proa__server_unbind(proa_server *s, uint64_t now_ms, proa__device *d);
 
-/* Whose key protects what this peer sends; 0 = nobody's. */
-uint64_t proa__server_account(const proa_server *s, const proa_coap_peer *peer);
-
 /* The device of an authenticated account, if it is registered. */
 proa__device *proa__server_of_account(const proa_server *s, uint64_t account);
 
@@ -101,6 +99,45 @@ void proa__server_answer_code(proa_server *s, uint64_t now_ms, proa_coap_id exch
 
 /* A registration ends: operations finish as GONE; it stays readable until the next poll. */
 void proa__server_end(proa_server *s, uint64_t now_ms, proa__device *d);
+
+/* ---- protection.c ----------------------------------------------------------------------- */
+
+/* Whose key protects what this peer sends; 0 = nobody's. */
+uint64_t proa__server_account(const proa_server *s, const proa_coap_peer *peer);
+
+/* How `account` must protect what it sends; 0 = not at all. */
+proa_protection proa__server_demands(const proa_server *s, uint64_t account);
+
+/* Is the request that is current protected as its sender's account must be? 0, or the code of the
+ * refusal: 4.03 for unprotected ones that are not allowed, else 4.01. */
+uint8_t proa__server_judge(const proa_server *s, const proa_coap_peer *peer);
+
+/* Refuse a request that is sealed with keys nobody here knows (RFC 8613 §8.2). */
+void proa__server_answer_sealed(proa_server *s, uint64_t now_ms, proa_coap_id exchange);
+
+/* Sent without any protection. */
+static inline bool proa__peer_is_nobody(const proa_coap_peer *peer)
+{
+    return peer->session == 0 && peer->account == 0;
+}
+
+static inline bool proa__device_uses_oscore(const proa__device *d)
+{
+    return d->protection == PROA_PROTECTION_OSCORE ||
+           d->protection == PROA_PROTECTION_OSCORE_IN_DTLS;
+}
+
+static inline bool proa__device_needs_session(const proa__device *d)
+{
+    return d->protection == PROA_PROTECTION_DTLS || d->protection == PROA_PROTECTION_OSCORE_IN_DTLS;
+}
+
+/* As whom CoAP knows the device. */
+static inline proa_coap_peer proa__device_peer(const proa__device *d)
+{
+    proa_coap_peer peer = {d->addr, d->session, proa__device_uses_oscore(d) ? d->account : 0};
+    return peer;
+}
 
 /* ---- revived.c -------------------------------------------------------------------------- */
 

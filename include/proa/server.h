@@ -20,11 +20,16 @@
  * It has the shape of every engine of Proa: input, poll, output, next_ms. One engine is one
  * worker: its own socket, its own devices, nothing shared.
  *
- * Who is who. The key of the session (found by the caller's find_psk, through the secure box)
- * gives an account number; `endpoint_of` says which endpoint that account may register as. A
- * Register with another endpoint is answered 4.00 (Core 1.2 §6.2.1), an unprotected one 4.03
- * unless the configuration allows NoSec. A device is found by endpoint, by registration id, and by
- * authenticated identity (its session); never by address.
+ * Who is who. The key of the session (found by the caller's find_psk, through the secure box) or
+ * of OSCORE (coap.oscore) gives an account number; `endpoint_of` says which endpoint that account
+ * may register as. A Register with another endpoint is answered 4.00 (Core 1.2 §6.2.1), an
+ * unprotected one 4.03 unless the configuration allows NoSec. A device is found by endpoint, by
+ * registration id, and by authenticated identity (its session or its account); never by address.
+ *
+ * How it must be protected is said by `protection_of`. Whatever comes under the keys of an account,
+ * but protected in another way, is answered 4.01 and changes nothing. OSCORE needs no session: the
+ * device is where its newest request came from, and can be asked right after a restart. OSCORE in
+ * DTLS wants both keys, and that they are of one account.
  *
  * Operations go downlink one after the other per device (NSTART) and complete exactly once: with
  * the device's answer, a timeout, or because the registration ended. Requests that are not the
@@ -36,14 +41,27 @@ typedef uint32_t proa_op_id; /* an operation or an observation */
 
 #define PROA_REG_ID_LEN 12 /* characters of the registration id in /rd/<id>, from the CSPRNG */
 
+/* How messages between a device and this server are protected. */
+typedef enum proa_protection {
+    PROA_PROTECTION_NONE = 0, /* NoSec */
+    PROA_PROTECTION_DTLS,
+    PROA_PROTECTION_OSCORE,
+    PROA_PROTECTION_OSCORE_IN_DTLS
+} proa_protection;
+
+/* "none", "dtls", "oscore", "oscore in dtls". */
+const char *proa_protection_name(proa_protection protection);
+
 typedef struct proa_server_config {
     proa_random random;
     proa_memory memory;
-    proa_secure *secure; /* borrowed; NULL: NoSec only */
-    proa_coap_config coap;
+    proa_secure *secure;   /* borrowed; NULL: NoSec only */
+    proa_coap_config coap; /* with the OSCORE table, whose accounts are those of find_psk */
     /* The endpoint that `account` may register as; false: none, it is refused (4.03). The span is
      * valid until the next call. */
     bool (*endpoint_of)(void *ctx, uint64_t account, proa_span *endpoint);
+    /* How what `account` sends must be protected; asked at each request. NULL: DTLS for all. */
+    proa_protection (*protection_of)(void *ctx, uint64_t account);
     /* With allow_nosec: true if `endpoint` is some account's, so that it cannot be registered
      * without its key. NULL: no endpoint is. */
     bool (*needs_key)(void *ctx, proa_span endpoint);
@@ -133,8 +151,9 @@ typedef struct proa_registration {
     proa_reg reg;
     proa_span endpoint;
     char id[PROA_REG_ID_LEN + 1];
-    proa_coap_peer peer; /* session and current address */
+    proa_coap_peer peer; /* current address, session, and account if it uses OSCORE */
     uint64_t account;    /* 0 = NoSec */
+    proa_protection protection;
     uint32_t lifetime_s;
     uint64_t registered_ms;
     uint64_t updated_ms;
@@ -157,14 +176,14 @@ bool proa_server_next(const proa_server *s, uint32_t *cursor, proa_registration 
 bool proa_server_lists(const proa_server *s, proa_reg reg, uint16_t object, uint16_t instance);
 
 /* Put a registration back after a restart: the device is not asked. If the box has revived its
- * session, it is there as before. Else operations wait, until their timeout, for a new session with
- * the same identity.
+ * session, it is there as before, and with OSCORE alone it needs none. Else operations wait, until
+ * their timeout, for a new session with the same identity.
  *
  * What comes over a revived session counts only once the device has answered something that it was
  * asked since (it is asked when it speaks): until then its requests are as if lost, because they
  * could be replays.
  *
- * r    copied; reg and format are ignored. lifetime_s 0 = it never expires. peer.session: revived
+ * r    copied; reg, format and protection are ignored. lifetime_s 0 = it never expires. peer.session: revived
  *      for r->account and no other device's, or 0; a handle that the box does not know counts as 0.
  * reg  out; 0 on failure.
  * Returns PROA_OK, PROA_E_RANGE (endpoint, id, version), PROA_E_TOO_LARGE (links), PROA_E_FORMAT or
@@ -191,8 +210,8 @@ typedef struct proa_server_op {
  * exactly this path and tells the device without waiting for its answer: OBSERVE_END, then DONE with
  * CANCELLED and no code.
  *
- * A device that has no session (it closed, or the registration was restored) or that sleeps (queue
- * mode) is not asked: the operation waits until the device is heard again, or times out. At most 64
+ * A device that needs a session and has none (it closed, or the registration was restored) or that
+ * sleeps (queue mode) is not asked: the operation waits until the device is heard again, or times out. At most 64
  * operations wait for one device. If the session is replaced while an answer is awaited, what may be
  * repeated is asked again over the new one; a Create, Execute or Write-Update times out.
  *

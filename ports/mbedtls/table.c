@@ -67,8 +67,8 @@ proa_err proa__dtls_tables_init(proa__dtls *box)
     box->datagram = take(box, box->datagram_cap);
     box->plain = take(box, box->datagram_cap);
     box->outbox_bytes = take(box, box->outbox_cap);
-    if (err != PROA_OK || box->datagram == NULL || box->plain == NULL || box->outbox_bytes == NULL ||
-        (config->keeper != NULL && box->asking == NULL)) {
+    if (err != PROA_OK || box->datagram == NULL || box->plain == NULL ||
+        box->outbox_bytes == NULL || (config->keeper != NULL && box->asking == NULL)) {
         proa__dtls_tables_free(box);
         return PROA_E_NO_MEMORY;
     }

@@ -321,9 +321,10 @@ static void run_devices(const command *c)
         uint64_t left_ms = r.expires_ms > c->now_ms ? r.expires_ms - c->now_ms : 0;
         json_array_append_new(
             list,
-            json_pack("{s:o, s:o, s:b, s:I, s:I, s:I, s:s, s:b, s:o}", "endpoint",
+            json_pack("{s:o, s:o, s:b, s:s, s:I, s:I, s:I, s:s, s:b, s:o}", "endpoint",
                       json_span(r.endpoint), "address", json_stringn(address, w.len), "secure",
-                      r.account != 0, "lifetime_s", (json_int_t)r.lifetime_s, "expires_in_s",
+                      r.account != 0, "protection", proa_protection_name(r.protection),
+                      "lifetime_s", (json_int_t)r.lifetime_s, "expires_in_s",
                       (json_int_t)(left_ms / 1000), "registered_s_ago",
                       (json_int_t)((c->now_ms - r.registered_ms) / 1000), "version",
                       r.lwm2m_version, "queue_mode", r.queue_mode, "links", json_span(r.links)));

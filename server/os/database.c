@@ -2,14 +2,19 @@
 /* The SQLite file of proad. WAL, so that readers never wait for the server; synchronous=FULL, because
  * the authority sends messages that rely on a stored record the moment commit returns.
  *
- * Statements are prepared when first used and kept. `broken` is sticky until commit tells it. */
+ * Statements are prepared when first used and kept. `broken` is sticky until commit tells it.
+ *
+ * The file is locked with flock, which SQLite's own locks do not see; its descriptor is closed after
+ * SQLite's, because closing any drops those of the process (fcntl(2)). */
 #include "server/os/database.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 enum {
@@ -24,6 +29,9 @@ enum {
     MARK_SESSION,
     DROP_SESSION,
     DROP_ALL_SESSIONS,
+    PUT_OSCORE,
+    DROP_OSCORE,
+    GET_OSCORE,
     STATEMENTS
 };
 
@@ -50,6 +58,9 @@ static const char *const sql_of[STATEMENTS] = {
     [MARK_SESSION] = "UPDATE session SET mark = ? WHERE id = ?",
     [DROP_SESSION] = "DELETE FROM session WHERE id = ?",
     [DROP_ALL_SESSIONS] = "DELETE FROM session",
+    [PUT_OSCORE] = "INSERT OR REPLACE INTO oscore(name, blob) VALUES(?,?)",
+    [DROP_OSCORE] = "DELETE FROM oscore WHERE name = ?",
+    [GET_OSCORE] = "SELECT blob FROM oscore WHERE name = ?",
 };
 
 static const char schema[] =
@@ -71,6 +82,7 @@ static const char schema[] =
     " grant_id INTEGER);"
     "CREATE TABLE IF NOT EXISTS session(place INTEGER PRIMARY KEY AUTOINCREMENT,"
     " id BLOB UNIQUE, context BLOB, mark BLOB);"
+    "CREATE TABLE IF NOT EXISTS oscore(name TEXT PRIMARY KEY, blob BLOB);"
     "CREATE TRIGGER IF NOT EXISTS audit_keeps BEFORE UPDATE ON audit"
     " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;"
     "CREATE TRIGGER IF NOT EXISTS audit_stays BEFORE DELETE ON audit"
@@ -81,23 +93,35 @@ struct proa_database {
     sqlite3_stmt *statements[STATEMENTS];
     bool in_transaction;
     bool broken;
+    int fd; /* holds the lock */
 };
+
+static proa_database *fail(proa_database *db, const char *path, const char *why, char *message,
+                           size_t message_cap)
+{
+    snprintf(message, message_cap, "database %s: %s", path, why);
+    proa_database_close(db);
+    return NULL;
+}
 
 proa_database *proa_database_open(const char *path, char *message, size_t message_cap)
 {
     proa_database *db = calloc(1, sizeof *db);
-    /* SQLite would create the file with the umask's mode; the audit is nobody else's business. */
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-        close(fd);
+    if (db == NULL) {
+        return fail(NULL, path, "no memory", message, message_cap);
     }
-    if (db == NULL || fd < 0 || sqlite3_open(path, &db->sqlite) != SQLITE_OK ||
+    /* SQLite would create the file with the umask's mode; the audit is nobody else's business. */
+    db->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (db->fd < 0) {
+        return fail(db, path, "cannot be opened for writing", message, message_cap);
+    }
+    if (flock(db->fd, LOCK_EX | LOCK_NB) != 0) {
+        return fail(db, path, errno == EWOULDBLOCK ? "is in use by another proad" : strerror(errno),
+                    message, message_cap);
+    }
+    if (sqlite3_open(path, &db->sqlite) != SQLITE_OK ||
         sqlite3_exec(db->sqlite, schema, NULL, NULL, NULL) != SQLITE_OK) {
-        snprintf(message, message_cap, "database %s: %s", path,
-                 db != NULL && db->sqlite != NULL ? sqlite3_errmsg(db->sqlite)
-                                                  : "cannot be opened for writing");
-        proa_database_close(db);
-        return NULL;
+        return fail(db, path, sqlite3_errmsg(db->sqlite), message, message_cap);
     }
     return db;
 }
@@ -112,6 +136,9 @@ void proa_database_close(proa_database *db)
         sqlite3_finalize(db->statements[i]);
     }
     sqlite3_close(db->sqlite);
+    if (db->fd >= 0) {
+        close(db->fd);
+    }
     free(db);
 }
 
@@ -320,6 +347,26 @@ void proa_database_drop_all_sessions(proa_database *db)
     run(&b);
 }
 
+bool proa_database_put_oscore(proa_database *db, const char *name, proa_span value)
+{
+    binding b = begin(db, PUT_OSCORE);
+    text(&b, proa_span_of(name));
+    blob(&b, value.data, value.len);
+    run(&b);
+    if (!db->broken) {
+        db->broken = sqlite3_exec(db->sqlite, "COMMIT", NULL, NULL, NULL) != SQLITE_OK;
+        db->in_transaction = db->broken;
+    }
+    return !db->broken;
+}
+
+void proa_database_drop_oscore(proa_database *db, const char *name)
+{
+    binding b = begin(db, DROP_OSCORE);
+    text(&b, proa_span_of(name));
+    run(&b);
+}
+
 /* ---- reading ---------------------------------------------------------------------------- */
 
 static void get_text(sqlite3_stmt *s, int column, char *out, size_t cap)
@@ -483,6 +530,31 @@ bool proa_database_each_session(proa_database *db,
     }
     sqlite3_finalize(s);
     return step == SQLITE_DONE || !more;
+}
+
+int proa_database_get_oscore(proa_database *db, const char *name, uint8_t *buf, size_t cap)
+{
+    binding b = {db, NULL, 0};
+    if (db->statements[GET_OSCORE] == NULL) {
+        (void)sqlite3_prepare_v3(db->sqlite, sql_of[GET_OSCORE], -1, SQLITE_PREPARE_PERSISTENT,
+                                 &db->statements[GET_OSCORE], NULL);
+    }
+    b.statement = db->statements[GET_OSCORE];
+    if (b.statement == NULL) {
+        return PROA_E_IO;
+    }
+    text(&b, proa_span_of(name));
+    int step = sqlite3_step(b.statement);
+    int result = step == SQLITE_DONE ? PROA_E_NOT_FOUND : PROA_E_IO;
+    if (step == SQLITE_ROW) {
+        proa_span value = get_span(b.statement, 0);
+        result = value.len <= cap ? (int)value.len : PROA_E_NO_SPACE;
+        if (result > 0) {
+            memcpy(buf, value.data, value.len);
+        }
+    }
+    (void)sqlite3_reset(b.statement);
+    return result;
 }
 
 bool proa_database_each_audit(proa_database *db, uint32_t limit,

@@ -9,15 +9,16 @@
 #include "proa/server.h"
 #include "server/app/authority.h"
 
-/* What proad must not lose: registrations, grants, standing refusals, the audit and sessions, in one
- * SQLite file that people may open while proad runs. No key is ever in it but sealed (sessions.h).
+/* What proad must not lose: registrations, grants, standing refusals, the audit, sessions, and which
+ * numbers OSCORE has used, in one SQLite file that people may open while proad runs; but no other
+ * proad can. No key is ever in it but sealed (sessions.h).
  *
  * Writes of one turn of the main loop share a transaction: begun by the first, ended by
  * proa_database_commit, before any datagram of that turn leaves. A write after a failure fails,
  * too, and commit tells. */
 typedef struct proa_database proa_database;
 
-/* Open or create (mode 0600). NULL on failure, with the reason in `message`. */
+/* Open or create (mode 0600), and lock. NULL on failure, with the reason in `message`. */
 proa_database *proa_database_open(const char *path, char *message, size_t message_cap);
 void proa_database_close(proa_database *db);
 
@@ -38,6 +39,14 @@ void proa_database_put_session(proa_database *db, const proa_secure_row *row);
 void proa_database_mark_session(proa_database *db, proa_span id, proa_span mark);
 void proa_database_drop_session(proa_database *db, proa_span id);
 void proa_database_drop_all_sessions(proa_database *db);
+
+/* State of OSCORE contexts, by name (contexts.h). It is on disk when put returns true, with all that
+ * the turn has written so far. False if it may not be; then commit tells, too. */
+bool proa_database_put_oscore(proa_database *db, const char *name, proa_span blob);
+void proa_database_drop_oscore(proa_database *db, const char *name);
+
+/* Bytes read into buf, PROA_E_NOT_FOUND, PROA_E_NO_SPACE, PROA_E_IO. */
+int proa_database_get_oscore(proa_database *db, const char *name, uint8_t *buf, size_t cap);
 
 typedef struct proa_audit_row {
     int64_t id;

@@ -116,13 +116,14 @@ static void on_registered(proa_hub *hub, uint64_t now_ms, const proa_server_even
     proa_device_news news = {r.endpoint, r.reg, r.account != 0, r.queue_mode, r.peer.addr, r.links};
     save_registration(hub, now_ms, &r);
     address_text(&r.peer.addr, address);
-    proa_log_event(hub->parts.log, is_new ? "registered" : "updated",
-                   json_pack("{s:o, s:s, s:b, s:i, s:o}", "device", json_span(r.endpoint),
-                             "address", address, "secure", r.account != 0, "lifetime_s",
-                             (int)r.lifetime_s, "links", json_span(r.links)),
-                   "%.*s at %s, %s, lifetime %u s", (int)r.endpoint.len,
-                   (const char *)r.endpoint.data, address, r.account != 0 ? "secure" : "NOT secure",
-                   r.lifetime_s);
+    proa_log_event(
+        hub->parts.log, is_new ? "registered" : "updated",
+        json_pack("{s:o, s:s, s:b, s:s, s:i, s:o}", "device", json_span(r.endpoint), "address",
+                  address, "secure", r.account != 0, "protection",
+                  proa_protection_name(r.protection), "lifetime_s", (int)r.lifetime_s, "links",
+                  json_span(r.links)),
+        "%.*s at %s, %s, lifetime %u s", (int)r.endpoint.len, (const char *)r.endpoint.data,
+        address, r.account != 0 ? proa_protection_name(r.protection) : "NOT secure", r.lifetime_s);
     if (is_new) {
         proa_authority_registered(hub->parts.authority, now_ms, &news);
         proa_relay_device(&hub->relay, now_ms, event->reg);

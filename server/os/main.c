@@ -2,7 +2,8 @@
 /* proad: the server. Reads its command line, opens the parts, runs the one loop, closes them.
  *
  * One turn: wait for a datagram, a control command or a deadline; feed what came; let the hub handle
- * everything and commit; send, and commit what sending asked for. SIGINT and SIGTERM end the loop, SIGHUP reads the
+ * everything and commit; send, and commit what sending asked for (numbers that OSCORE takes in order
+ * to send are on disk before that: contexts.h). SIGINT and SIGTERM end the loop, SIGHUP reads the
  * policy again. */
 #include <errno.h>
 #include <poll.h>
@@ -18,8 +19,10 @@
 #include "ports/linux/os.h"
 #include "ports/linux/pcap.h"
 #include "ports/linux/udp.h"
+#include "ports/mbedtls/crypto.h"
 #include "ports/mbedtls/dtls.h"
 #include "proa_build.h"
+#include "server/os/contexts.h"
 #include "server/os/hub.h"
 
 /* Datagrams taken in one turn: enough to share a commit under load, few enough to answer soon. */
@@ -46,6 +49,7 @@ typedef struct daemon {
     proa_authority *authority;
     proa_database *database;
     proa_sessions *sessions;
+    proa_contexts *contexts;
     proa_hub *hub;
     proa_control *control;
 } daemon_parts;
@@ -114,7 +118,6 @@ static options read_options(int argc, char **argv)
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
-/* Accounts are numbered by their place in the configuration, from 1. */
 static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
 {
     const proa_config *config = ctx;
@@ -130,12 +133,18 @@ static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
 
 static bool endpoint_of(void *ctx, uint64_t account, proa_span *endpoint)
 {
-    const proa_config *config = ctx;
-    if (account == 0 || account > config->device_count) {
+    const proa_known_device *device = proa_config_by_account(ctx, account);
+    if (device == NULL) {
         return false;
     }
-    *endpoint = proa_span_of(config->devices[account - 1].endpoint);
+    *endpoint = proa_span_of(device->endpoint);
     return true;
+}
+
+static proa_protection protection_of(void *ctx, uint64_t account)
+{
+    const proa_known_device *device = proa_config_by_account(ctx, account);
+    return device == NULL ? PROA_PROTECTION_DTLS : proa_known_protection(device);
 }
 
 static bool needs_key(void *ctx, proa_span endpoint)
@@ -207,6 +216,35 @@ static bool open_dtls(daemon_parts *d)
     return err == PROA_OK || fail("DTLS", proa_err_name(err));
 }
 
+/* Devices whose keys nothing can bring back are told of, and do not stop the others. */
+static void tell_unusable(daemon_parts *d)
+{
+    for (size_t i = 0; i < d->config.device_count; i++) {
+        const char *endpoint = d->config.devices[i].endpoint;
+        if (d->config.devices[i].oscore.there && !proa_contexts_usable(d->contexts, i + 1)) {
+            proa_log_event(
+                &d->log, "oscore_lost", json_pack("{s:s}", "device", endpoint),
+                "%s: the database does not know how far its OSCORE keys are used up, and "
+                "with an ID Context they cannot be renewed: give it new ones",
+                endpoint);
+        }
+    }
+}
+
+static bool open_oscore(daemon_parts *d)
+{
+    static const proa_aead *const aeads[] = {&proa_mbedtls_aes_ccm, &proa_mbedtls_aes_gcm,
+                                             &proa_mbedtls_chacha20_poly1305, NULL};
+    static const proa_crypto crypto = {aeads, proa_mbedtls_hmac_sha256, NULL};
+    char message[700];
+    d->contexts = proa_contexts_open(&d->config, d->database, &crypto, message, sizeof message);
+    if (d->contexts == NULL) {
+        return fail(message, "");
+    }
+    tell_unusable(d);
+    return true;
+}
+
 static bool open_engines(daemon_parts *d)
 {
     proa_server_config server =
@@ -216,6 +254,8 @@ static bool open_engines(daemon_parts *d)
     server.secure = d->secure;
     server.endpoint_of = endpoint_of;
     server.needs_key = needs_key;
+    server.protection_of = protection_of;
+    server.coap.oscore = proa_contexts_for_coap(d->contexts);
     server.ctx = &d->config;
     server.allow_nosec = d->config.allow_nosec;
     server.registration_max = d->config.registration_max;
@@ -242,7 +282,8 @@ static bool open_daemon(daemon_parts *d, const options *o)
     if (!proa_config_load(&d->config, o->config, message, sizeof message)) {
         return fail(message, "");
     }
-    if (!open_network(d, o) || !open_stores(d) || !open_dtls(d) || !open_engines(d)) {
+    if (!open_network(d, o) || !open_stores(d) || !open_dtls(d) || !open_oscore(d) ||
+        !open_engines(d)) {
         return false;
     }
     proa_hub_parts parts = {&d->config, d->server, d->authority, d->database,
@@ -277,6 +318,7 @@ static void close_daemon(daemon_parts *d)
         d->secure->class_->free(d->secure);
     }
     proa_sessions_close(d->sessions);
+    proa_contexts_close(d->contexts);
     proa_database_close(d->database);
     if (d->arena != NULL) {
         proa_dtls_arena_init(NULL, 0);

@@ -42,6 +42,54 @@ static void a_configuration_is_read(void **state)
     proa_config_free(&config);
 }
 
+static void oscore_keys_are_read(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"devices\": [ {\"endpoint\": \"lamp\", \"oscore\": {\"secret\": " KEY ",\n"
+        "   \"salt\": \"9e7c\", \"sender\": \"\", \"recipient\": \"01\", \"fresh\": true}},\n"
+        " {\"endpoint\": \"switch\", \"identity\": \"lamp\", \"key\": " KEY ",\n"
+        "   \"oscore\": {\"secret\": " KEY ", \"sender\": \"01\", \"recipient\": \"02AB\",\n"
+        "   \"id_context\": \"37cb\", \"aead\": 24, \"hmac\": 5}},\n"
+        " {\"endpoint\": \"old\", \"key\": " KEY "} ]}";
+    proa_config config;
+    char message[600];
+    bool ok = proa_config_parse(&config, "f", text, sizeof text - 1, message, sizeof message);
+    if (!ok) {
+        fail_msg("%s", message);
+    }
+    const proa_known_device *lamp = proa_config_by_account(&config, 1);
+    const proa_known_device *other = proa_config_by_account(&config, 2);
+    assert_null(proa_config_by_account(&config, 0));
+    assert_null(proa_config_by_account(&config, 4));
+    assert_int_equal(proa_known_protection(lamp), PROA_PROTECTION_OSCORE);
+    assert_int_equal(proa_known_protection(other), PROA_PROTECTION_OSCORE_IN_DTLS);
+    assert_int_equal(proa_known_protection(&config.devices[2]), PROA_PROTECTION_DTLS);
+    assert_ptr_equal(proa_config_by_identity(&config, proa_span_of("lamp")), other);
+    assert_null(proa_config_by_identity(&config, proa_span_of("")));
+    proa_oscore_params p = proa_known_params(&lamp->oscore);
+    assert_int_equal(p.master_secret.len, 16);
+    assert_int_equal(p.master_secret.data[15], 15);
+    assert_memory_equal(p.master_salt.data, "\x9e\x7c", 2);
+    assert_int_equal(p.sender_id.len, 0);
+    assert_int_equal(p.recipient_id.len, 1);
+    assert_false(p.has_id_context);
+    assert_int_equal(p.aead, PROA_COSE_AES_CCM_16_64_128);
+    assert_int_equal(p.hmac, PROA_COSE_DIRECT_HKDF_SHA_256);
+    assert_true(lamp->oscore.fresh);
+    p = proa_known_params(&other->oscore);
+    assert_memory_equal(p.recipient_id.data, "\x02\xab", 2);
+    assert_true(p.has_id_context);
+    assert_memory_equal(p.id_context.data, "\x37\xcb", 2);
+    assert_int_equal(p.aead, PROA_COSE_CHACHA20_POLY1305);
+    assert_int_equal(p.hmac, PROA_COSE_HMAC_256_256);
+    assert_false(other->oscore.fresh);
+    proa_config_free(&config);
+}
+
+#define OSCORE(more) \
+    "{\"devices\": [{\"endpoint\": \"a\",\n\"oscore\": {\"secret\": " KEY ", " more "}}]}"
+
 static void configuration_mistakes(void **state)
 {
     (void)state;
@@ -60,6 +108,29 @@ static void configuration_mistakes(void **state)
         {"{\"devices\": [{\"endpoint\": \"a\", \"key\": " KEY "},\n"
          "{\"endpoint\": \"b\", \"identity\": \"a\", \"key\": " KEY "}]}",
          "f:2:1: /devices/1: its identity belongs to another device, too"},
+        {OSCORE("\"recipient\": \"01\""), "f:2:11: /devices/0/oscore/sender: "},
+        {OSCORE("\"sender\": \"01\""), "/devices/0/oscore/recipient: "},
+        {OSCORE("\"sender\": \"01\", \"recipient\": \"01\""), "must differ from the sender ID"},
+        {OSCORE("\"sender\": \"01\", \"recipient\": \"0102030405060708\""),
+         "/recipient: must be an even number of hex digits, at most 14"},
+        {OSCORE("\"sender\": \"01\", \"recipient\": \"01020304050607\", \"aead\": 1"),
+         "/recipient: must be an even number of hex digits, at most 12"},
+        {OSCORE("\"sender\": \"1\", \"recipient\": \"02\""), "/sender: must be an even number"},
+        {OSCORE("\"sender\": \"0g\", \"recipient\": \"02\""), "/sender: must be an even number"},
+        {OSCORE("\"sender\": \"\", \"recipient\": \"02\", \"aead\": 2"), "/aead: must be 10"},
+        {OSCORE("\"sender\": \"\", \"recipient\": \"02\", \"hmac\": 0"), "/hmac: must be -10"},
+        {OSCORE("\"sender\": \"\", \"recipient\": \"02\", \"hmca\": 5"), "did you mean \"hmac\"?"},
+        {"{\"devices\": [{\"endpoint\": \"a\", \"oscore\": {\"secret\": \"0001020304050607\","
+         " \"sender\": \"\", \"recipient\": \"01\"}}]}",
+         "/secret: must have at least 16 bytes"},
+        {"{\"devices\": [{\"endpoint\": \"a\", \"oscore\": {\"secret\": " KEY ", \"sender\": \"\","
+         "\"recipient\": \"01\"}},\n{\"endpoint\": \"b\", \"oscore\": {\"secret\": " KEY ","
+         "\"sender\": \"\", \"recipient\": \"01\"}}]}",
+         "f:2:1: /devices/1: its OSCORE recipient ID belongs to another device, too"},
+        {"{\"devices\": [{\"endpoint\": \"a\", \"identity\": \"b\", \"oscore\": {\"secret\": " KEY
+         ","
+         "\"sender\": \"\", \"recipient\": \"01\"}}]}",
+         "/identity: is of no use without a key"},
         {"{\"relay\": [\"a/3311/0 -> b/3311/0/5706\"]}", "/relay/0: must be"},
         {"{\"relay\": [\"a/3311/0/1\"]}", "/relay/0: must be"},
         {"{\"devcies\": []}", "did you mean \"devices\"?"},
@@ -138,9 +209,8 @@ static void policy_mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_configuration_is_read),
-        cmocka_unit_test(configuration_mistakes),
-        cmocka_unit_test(a_policy_is_read),
+        cmocka_unit_test(a_configuration_is_read), cmocka_unit_test(oscore_keys_are_read),
+        cmocka_unit_test(configuration_mistakes),  cmocka_unit_test(a_policy_is_read),
         cmocka_unit_test(policy_mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

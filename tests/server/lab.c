@@ -72,15 +72,10 @@ static proa_secure *open_box(lab *l, bool is_server)
     return box;
 }
 
-static void open_device(lab *l, size_t i, bool secure)
+static void open_coap(const lab *l, lab_device *d, const proa_coap_oscore *oscore)
 {
-    lab_device *d = &l->devices[i];
-    snprintf(d->name, sizeof d->name, "dev%u", (unsigned)i);
-    d->addr = address((uint8_t)(0x10 + i));
-    d->box = secure ? open_box(l, false) : NULL;
-    d->code = PROA_COAP_CONTENT;
-    d->format = -1;
     proa_coap_config config = proa_coap_config_device(l->source, l->memory);
+    config.oscore = oscore;
     config.body_max = LAB_TEXT;
     /* Tests ask more than a device is made for. */
     config.dedup_bytes = 65536;
@@ -90,6 +85,17 @@ static void open_device(lab *l, size_t i, bool secure)
     config.relation_max = 64;
     config.peer_max = 64;
     assert_int_equal(proa_coap_open(&d->coap, &config), PROA_OK);
+}
+
+static void open_device(lab *l, size_t i, bool secure)
+{
+    lab_device *d = &l->devices[i];
+    snprintf(d->name, sizeof d->name, "dev%u", (unsigned)i);
+    d->addr = address((uint8_t)(0x10 + i));
+    d->box = secure ? open_box(l, false) : NULL;
+    d->code = PROA_COAP_CONTENT;
+    d->format = -1;
+    open_coap(l, d, NULL);
 }
 
 void lab_open(lab *l, bool secure, void (*tune)(proa_server_config *config))
@@ -147,6 +153,14 @@ void lab_unprotect(lab *l, size_t i)
     l->devices[i].box->class_->free(l->devices[i].box);
     l->devices[i].box = NULL;
     l->devices[i].session = 0;
+}
+
+void lab_seal(lab *l, size_t i, const proa_coap_oscore *oscore, uint64_t account)
+{
+    lab_device *d = &l->devices[i];
+    proa_coap_close(d->coap);
+    open_coap(l, d, oscore);
+    d->account = account;
 }
 
 /* ---- the network ------------------------------------------------------------------------ */
@@ -436,7 +450,7 @@ const lab_answer *lab_ask(lab *l, size_t i, const lab_request *request)
     if (request->payload != NULL) {
         message.payload = proa_span_of(request->payload);
     }
-    proa_coap_peer to = {l->addr, d->session, 0};
+    proa_coap_peer to = {l->addr, d->session, d->account};
     memset(&d->answer, 0, sizeof d->answer);
     assert_int_equal(proa_coap_send(d->coap, l->now_ms, &to, &message, &d->asking), PROA_OK);
     lab_settle(l);

@@ -41,6 +41,7 @@ typedef struct lab_device {
     proa_coap *coap;
     proa_secure *box; /* NULL: unprotected */
     uint32_t session;
+    uint64_t account;  /* of OSCORE, whose keys protect what it sends; 0: none */
     bool cut;          /* nothing reaches it and nothing leaves it */
     bool deaf;         /* nothing leaves it: its answers are lost */
     char location[64]; /* of its registration: "/rd/AbC..." */
@@ -102,6 +103,9 @@ void lab_connect(lab *l, size_t i);
 
 /* Device i is unprotected from now on (in a lab with boxes). */
 void lab_unprotect(lab *l, size_t i);
+
+/* Device i has these OSCORE keys from now on, the server's under `account`, and is rebooted. */
+void lab_seal(lab *l, size_t i, const proa_coap_oscore *oscore, uint64_t account);
 
 typedef struct lab_request {
     uint8_t code;

@@ -220,13 +220,12 @@ static void show_devices(const proa_output *o, const json_t *answer)
     size_t index;
     json_t *device;
     const json_t *devices = json_object_get(answer, "devices");
-    proa_output_line(o, "%-24s %-28s %-9s %10s  %s", "ENDPOINT", "ADDRESS", "SECURITY", "EXPIRES",
+    proa_output_line(o, "%-24s %-28s %-14s %10s  %s", "ENDPOINT", "ADDRESS", "SECURITY", "EXPIRES",
                      "OBJECTS");
     json_array_foreach(devices, index, device)
     {
-        proa_output_line(o, "%-24s %-28s %-9s %8llds  %s", text_of(device, "endpoint"),
-                         text_of(device, "address"),
-                         json_is_true(json_object_get(device, "secure")) ? "DTLS" : "none",
+        proa_output_line(o, "%-24s %-28s %-14s %8llds  %s", text_of(device, "endpoint"),
+                         text_of(device, "address"), text_of(device, "protection"),
                          number_of(device, "expires_in_s"), text_of(device, "links"));
     }
     proa_output_line(o, "%zu devices", json_array_size(devices));
