@@ -18,13 +18,14 @@
 
 static const proa_policy_rule rules[] = {
     {"d0 may do anything to the light of d1", PROA_EFFECT_ALLOW, "d0", "d1", 3311, PROA_ID_ALL,
-     PROA_RIGHT_READ | PROA_RIGHT_WRITE | PROA_RIGHT_EXECUTE, LIFETIME_S, false, false},
-    {"d1 may read d0", PROA_EFFECT_ALLOW, "d1", "d0", 3311, 0, PROA_RIGHT_READ, LIFETIME_S, false,
-     false},
+     PROA_RIGHT_READ | PROA_RIGHT_WRITE | PROA_RIGHT_EXECUTE, LIFETIME_S, PROA_PEER_SECURITY_AUTO,
+     false, false},
+    {"d1 may read d0", PROA_EFFECT_ALLOW, "d1", "d0", 3311, 0, PROA_RIGHT_READ, LIFETIME_S,
+     PROA_PEER_SECURITY_AUTO, false, false},
     {"never d2 on d0", PROA_EFFECT_DENY, "d2", "d0", PROA_POLICY_OBJECT_ANY, PROA_ID_ALL,
-     PROA_RIGHTS_ALL, 0, false, false},
+     PROA_RIGHTS_ALL, 0, PROA_PEER_SECURITY_AUTO, false, false},
     {"d2 may read and write all others", PROA_EFFECT_ALLOW, "d2", "d*", 3311, PROA_ID_ALL,
-     PROA_RIGHT_READ | PROA_RIGHT_WRITE, 2 * LIFETIME_S, false, false},
+     PROA_RIGHT_READ | PROA_RIGHT_WRITE, 2 * LIFETIME_S, PROA_PEER_SECURITY_AUTO, false, false},
 };
 
 static const proa_policy policy = {rules, sizeof rules / sizeof *rules};

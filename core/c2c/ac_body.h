@@ -34,7 +34,7 @@ typedef enum proa_ac_why {
     PROA_AC_WHY_PENDING = 1,      /* a person or a slower process decides */
     PROA_AC_WHY_HOST_OFFLINE = 2, /* the host sleeps or is not registered */
     PROA_AC_WHY_BUSY = 3,         /* too much is going on around this host */
-    PROA_AC_WHY_NO_NETWORK = 4    /* host and requester have no address family in common */
+    PROA_AC_WHY_NO_NETWORK = 4    /* nothing in common: no network, or no security */
 } proa_ac_why;
 
 #define PROA_AC_WHY_LEN_MAX 4

@@ -123,6 +123,7 @@ void proa__judge(const proa_authority *a, proa_span requester, proa_span host,
             out->rule = out->granted.count == 0 ? why : out->rule;
             out->granted.entries[out->granted.count++] = granted;
             out->lifetime_s = d.lifetime_s < out->lifetime_s ? d.lifetime_s : out->lifetime_s;
+            out->security = out->security == PROA_PEER_SECURITY_AUTO ? d.security : out->security;
             out->revoke_on_deregister = out->revoke_on_deregister || d.revoke_on_deregister;
             may_be_partial = may_be_partial && d.may_be_partial;
         }

@@ -65,7 +65,9 @@ typedef enum proa_grant_state {
 const char *proa_grant_state_name(proa_grant_state state);
 
 #define PROA_GRANT_IDENTITY_LEN 16 /* PSK identity: random bytes from the CSPRNG */
-#define PROA_GRANT_KEY_LEN 16
+#define PROA_GRANT_KEY_LEN 16      /* PSK or OSCORE Master Secret */
+#define PROA_GRANT_SALT_LEN 8      /* OSCORE Master Salt */
+#define PROA_GRANT_SENDER_ID_LEN 2 /* OSCORE: in each request, so short; unique per device */
 
 typedef struct proa_grant_entry {
     uint16_t object;
@@ -82,9 +84,12 @@ typedef struct proa_grant {
     char requester[PROA_ENDPOINT_MAX + 1];
     char host[PROA_ENDPOINT_MAX + 1];
     char rule[48];
-    uint8_t identity[PROA_GRANT_IDENTITY_LEN]; /* key id on both devices (11000/x/3) */
-    uint16_t requester_short_id;               /* how the host calls the requester */
-    uint16_t host_short_id;                    /* how the requester calls the host */
+    proa_peer_security security;                           /* DTLS or OSCORE */
+    uint8_t identity[PROA_GRANT_IDENTITY_LEN];             /* key id on both devices (11000/x/3) */
+    uint8_t requester_sender_id[PROA_GRANT_SENDER_ID_LEN]; /* OSCORE; the host's Recipient ID */
+    uint8_t host_sender_id[PROA_GRANT_SENDER_ID_LEN];
+    uint16_t requester_short_id; /* how the host calls the requester */
+    uint16_t host_short_id;      /* how the requester calls the host */
     uint16_t host_security;      /* instance of 11000 on the host; PROA_ID_ALL = none yet */
     uint16_t host_client;        /* instance of 11001 on the host */
     uint16_t requester_security; /* instance of 11000 on the requester */

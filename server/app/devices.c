@@ -126,7 +126,7 @@ bool proa__device_has_room(const proa__device *device, const proa__device *peer,
 /* ---- what a device lists ---------------------------------------------------------------- */
 
 typedef struct listing {
-    const proa__device *device;
+    proa__device *device;
     uint32_t expected; /* listed and part of a grant */
     bool strange;      /* listed and part of nothing */
     bool any;
@@ -174,6 +174,9 @@ static bool is_foreign(const proa__device *device, uint16_t object, uint16_t ins
 
 static void look_at(listing *l, const proa_path *path)
 {
+    if (path->depth >= 1 && path->ids[0] == PROA_OBJECT_OSCORE) {
+        l->device->has_oscore = true;
+    }
     if (path->depth != 2 || path->ids[0] < PROA_OBJECT_CLIENT_SECURITY ||
         path->ids[0] > PROA_OBJECT_CLIENT_ACCESS) {
         return;
@@ -212,12 +215,13 @@ static uint32_t count_expected(const proa__device *device)
     return count;
 }
 
-bool proa__device_lists_right(const proa__device *device, proa_span links, bool *any)
+bool proa__device_lists_right(proa__device *device, proa_span links, bool *any)
 {
     listing l = {.device = device};
     proa_reader reader = proa_reader_make(links);
     proa_link link;
     proa_path path;
+    device->has_oscore = false;
     while (proa_link_next(&reader, &link)) {
         if (proa_path_parse(link.target, &path) == PROA_OK) {
             look_at(&l, &path);
@@ -230,7 +234,8 @@ bool proa__device_lists_right(const proa__device *device, proa_span links, bool 
 /* ---- where a host is -------------------------------------------------------------------- */
 
 proa_err proa__device_uri(const proa_authority *a, const proa__device *host,
-                          const proa__device *requester, proa_writer *w)
+                          const proa__device *requester, proa_peer_security security,
+                          proa_writer *w)
 {
     proa_addr at = host->addr;
     bool both_here = proa_addr_is_loopback(&host->addr) && proa_addr_is_loopback(&requester->addr);
@@ -243,6 +248,18 @@ proa_err proa__device_uri(const proa_authority *a, const proa__device *host,
         return PROA_E_NOT_FOUND;
     }
     at.zone = 0; /* an interface number of this server means nothing to the requester */
-    proa_uri_write(w, true, &at);
+    proa_uri_write(w, security != PROA_PEER_SECURITY_OSCORE, &at);
     return w->err;
+}
+
+/* ---- by what the two are protected ------------------------------------------------------ */
+
+proa_peer_security proa__device_security(const proa__device *host, const proa__device *requester,
+                                         proa_peer_security wanted)
+{
+    if (wanted != PROA_PEER_SECURITY_AUTO) {
+        return wanted;
+    }
+    return host->has_oscore && requester->has_oscore ? PROA_PEER_SECURITY_OSCORE
+                                                     : PROA_PEER_SECURITY_DTLS;
 }

@@ -5,6 +5,12 @@
 
 #include <string.h>
 
+const char *proa_peer_security_name(proa_peer_security security)
+{
+    static const char *const names[] = {"auto", "dtls", "oscore"};
+    return names[security];
+}
+
 bool proa_pattern_match(proa_span pattern, proa_span name)
 {
     size_t p = 0;
@@ -57,6 +63,7 @@ typedef struct tally {
     bool all_partial;
     bool revoke_on_deregister;
     uint32_t lifetime_s;
+    proa_peer_security security;
 } tally;
 
 static void count_rule(tally *t, const proa_policy_rule *rule, int32_t index)
@@ -73,6 +80,7 @@ static void count_rule(tally *t, const proa_policy_rule *rule, int32_t index)
     t->all_partial = t->all_partial && rule->partial;
     t->revoke_on_deregister = t->revoke_on_deregister || rule->revoke_on_deregister;
     t->lifetime_s = lifetime_s < t->lifetime_s ? lifetime_s : t->lifetime_s;
+    t->security = t->security == PROA_PEER_SECURITY_AUTO ? rule->security : t->security;
 }
 
 proa_decision proa_policy_decide(const proa_policy *policy, proa_span requester, proa_span host,
@@ -105,6 +113,7 @@ proa_decision proa_policy_decide(const proa_policy *policy, proa_span requester,
         decision.granted = t.allowed;
         decision.partial = t.allowed != rights;
         decision.lifetime_s = t.lifetime_s;
+        decision.security = t.security;
         decision.revoke_on_deregister = t.revoke_on_deregister;
     }
     return decision;

@@ -14,7 +14,8 @@
  * For every right bit of every requested path, the first rule that matches requester, host, path
  * and that bit decides. No rule: denied. A request is granted if all its bits are; if only some
  * are, it is denied unless every rule that allowed some says `partial`. The grant lives as long as
- * the shortest lifetime among the rules that allowed it.
+ * the shortest lifetime among the rules that allowed it, and is secured as the first of them says
+ * that says more than AUTO.
  *
  * A request for all instances covers each of them. So a rule that denies one instance denies such
  * a request as well, and a rule that allows one instance does not speak about it.
@@ -23,6 +24,16 @@
  * table; reading them from a file is server/os/policy_file.c. */
 
 typedef enum proa_effect { PROA_EFFECT_DENY = 0, PROA_EFFECT_ALLOW } proa_effect;
+
+/* By what the two devices protect what they say to each other. */
+typedef enum proa_peer_security {
+    PROA_PEER_SECURITY_AUTO = 0, /* OSCORE if both list object 21, else DTLS */
+    PROA_PEER_SECURITY_DTLS,
+    PROA_PEER_SECURITY_OSCORE
+} proa_peer_security;
+
+/* "auto", "dtls", "oscore". */
+const char *proa_peer_security_name(proa_peer_security security);
 
 #define PROA_POLICY_OBJECT_ANY 65535U
 
@@ -35,6 +46,7 @@ typedef struct proa_policy_rule {
     uint16_t instance;   /* PROA_ID_ALL: any */
     uint8_t rights;      /* bits the rule speaks about */
     uint32_t lifetime_s; /* ALLOW: 0 = PROA_GRANT_LIFETIME_DEFAULT_S */
+    proa_peer_security security;
     bool partial;
     bool revoke_on_deregister;
 } proa_policy_rule;
@@ -50,6 +62,7 @@ typedef struct proa_policy {
 typedef struct proa_decision {
     uint8_t granted; /* subset of the requested rights; 0 = denied */
     uint32_t lifetime_s;
+    proa_peer_security security;
     bool partial;        /* some bits were denied, and the rules allow that */
     bool may_be_partial; /* some bit was allowed, and every rule that allowed one says `partial`:
                             what a request of several entries goes by */

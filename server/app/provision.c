@@ -21,6 +21,8 @@ static const proa__fail gone = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY,
                                 "requester not registered"};
 static const proa__fail no_network = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_NO_NETWORK, 300,
                                       "no common network"};
+static const proa__fail no_security = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_NO_NETWORK, 300,
+                                       "no security in common"};
 static const proa__fail busy = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY, 10,
                                 "an earlier grant is still being removed"};
 static const proa__fail full = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY, 60,
@@ -94,7 +96,10 @@ static void share_terms(proa_authority *a, uint64_t now_ms, proa__record *r, pro
 
 static void mirror_account(proa_grant *g, const proa_grant *reverse)
 {
+    g->security = reverse->security;
     memcpy(g->identity, reverse->identity, sizeof g->identity);
+    memcpy(g->requester_sender_id, reverse->host_sender_id, sizeof g->requester_sender_id);
+    memcpy(g->host_sender_id, reverse->requester_sender_id, sizeof g->host_sender_id);
     g->generation = reverse->generation;
     g->requester_short_id = reverse->host_short_id;
     g->host_short_id = reverse->requester_short_id;
@@ -104,23 +109,30 @@ static void mirror_account(proa_grant *g, const proa_grant *reverse)
     g->requester_client = reverse->host_client;
 }
 
-static bool fresh_account(proa_authority *a, proa__job *job, const proa__record *reverse)
+static const proa__fail *fresh_account(proa_authority *a, proa__job *job,
+                                       const proa__record *reverse, proa_peer_security wanted)
 {
+    proa__device *host = job->device[PROA__HOST];
+    proa__device *requester = job->device[PROA__REQUESTER];
     proa_grant *g = &job->grant->g;
     if (reverse != NULL) {
         mirror_account(g, &reverse->g); /* lost there, too: the short ids stay */
     }
+    g->security = proa__device_security(host, requester, wanted);
+    if (g->security == PROA_PEER_SECURITY_OSCORE && !(host->has_oscore && requester->has_oscore)) {
+        return &no_security;
+    }
     g->generation++;
     g->host_security = g->host_client = PROA_ID_ALL;
     g->requester_security = g->requester_client = PROA_ID_ALL;
-    proa__job_new_key(a, job);
     if (g->requester_short_id == 0) {
-        g->requester_short_id = proa__device_short_id(job->device[PROA__HOST]);
+        g->requester_short_id = proa__device_short_id(host);
     }
     if (g->host_short_id == 0) {
-        g->host_short_id = proa__device_short_id(job->device[PROA__REQUESTER]);
+        g->host_short_id = proa__device_short_id(requester);
     }
-    return g->requester_short_id != 0 && g->host_short_id != 0;
+    return proa__job_new_key(a, job) && g->requester_short_id != 0 && g->host_short_id != 0 ? NULL
+                                                                                            : &full;
 }
 
 static void plan_rights(proa__job *job, bool changed)
@@ -197,8 +209,11 @@ static const proa__fail *open_grant(proa_authority *a, uint64_t now_ms, proa__jo
     if (job->mode == PROA__REUSE) {
         mirror_account(&r->g, &reverse->g);
         job->extend = true;
-    } else if (job->mode == PROA__FRESH && !fresh_account(a, job, reverse)) {
-        return &full;
+    } else if (job->mode == PROA__FRESH) {
+        const proa__fail *fail = fresh_account(a, job, reverse, j->security);
+        if (fail != NULL) {
+            return fail;
+        }
     }
     plan_rights(job, changed);
     return NULL;
@@ -220,8 +235,10 @@ static const proa__fail *check(const proa_authority *a, const proa__job *job)
         return &not_protected;
     }
     /* Without credentials to hand out, how the two reach each other is their own business. */
-    return !job->credentials || proa__device_uri(a, host, requester, &w) == PROA_OK ? NULL
-                                                                                    : &no_network;
+    return !job->credentials ||
+                   proa__device_uri(a, host, requester, PROA_PEER_SECURITY_DTLS, &w) == PROA_OK
+               ? NULL
+               : &no_network;
 }
 
 /* The pair has something that is being removed: let the devices be put right first, once. */

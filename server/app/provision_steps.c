@@ -4,6 +4,10 @@
  *   stored INTENDED; host: account, key, rights; stored HOST_READY; requester: account, key;
  *   stored ACTIVE; answered
  *
+ * With OSCORE the key is an instance of object 21 that is made first, and 11000 links to it. What a
+ * device has of 21 without such a link, it removes by itself, as it does when 11000 goes; so nobody
+ * else ever has to look there (docs/C2C.md §2).
+ *
  * Each step is wanted as long as the record does not show its result, so going back after a
  * refused identity repeats nothing that stands. The modes take different rows of the one table:
  * only FRESH creates accounts; RENEW and REUSE look first whether the account still is what we think.
@@ -19,6 +23,7 @@ enum {
     STEP_CHECK_HOST,
     STEP_HOST_CLIENT,
     STEP_DROP_KEY,
+    STEP_HOST_CONTEXT,
     STEP_HOST_KEY,
     STEP_READ_RIGHTS,
     STEP_RIGHTS,
@@ -26,6 +31,7 @@ enum {
     STEP_HOST_READY,
     STEP_CHECK_REQUESTER,
     STEP_REQUESTER_CLIENT,
+    STEP_REQUESTER_CONTEXT,
     STEP_REQUESTER_KEY,
     STEP_REQUESTER_LIFETIME,
     STEP_REQUESTER_URI,
@@ -51,10 +57,19 @@ bool proa__job_has_account(const proa__job *job)
     return (job->mode == PROA__RENEW || job->mode == PROA__REUSE) && is_own_account(job);
 }
 
-void proa__job_new_key(proa_authority *a, proa__job *job)
+static bool is_oscore(const proa__job *job)
+{
+    return job->grant->g.security == PROA_PEER_SECURITY_OSCORE;
+}
+
+bool proa__job_new_key(proa_authority *a, proa__job *job)
 {
     proa__grant_new_identity(a, &job->grant->g);
     proa_random_fill(&a->config.random, job->key, sizeof job->key);
+    proa_random_fill(&a->config.random, job->salt, sizeof job->salt);
+    job->context[PROA__HOST] = PROA_ID_ALL;
+    job->context[PROA__REQUESTER] = PROA_ID_ALL;
+    return !is_oscore(job) || proa__grant_new_sender_ids(a, job->grant);
 }
 
 /* ---- steps: wanted ---------------------------------------------------------------------- */
@@ -90,6 +105,11 @@ static bool host_key_wanted(const proa__job *job)
     return job->mode == PROA__FRESH && job->grant->g.host_security == PROA_ID_ALL;
 }
 
+static bool host_context_wanted(const proa__job *job)
+{
+    return host_key_wanted(job) && is_oscore(job) && job->context[PROA__HOST] == PROA_ID_ALL;
+}
+
 static bool read_rights_wanted(const proa__job *job)
 {
     return job->read_access;
@@ -118,6 +138,12 @@ static bool requester_client_wanted(const proa__job *job)
 static bool requester_key_wanted(const proa__job *job)
 {
     return job->mode == PROA__FRESH && job->grant->g.requester_security == PROA_ID_ALL;
+}
+
+static bool requester_context_wanted(const proa__job *job)
+{
+    return requester_key_wanted(job) && is_oscore(job) &&
+           job->context[PROA__REQUESTER] == PROA_ID_ALL;
 }
 
 static bool uri_wanted(const proa__job *job)
@@ -190,6 +216,16 @@ static void ask_drop_key(proa_authority *a, uint64_t now_ms, proa__job *job, pro
     request->path = proa_path_make(2, PROA_OBJECT_CLIENT_SECURITY, job->grant->g.host_security, 0);
 }
 
+static void ask_host_context(proa_authority *a, uint64_t now_ms, proa__job *job,
+                             proa__request *request)
+{
+    const proa_grant *g = &job->grant->g;
+    (void)a;
+    (void)now_ms;
+    create_at(request, PROA_OBJECT_OSCORE);
+    proa__wire_context(request->w, job, g->host_sender_id, g->requester_sender_id);
+}
+
 static void ask_host_key(proa_authority *a, uint64_t now_ms, proa__job *job, proa__request *request)
 {
     const proa_grant *g = &job->grant->g;
@@ -197,7 +233,8 @@ static void ask_host_key(proa_authority *a, uint64_t now_ms, proa__job *job, pro
     (void)a;
     (void)now_ms;
     create_at(request, PROA_OBJECT_CLIENT_SECURITY);
-    proa__wire_security(request->w, no_uri, g->identity, job->key, g->requester_short_id);
+    proa__wire_security(request->w, no_uri, g->identity, is_oscore(job) ? NULL : job->key,
+                        job->context[PROA__HOST], g->requester_short_id);
 }
 
 static void ask_read_rights(proa_authority *a, uint64_t now_ms, proa__job *job,
@@ -251,10 +288,28 @@ static void ask_requester_client(proa_authority *a, uint64_t now_ms, proa__job *
 static proa_span host_uri(const proa_authority *a, const proa__job *job, uint8_t *buf)
 {
     proa_writer w = proa_writer_make(buf, PROA_URI_MAX);
-    if (proa__device_uri(a, job->device[PROA__HOST], job->device[PROA__REQUESTER], &w) != PROA_OK) {
+    if (proa__device_uri(a, job->device[PROA__HOST], job->device[PROA__REQUESTER],
+                         job->grant->g.security, &w) != PROA_OK) {
         w.len = 0;
     }
     return proa_writer_span(&w);
+}
+
+static void forget_key(proa__job *job)
+{
+    proa_wipe(job->key, sizeof job->key);
+    proa_wipe(job->salt, sizeof job->salt);
+}
+
+static void ask_requester_context(proa_authority *a, uint64_t now_ms, proa__job *job,
+                                  proa__request *request)
+{
+    const proa_grant *g = &job->grant->g;
+    (void)a;
+    (void)now_ms;
+    create_at(request, PROA_OBJECT_OSCORE);
+    proa__wire_context(request->w, job, g->requester_sender_id, g->host_sender_id);
+    forget_key(job);
 }
 
 static void ask_requester_key(proa_authority *a, uint64_t now_ms, proa__job *job,
@@ -264,8 +319,10 @@ static void ask_requester_key(proa_authority *a, uint64_t now_ms, proa__job *job
     uint8_t uri[PROA_URI_MAX];
     (void)now_ms;
     create_at(request, PROA_OBJECT_CLIENT_SECURITY);
-    proa__wire_security(request->w, host_uri(a, job, uri), g->identity, job->key, g->host_short_id);
-    proa_wipe(job->key, sizeof job->key);
+    proa__wire_security(request->w, host_uri(a, job, uri), g->identity,
+                        is_oscore(job) ? NULL : job->key, job->context[PROA__REQUESTER],
+                        g->host_short_id);
+    forget_key(job);
 }
 
 static void ask_requester_lifetime(proa_authority *a, uint64_t now_ms, proa__job *job,
@@ -449,20 +506,16 @@ static proa__verdict take_drop_key(proa_authority *a, uint64_t now_ms, proa__job
     return PROA__STEP_NEXT;
 }
 
-/* 4.00 to a Create of 11000: the identity stands on that device already (docs/C2C.md §5). */
-static bool identity_refused(proa__job *job, const proa__answer *answer)
+/* The Create of a key or of a context. 4.00: its identity, resp. its Recipient ID, stands on that
+ * device already (docs/C2C.md §5), and both devices need others. */
+static proa__verdict take_secret(proa_authority *a, proa__job *job, const proa__answer *answer,
+                                 uint16_t *instance)
 {
-    return answer->result == PROA_OP_ANSWERED && answer->code == PROA_COAP_BAD_REQUEST &&
-           ++job->tries < PROA__TRIES_MAX;
-}
-
-static proa__verdict take_host_key(proa_authority *a, uint64_t now_ms, proa__job *job,
-                                   const proa__answer *answer)
-{
-    (void)now_ms;
-    if (identity_refused(job, answer)) {
-        proa__job_new_key(a, job);
-        return PROA__STEP_SAME;
+    if (answer->result == PROA_OP_ANSWERED && answer->code == PROA_COAP_BAD_REQUEST &&
+        ++job->tries < PROA__TRIES_MAX && proa__job_new_key(a, job)) {
+        job->rekey = job->grant->g.host_security != PROA_ID_ALL;
+        job->step = STEP_DROP_KEY;
+        return PROA__STEP_JUMP;
     }
     if (!proa__answer_ok(answer)) {
         return proa__step_failed(job, answer);
@@ -470,8 +523,22 @@ static proa__verdict take_host_key(proa_authority *a, uint64_t now_ms, proa__job
     if (answer->created.depth < 2) {
         return stop_with(job, &garbled);
     }
-    job->grant->g.host_security = answer->created.ids[1];
+    *instance = answer->created.ids[1];
     return PROA__STEP_NEXT;
+}
+
+static proa__verdict take_host_context(proa_authority *a, uint64_t now_ms, proa__job *job,
+                                       const proa__answer *answer)
+{
+    (void)now_ms;
+    return take_secret(a, job, answer, &job->context[PROA__HOST]);
+}
+
+static proa__verdict take_host_key(proa_authority *a, uint64_t now_ms, proa__job *job,
+                                   const proa__answer *answer)
+{
+    (void)now_ms;
+    return take_secret(a, job, answer, &job->grant->g.host_security);
 }
 
 static proa__verdict take_read_rights(proa_authority *a, uint64_t now_ms, proa__job *job,
@@ -571,24 +638,18 @@ static proa__verdict take_requester_client(proa_authority *a, uint64_t now_ms, p
     return take_client(job, answer, PROA__REQUESTER, &g->host_short_id, &g->requester_client);
 }
 
+static proa__verdict take_requester_context(proa_authority *a, uint64_t now_ms, proa__job *job,
+                                            const proa__answer *answer)
+{
+    (void)now_ms;
+    return take_secret(a, job, answer, &job->context[PROA__REQUESTER]);
+}
+
 static proa__verdict take_requester_key(proa_authority *a, uint64_t now_ms, proa__job *job,
                                         const proa__answer *answer)
 {
     (void)now_ms;
-    if (identity_refused(job, answer)) {
-        proa__job_new_key(a, job);
-        job->rekey = true;
-        job->step = STEP_DROP_KEY;
-        return PROA__STEP_JUMP;
-    }
-    if (!proa__answer_ok(answer)) {
-        return proa__step_failed(job, answer);
-    }
-    if (answer->created.depth < 2) {
-        return stop_with(job, &garbled);
-    }
-    job->grant->g.requester_security = answer->created.ids[1];
-    return PROA__STEP_NEXT;
+    return take_secret(a, job, answer, &job->grant->g.requester_security);
 }
 
 /* clang-format off */
@@ -603,6 +664,8 @@ const proa__step proa__provision_steps[PROA__PROVISION_STEPS] = {
         {PROA__HOST, false, host_client_wanted, ask_host_client, take_host_client},
     [STEP_DROP_KEY] =
         {PROA__HOST, false, drop_key_wanted, ask_drop_key, take_drop_key},
+    [STEP_HOST_CONTEXT] =
+        {PROA__HOST, false, host_context_wanted, ask_host_context, take_host_context},
     [STEP_HOST_KEY] =
         {PROA__HOST, false, host_key_wanted, ask_host_key, take_host_key},
     [STEP_READ_RIGHTS] =
@@ -618,6 +681,9 @@ const proa__step proa__provision_steps[PROA__PROVISION_STEPS] = {
     [STEP_REQUESTER_CLIENT] =
         {PROA__REQUESTER, false, requester_client_wanted, ask_requester_client,
          take_requester_client},
+    [STEP_REQUESTER_CONTEXT] =
+        {PROA__REQUESTER, false, requester_context_wanted, ask_requester_context,
+         take_requester_context},
     [STEP_REQUESTER_KEY] =
         {PROA__REQUESTER, false, requester_key_wanted, ask_requester_key, take_requester_key},
     [STEP_REQUESTER_LIFETIME] =

@@ -79,6 +79,7 @@ struct proa__device {
     proa_reg reg; /* 0 = not registered */
     bool secured;
     bool queue_mode;
+    bool has_oscore; /* lists object 21 */
     proa_addr addr;
     proa__record *grants[2]; /* as host, as requester: lists through proa__record.next */
     proa__job *head;         /* jobs that need this device, first come first served */
@@ -240,6 +241,8 @@ struct proa__job {
     bool uri_fine;
     uint8_t tries;
     uint8_t key[PROA_GRANT_KEY_LEN];
+    uint8_t salt[PROA_GRANT_SALT_LEN];
+    uint16_t context[2]; /* instance of 21 that the key of that side is to link to */
     proa_grant_entry before[PROA_AC_ENTRIES_MAX]; /* RENEW: what to go back to */
     uint8_t before_count;
 
@@ -336,19 +339,24 @@ uint16_t proa__device_short_id(const proa__device *device);
 void proa__device_add_foreign(proa__device *device, uint16_t object, uint16_t instance,
                               uint16_t short_id);
 
-/* True if what the device lists of 11000, 11001 and 11002 is what the grants say. *any: lists some
- * of it at all. */
-bool proa__device_lists_right(const proa__device *device, proa_span links, bool *any);
+/* Look at what a device lists. True if what there is of 11000, 11001 and 11002 is what the grants
+ * say. *any: lists some of it at all. Notes whether it has object 21. */
+bool proa__device_lists_right(proa__device *device, proa_span links, bool *any);
 
 /* True if a grant with `entry_count` entries between the two fits: tables of a device must fit one
  * read (PROA_BODY_MAX). */
 bool proa__device_has_room(const proa__device *device, const proa__device *peer, bool new_account,
                            uint8_t entry_count);
 
-/* How the requester should reach the host: PROA_OK and coaps://... in w; PROA_E_NOT_FOUND if they
- * have no network in common. */
+/* How the requester should reach the host: PROA_OK and coaps://... (coap://... for OSCORE) in w;
+ * PROA_E_NOT_FOUND if they have no network in common. */
 PROA_CHECK proa_err proa__device_uri(const proa_authority *a, const proa__device *host,
-                                     const proa__device *requester, proa_writer *w);
+                                     const proa__device *requester, proa_peer_security security,
+                                     proa_writer *w);
+
+/* What AUTO means for these two. */
+proa_peer_security proa__device_security(const proa__device *host, const proa__device *requester,
+                                         proa_peer_security wanted);
 
 /* ---- grants.c --------------------------------------------------------------------------- */
 
@@ -391,6 +399,10 @@ bool proa__grant_owns_short_id(const proa__device *host, uint16_t short_id);
 int64_t proa__grant_account_end(const proa__record *grant);
 
 void proa__grant_new_identity(proa_authority *a, proa_grant *g);
+
+/* Sender IDs that no other grant of either device has, and that differ from each other: with equal
+ * ones both sides would encrypt under one key (RFC 8613 §3.3). False if none was found. */
+bool proa__grant_new_sender_ids(proa_authority *a, proa__record *grant);
 bool proa__identity_is_ours(proa_span identity);
 
 /* Store without waiting. */
@@ -433,6 +445,7 @@ proa__verdict proa__step_failed(proa__job *job, const proa__answer *answer);
 typedef struct proa__judgement {
     bool allowed;
     uint32_t lifetime_s;
+    proa_peer_security security;
     bool revoke_on_deregister;
     proa_span rule; /* that decided, or why not; borrows the policy */
     proa_ac_body granted;
@@ -459,7 +472,7 @@ void proa__job_answer(proa_authority *a, proa__job *job, uint8_t code, uint32_t 
 
 /* ---- provision.c, sync.c ---------------------------------------------------------------- */
 
-#define PROA__PROVISION_STEPS 16
+#define PROA__PROVISION_STEPS 18
 extern const proa__step proa__provision_steps[PROA__PROVISION_STEPS];
 extern const proa__plan proa__provision_plan;
 extern const proa__plan proa__sync_plan;
@@ -467,8 +480,8 @@ extern const proa__plan proa__sync_plan;
 /* True if the grant stands on an account that we made before this job. */
 bool proa__job_has_account(const proa__job *job);
 
-/* Draw identity and key. */
-void proa__job_new_key(proa_authority *a, proa__job *job);
+/* Draw identity, key and, for OSCORE, all that makes a context. False: no Sender IDs are left. */
+bool proa__job_new_key(proa_authority *a, proa__job *job);
 
 /* Install a lost grant again, if both are there. */
 void proa__reinstall(proa_authority *a, uint64_t now_ms, proa__record *grant);
@@ -529,8 +542,15 @@ bool proa__rows_next(proa__rows *rows, proa__row *row);
 bool proa__rows_ok(const proa__rows *rows);
 
 void proa__wire_client(proa_writer *w, uint16_t short_id, uint32_t lifetime_s, proa_span endpoint);
+
+/* An instance of 11000. DTLS: `key` is the PSK. OSCORE: `key` is NULL, `context` the instance of 21
+ * that has it. */
 void proa__wire_security(proa_writer *w, proa_span uri, const uint8_t *identity, const uint8_t *key,
-                         uint16_t short_id);
+                         uint16_t context, uint16_t short_id);
+
+/* An instance of 21. */
+void proa__wire_context(proa_writer *w, const proa__job *job, const uint8_t *sender_id,
+                        const uint8_t *recipient_id);
 void proa__wire_access(proa_writer *w, const proa__fix *fix);
 void proa__wire_acl(proa_writer *w, const proa__fix *fix);
 void proa__wire_lifetime(proa_writer *w, uint16_t instance, uint32_t lifetime_s);

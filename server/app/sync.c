@@ -208,7 +208,7 @@ static void compare_uri(const proa_authority *a, proa__record *r, const proa__de
         r = proa__grant_reverse(r);
     }
     if (r == NULL || !proa__grant_is_live(r) || r->device[PROA__HOST]->reg == 0 ||
-        proa__device_uri(a, r->device[PROA__HOST], d, &w) != PROA_OK) {
+        proa__device_uri(a, r->device[PROA__HOST], d, r->g.security, &w) != PROA_OK) {
         return;
     }
     r->uri_stale = !proa_span_equal(proa_writer_span(&w), proa_span_make(row->uri, row->uri_len));
@@ -510,7 +510,7 @@ static void ask_uri(proa_authority *a, uint64_t now_ms, proa__job *job, proa__re
     uint8_t uri[PROA_URI_MAX];
     proa_writer w = proa_writer_make(uri, sizeof uri);
     (void)now_ms;
-    if (proa__device_uri(a, r->device[PROA__HOST], job->device[0], &w) != PROA_OK) {
+    if (proa__device_uri(a, r->device[PROA__HOST], job->device[0], r->g.security, &w) != PROA_OK) {
         w.len = 0; /* the host moved out of reach meanwhile: no URI is better than a wrong one */
     }
     request->op = PROA_OP_WRITE_REPLACE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What objects 11000, 11001 and 11002 look like on the way to and from a device: TLV with the
+/* What objects 21, 11000, 11001 and 11002 look like on the way to and from a device: TLV with the
  * resources in ascending order, as docs/C2C.md has it. This file knows resource numbers and nothing
  * about why something is written.
  *
@@ -14,6 +14,13 @@ enum {
     SECURITY_IDENTITY = 3,
     SECURITY_KEY = 5,
     SECURITY_SHORT_ID = 10,
+    SECURITY_OSCORE = 17,
+    CONTEXT_SECRET = 0,
+    CONTEXT_SENDER_ID = 1,
+    CONTEXT_RECIPIENT_ID = 2,
+    CONTEXT_AEAD = 3,
+    CONTEXT_HMAC = 4,
+    CONTEXT_SALT = 5,
     CLIENT_SHORT_ID = 0,
     CLIENT_LIFETIME = 1,
     CLIENT_PMIN = 2,
@@ -28,6 +35,15 @@ enum {
     ACCESS_ACL = 2,
     ACCESS_OWNER = 3
 };
+
+/* COSE algorithms (RFC 9053): AES-CCM-16-64-128, which every OSCORE peer has (RFC 8613 §3.2), and
+ * direct+HKDF-SHA-256. */
+#define AEAD_AES_CCM_16_64_128 10
+#define HKDF_SHA_256 (-10)
+
+/* 11000/x/2: with OSCORE there is no transport security, and 17 says what there is instead. */
+#define MODE_PSK 0
+#define MODE_NOSEC 3
 
 /* Default Maximum Period of a peer: a sign of life once a day. No minimum: a peer gets each
  * change. */
@@ -103,18 +119,40 @@ void proa__wire_client(proa_writer *w, uint16_t short_id, uint32_t lifetime_s, p
 }
 
 void proa__wire_security(proa_writer *w, proa_span uri, const uint8_t *identity, const uint8_t *key,
-                         uint16_t short_id)
+                         uint16_t context, uint16_t short_id)
 {
     proa_payload_writer p;
     if (begin(&p, w, 2, PROA_OBJECT_CLIENT_SECURITY, 0, 0)) {
         if (uri.len > 0) {
             add(&p, SECURITY_URI, proa_value_string(uri));
         }
-        add(&p, SECURITY_MODE, proa_value_integer(0)); /* PSK */
+        add(&p, SECURITY_MODE, proa_value_integer(key != NULL ? MODE_PSK : MODE_NOSEC));
         add(&p, SECURITY_IDENTITY,
             proa_value_opaque(proa_span_make(identity, PROA_GRANT_IDENTITY_LEN)));
-        add(&p, SECURITY_KEY, proa_value_opaque(proa_span_make(key, PROA_GRANT_KEY_LEN)));
+        if (key != NULL) {
+            add(&p, SECURITY_KEY, proa_value_opaque(proa_span_make(key, PROA_GRANT_KEY_LEN)));
+        }
         add(&p, SECURITY_SHORT_ID, proa_value_integer(short_id));
+        if (key == NULL) {
+            add(&p, SECURITY_OSCORE, proa_value_link(PROA_OBJECT_OSCORE, context));
+        }
+        end(&p);
+    }
+}
+
+void proa__wire_context(proa_writer *w, const proa__job *job, const uint8_t *sender_id,
+                        const uint8_t *recipient_id)
+{
+    proa_payload_writer p;
+    if (begin(&p, w, 2, PROA_OBJECT_OSCORE, 0, 0)) {
+        add(&p, CONTEXT_SECRET, proa_value_opaque(proa_span_make(job->key, sizeof job->key)));
+        add(&p, CONTEXT_SENDER_ID,
+            proa_value_opaque(proa_span_make(sender_id, PROA_GRANT_SENDER_ID_LEN)));
+        add(&p, CONTEXT_RECIPIENT_ID,
+            proa_value_opaque(proa_span_make(recipient_id, PROA_GRANT_SENDER_ID_LEN)));
+        add(&p, CONTEXT_AEAD, proa_value_integer(AEAD_AES_CCM_16_64_128));
+        add(&p, CONTEXT_HMAC, proa_value_integer(HKDF_SHA_256));
+        add(&p, CONTEXT_SALT, proa_value_opaque(proa_span_make(job->salt, sizeof job->salt)));
         end(&p);
     }
 }

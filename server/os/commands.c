@@ -354,9 +354,10 @@ static json_t *grant_json(const proa_grant *grant)
         json_array_append_new(entries, json_pack("{s:o, s:o}", "path", path_json(&path), "rights",
                                                  rights_json(entry->rights)));
     }
-    return json_pack("{s:I, s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:I}", "id",
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:I}", "id",
                      (json_int_t)grant->id, "requester", grant->requester, "host", grant->host,
-                     "state", proa_grant_state_name(grant->state), "entries", entries, "rule",
+                     "state", proa_grant_state_name(grant->state), "security",
+                     proa_peer_security_name(grant->security), "entries", entries, "rule",
                      grant->rule, "granted_at", (json_int_t)grant->granted_unix_s, "expires_in_s",
                      (json_int_t)(grant->expires_unix_s - proa_linux_unix_s()), "uses",
                      (json_int_t)grant->uses, "last_use_at", (json_int_t)grant->last_use_unix_s);

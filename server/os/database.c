@@ -33,8 +33,9 @@ static const char *const sql_of[STATEMENTS] = {
         "INSERT OR REPLACE INTO grant_(id, generation, state, requester, host, rule, identity,"
         " requester_short_id, host_short_id, host_security, host_client, requester_security,"
         " requester_client, entries, lifetime_s, granted_unix_s, expires_unix_s,"
-        " revoke_on_deregister, host_cleared, requester_cleared, uses, last_use_unix_s)"
-        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " revoke_on_deregister, host_cleared, requester_cleared, uses, last_use_unix_s, security,"
+        " requester_sender_id, host_sender_id)"
+        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [DROP_GRANT] = "DELETE FROM grant_ WHERE id = ?",
     [PUT_OVERRIDE] = "INSERT OR REPLACE INTO refusal(requester, host, path, since_unix_s)"
                      " VALUES(?,?,?,?)",
@@ -53,7 +54,8 @@ static const char schema[] =
     " host_short_id INTEGER, host_security INTEGER, host_client INTEGER,"
     " requester_security INTEGER, requester_client INTEGER, entries BLOB, lifetime_s INTEGER,"
     " granted_unix_s INTEGER, expires_unix_s INTEGER, revoke_on_deregister INTEGER,"
-    " host_cleared INTEGER, requester_cleared INTEGER, uses INTEGER, last_use_unix_s INTEGER);"
+    " host_cleared INTEGER, requester_cleared INTEGER, uses INTEGER, last_use_unix_s INTEGER,"
+    " security INTEGER, requester_sender_id BLOB, host_sender_id BLOB);"
     "CREATE TABLE IF NOT EXISTS refusal(requester TEXT, host TEXT, path TEXT,"
     " since_unix_s INTEGER, PRIMARY KEY(requester, host, path));"
     "CREATE TABLE IF NOT EXISTS audit(id INTEGER PRIMARY KEY AUTOINCREMENT, unix_s INTEGER,"
@@ -225,6 +227,9 @@ void proa_database_put_grant(proa_database *db, const proa_grant *g)
     number(&b, g->requester_cleared);
     number(&b, g->uses);
     number(&b, g->last_use_unix_s);
+    number(&b, g->security);
+    blob(&b, g->requester_sender_id, sizeof g->requester_sender_id);
+    blob(&b, g->host_sender_id, sizeof g->host_sender_id);
     run(&b);
 }
 
@@ -354,6 +359,9 @@ static void read_grant(sqlite3_stmt *s, proa_grant *g)
     g->requester_cleared = GET(int, 19) != 0;
     g->uses = GET(uint32_t, 20);
     g->last_use_unix_s = GET(int64_t, 21);
+    g->security = GET(proa_peer_security, 22);
+    get_blob(s, 23, g->requester_sender_id, sizeof g->requester_sender_id);
+    get_blob(s, 24, g->host_sender_id, sizeof g->host_sender_id);
     while (proa_reader_left(&r) >= 7 && g->entry_count < PROA_AC_ENTRIES_MAX) {
         proa_grant_entry *entry = &g->entries[g->entry_count++];
         entry->object = proa_read_u16(&r);
@@ -374,7 +382,8 @@ bool proa_database_each_grant(proa_database *db, bool (*each)(void *ctx, const p
             "SELECT id, generation, state, requester, host, rule, identity, requester_short_id,"
             " host_short_id, host_security, host_client, requester_security, requester_client,"
             " entries, lifetime_s, granted_unix_s, expires_unix_s, revoke_on_deregister,"
-            " host_cleared, requester_cleared, uses, last_use_unix_s FROM grant_ ORDER BY id",
+            " host_cleared, requester_cleared, uses, last_use_unix_s, security,"
+            " requester_sender_id, host_sender_id FROM grant_ ORDER BY id",
             -1, &s, NULL) != SQLITE_OK) {
         return false;
     }

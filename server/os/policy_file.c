@@ -76,10 +76,23 @@ static void read_path(const proa_json_at *at, proa_policy_rule *rule)
     }
 }
 
+static proa_peer_security read_security(const proa_json_at *at)
+{
+    const char *word = proa_json_string(at, "auto");
+    for (int s = PROA_PEER_SECURITY_AUTO; s <= PROA_PEER_SECURITY_OSCORE; s++) {
+        if (strcmp(word, proa_peer_security_name((proa_peer_security)s)) == 0) {
+            return (proa_peer_security)s;
+        }
+    }
+    proa_json_fail(at, "must be \"auto\", \"dtls\" or \"oscore\"");
+    return PROA_PEER_SECURITY_AUTO;
+}
+
 static void read_rule(const proa_json_at *at, size_t index, proa_policy_rule *rule)
 {
     char fallback[24];
-    proa_json_only(at, "name allow deny requester host path lifetime partial revoke_on_deregister");
+    proa_json_only(at, "name allow deny requester host path lifetime security partial "
+                       "revoke_on_deregister");
     snprintf(fallback, sizeof fallback, "rule %zu", index + 1);
     proa_json_at name = proa_json_member(at, "name");
     proa_json_at allow = proa_json_member(at, "allow");
@@ -88,6 +101,7 @@ static void read_rule(const proa_json_at *at, size_t index, proa_policy_rule *ru
     proa_json_at host = proa_json_member(at, "host");
     proa_json_at path = proa_json_member(at, "path");
     proa_json_at lifetime = proa_json_member(at, "lifetime");
+    proa_json_at security = proa_json_member(at, "security");
     proa_json_at partial = proa_json_member(at, "partial");
     proa_json_at revoke = proa_json_member(at, "revoke_on_deregister");
     if (proa_json_there(&allow) == proa_json_there(&deny)) {
@@ -103,11 +117,14 @@ static void read_rule(const proa_json_at *at, size_t index, proa_policy_rule *ru
     /* A minute at least, so that a renewal at half time is not a storm; ten years at most. */
     rule->lifetime_s =
         (uint32_t)proa_json_number(&lifetime, 60, 315360000, PROA_GRANT_LIFETIME_DEFAULT_S);
+    rule->security = read_security(&security);
     rule->partial = proa_json_bool(&partial, false);
     rule->revoke_on_deregister = proa_json_bool(&revoke, false);
     if (rule->effect == PROA_EFFECT_DENY &&
-        (proa_json_there(&lifetime) || proa_json_there(&partial) || proa_json_there(&revoke))) {
-        proa_json_fail(at, "lifetime, partial and revoke_on_deregister belong to \"allow\"");
+        (proa_json_there(&lifetime) || proa_json_there(&security) || proa_json_there(&partial) ||
+         proa_json_there(&revoke))) {
+        proa_json_fail(at, "lifetime, security, partial and revoke_on_deregister belong to "
+                           "\"allow\"");
     }
 }
 

@@ -35,7 +35,7 @@ static world_device *lamp, *button, *meter;
 /* What stands before, and what is then done under faults. */
 typedef struct scenario {
     const char *name;
-    const char *before; /* letters as in run_letter */
+    const char *before; /* letters as in run_letter; first 'o': the devices have OSCORE */
     char act;
 } scenario;
 
@@ -54,6 +54,10 @@ static const scenario scenarios[] = {
     {"requester lost everything", "gmb", 'q'},
     {"asked again after the host lost it", "gm", 'L'},
     {"moved", "gm", 'a'},
+    {"first grant over OSCORE", "o", 'g'},
+    {"other direction over OSCORE", "og", 'b'},
+    {"revocation over OSCORE", "og", 'r'},
+    {"host lost everything over OSCORE", "ogb", 'l'},
 };
 
 static uint64_t ticket;
@@ -111,6 +115,11 @@ static void run_letter(char letter)
     }
 }
 
+static const char *grants_before(const scenario *s)
+{
+    return s->before[0] == 'o' ? s->before + 1 : s->before;
+}
+
 static void prepare(const scenario *s)
 {
     world_start(&w, &policy);
@@ -119,10 +128,11 @@ static void prepare(const scenario *s)
     button = world_add(&w, "button", "2001:db8::2");
     meter = world_add(&w, "meter", "2001:db8::3");
     for (size_t i = 0; i < w.device_count; i++) {
+        w.devices[i].has_oscore = s->before[0] == 'o';
         world_register(&w, &w.devices[i]);
     }
     world_run(&w);
-    for (const char *c = s->before; *c != '\0'; c++) {
+    for (const char *c = grants_before(s); *c != '\0'; c++) {
         run_letter(*c);
         world_run(&w);
         assert_int_equal(world_answer_to(&w, ticket)->code, PROA_COAP_CREATED);
@@ -135,7 +145,7 @@ static void prepare(const scenario *s)
 /* What was granted and answered before must be there unless it was revoked. */
 static void nothing_was_lost(const scenario *s, const char *when)
 {
-    for (const char *c = s->before; *c != '\0'; c++) {
+    for (const char *c = grants_before(s); *c != '\0'; c++) {
         const char *from = *c == 'b' ? "lamp" : *c == 'm' ? "meter" : "button";
         const char *to = *c == 'b' ? "button" : "lamp";
         bool is_revoked = s->act == 'r' && *c == 'g';

@@ -494,6 +494,162 @@ static void seed_7_bytes_of_every_payload(void **state)
     assert_int_equal(w.answer_count, 1);
 }
 
+/* ---- OSCORE ----------------------------------------------------------------------------- */
+
+static void with_security(proa_peer_security security)
+{
+    static proa_policy_rule rule;
+    rule = rules[0];
+    rule.security = security;
+    w.policy.rules = &rule;
+    proa_authority_policy(w.authority, w.now_ms, &w.policy);
+    world_run(&w);
+}
+
+static void give_oscore(world_device *d)
+{
+    d->has_oscore = true;
+    world_register(&w, d);
+    world_run(&w);
+}
+
+static size_t contexts_of(const world_device *d)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        count += d->contexts[i].used;
+    }
+    return count;
+}
+
+/* By what a grant is protected: what the rule says, and what both devices have. */
+static void c2c_5_policy_chooses_the_security(void **state)
+{
+    static const struct {
+        proa_peer_security wanted;
+        bool lamp_has, button_has;
+        uint8_t code;
+        proa_peer_security got;
+    } rows[] = {
+        {PROA_PEER_SECURITY_AUTO, false, false, PROA_COAP_CREATED, PROA_PEER_SECURITY_DTLS},
+        {PROA_PEER_SECURITY_AUTO, true, false, PROA_COAP_CREATED, PROA_PEER_SECURITY_DTLS},
+        {PROA_PEER_SECURITY_AUTO, false, true, PROA_COAP_CREATED, PROA_PEER_SECURITY_DTLS},
+        {PROA_PEER_SECURITY_AUTO, true, true, PROA_COAP_CREATED, PROA_PEER_SECURITY_OSCORE},
+        {PROA_PEER_SECURITY_DTLS, true, true, PROA_COAP_CREATED, PROA_PEER_SECURITY_DTLS},
+        {PROA_PEER_SECURITY_OSCORE, true, true, PROA_COAP_CREATED, PROA_PEER_SECURITY_OSCORE},
+        {PROA_PEER_SECURITY_OSCORE, true, false, PROA_COAP_SERVICE_UNAVAILABLE, 0},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (i > 0) {
+            end(state);
+            start(state);
+        }
+        lamp->has_oscore = rows[i].lamp_has;
+        button->has_oscore = rows[i].button_has;
+        world_register(&w, lamp);
+        world_register(&w, button);
+        with_security(rows[i].wanted);
+        uint8_t code = world_get(&w, button, "lamp", 3311, 0, R);
+        if (code != rows[i].code) {
+            fail_msg("row %zu: code %u", i, code);
+        }
+        world_check(&w, "security chosen");
+        const proa_grant *g = world_grant(&w, "button", "lamp");
+        bool is_granted = code == PROA_COAP_CREATED;
+        assert_int_equal(g != NULL, is_granted);
+        assert_true(!is_granted || g->security == rows[i].got);
+        bool oscore = is_granted && rows[i].got == PROA_PEER_SECURITY_OSCORE;
+        assert_int_equal(contexts_of(lamp), oscore ? 1 : 0);
+        assert_int_equal(contexts_of(button), oscore ? 1 : 0);
+    }
+}
+
+static void c2c_5_an_oscore_grant_is_two_ends_of_one_context(void **state)
+{
+    (void)state;
+    give_oscore(lamp);
+    give_oscore(button);
+    world_arm(&w);
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    world_check(&w, "granted");
+    assert_int_equal(w.operations, 7);
+    assert_string_equal(w.trace, "iHHHHhRRRa!"); /* client, context, key, rights: before any key */
+    assert_string_equal(world_key_of(button, "lamp")->uri, "coap://[2001:db8::1]:40000");
+    assert_int_equal(world_key_of(lamp, "button")->secret_len, 0);
+}
+
+static void g02_every_pair_has_its_own_context(void **state)
+{
+    (void)state;
+    give_oscore(lamp);
+    give_oscore(button);
+    give_oscore(meter);
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    assert_int_equal(world_get(&w, meter, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    assert_int_equal(world_get(&w, meter, "button", 3347, 0, R), PROA_COAP_CREATED);
+    world_check(&w, "granted");
+    const world_device *devices[] = {lamp, button, meter};
+    for (size_t d = 0; d < COUNT(devices); d++) {
+        const world_context *c = devices[d]->contexts;
+        assert_int_equal(contexts_of(devices[d]), 2);
+        assert_memory_not_equal(c[0].secret, c[1].secret, 16);
+        assert_memory_not_equal(c[0].salt, c[1].salt, 8);
+        assert_memory_not_equal(c[0].recipient_id, c[1].recipient_id, 2);
+    }
+}
+
+static void c2c_5_the_other_direction_reuses_the_context(void **state)
+{
+    (void)state;
+    give_oscore(lamp);
+    give_oscore(button);
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    assert_int_equal(world_get(&w, lamp, "button", 3347, 0, R), PROA_COAP_CREATED);
+    world_check(&w, "both directions");
+    assert_int_equal(contexts_of(lamp), 1);
+    assert_int_equal(contexts_of(button), 1);
+    assert_string_equal(world_key_of(lamp, "button")->uri, "coap://[2001:db8::2]:40000");
+    assert_int_equal(world_grant(&w, "lamp", "button")->security, PROA_PEER_SECURITY_OSCORE);
+    world_restart(&w);
+    world_run(&w);
+    world_check(&w, "after a restart");
+}
+
+/* Somebody else's context has the Recipient ID that was drawn: seen at the n-th Create. */
+static void c2c_5_a_refused_recipient_id_is_replaced(void **state)
+{
+    for (uint32_t at = 2; at <= 6; at++) {
+        end(state);
+        start(state);
+        give_oscore(lamp);
+        give_oscore(button);
+        world_arm(&w);
+        w.fault = WORLD_FAULT_CODE;
+        w.fault_code = PROA_COAP_BAD_REQUEST;
+        w.fault_at = at;
+        assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+        world_check(&w, "another id");
+        assert_int_equal(world_rights(lamp, "button", 3311, 0), R);
+    }
+}
+
+static void g23_a_context_goes_with_its_grant(void **state)
+{
+    int64_t by;
+    proa_path all = {{0}, 0};
+    (void)state;
+    give_oscore(lamp);
+    give_oscore(button);
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    assert_int_equal(proa_authority_revoke(w.authority, w.now_ms, proa_span_of("button"),
+                                           proa_span_of("lamp"), &all, &by),
+                     PROA_OK);
+    world_run(&w);
+    world_check(&w, "revoked");
+    assert_int_equal(world_count(lamp) + world_count(button), 0);
+    assert_int_equal(contexts_of(lamp) + contexts_of(button), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -521,6 +677,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(g20_addresses_that_the_requester_cannot_use, start, end),
         cmocka_unit_test_setup_teardown(g02_a_refused_identity_is_replaced, start, end),
         cmocka_unit_test_setup_teardown(seed_7_bytes_of_every_payload, start, end),
+        cmocka_unit_test_setup_teardown(c2c_5_policy_chooses_the_security, start, end),
+        cmocka_unit_test_setup_teardown(c2c_5_an_oscore_grant_is_two_ends_of_one_context, start,
+                                        end),
+        cmocka_unit_test_setup_teardown(g02_every_pair_has_its_own_context, start, end),
+        cmocka_unit_test_setup_teardown(c2c_5_the_other_direction_reuses_the_context, start, end),
+        cmocka_unit_test_setup_teardown(c2c_5_a_refused_recipient_id_is_replaced, start, end),
+        cmocka_unit_test_setup_teardown(g23_a_context_goes_with_its_grant, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See world.h. The devices here are written from docs/C2C.md, not from the code under test: they
- * parse what arrives, refuse what a device refuses, and render what they hold. */
+/* See world.h. */
 #include "tests/app/world.h"
 
 #include <setjmp.h>
@@ -12,355 +11,6 @@
 
 #include "proa/coap.h"
 #include "proa/payload.h"
-
-enum { KEYS = PROA_OBJECT_CLIENT_SECURITY, CLIENTS = PROA_OBJECT_CLIENT };
-
-/* ---- devices: numbers ------------------------------------------------------------------- */
-
-static int64_t integer(const proa_value *value)
-{
-    int64_t n = 0;
-    if (value->type == PROA_TYPE_INTEGER) {
-        return value->as.integer;
-    }
-    assert_int_equal(value->type, PROA_TYPE_NONE);
-    for (size_t i = 0; i < value->as.bytes.len; i++) {
-        n = (i == 0 && value->as.bytes.data[0] >= 0x80) ? -1 : n;
-        n = (int64_t)((uint64_t)n << 8 | value->as.bytes.data[i]);
-    }
-    return n;
-}
-
-static void text(char *to, size_t cap, const proa_value *value)
-{
-    assert_true(value->as.bytes.len < cap);
-    memset(to, 0, cap);
-    memcpy(to, value->as.bytes.data, value->as.bytes.len);
-}
-
-static world_key *key_at(world_device *d, uint16_t instance)
-{
-    for (size_t i = 0; i < WORLD_ROWS; i++) {
-        if (d->keys[i].used && d->keys[i].instance == instance) {
-            return &d->keys[i];
-        }
-    }
-    return NULL;
-}
-
-static world_client *client_at(world_device *d, uint16_t instance)
-{
-    for (size_t i = 0; i < WORLD_ROWS; i++) {
-        if (d->clients[i].used && d->clients[i].instance == instance) {
-            return &d->clients[i];
-        }
-    }
-    return NULL;
-}
-
-static world_access *access_at(world_device *d, uint16_t instance)
-{
-    for (size_t i = 0; i < WORLD_ROWS; i++) {
-        if (d->accesses[i].used && d->accesses[i].instance == instance) {
-            return &d->accesses[i];
-        }
-    }
-    return NULL;
-}
-
-static bool is_there(world_device *d, uint16_t object, uint16_t instance)
-{
-    return object == KEYS      ? key_at(d, instance) != NULL
-           : object == CLIENTS ? client_at(d, instance) != NULL
-                               : access_at(d, instance) != NULL;
-}
-
-static uint16_t free_instance(world_device *d, uint16_t object)
-{
-    uint16_t instance = 0;
-    while (is_there(d, object, instance)) {
-        instance++;
-    }
-    return instance;
-}
-
-/* ---- devices: writing ------------------------------------------------------------------- */
-
-static void put_key(world_key *key, const proa_record *r)
-{
-    switch (r->path.ids[2]) {
-    case 0:
-        text(key->uri, sizeof key->uri, &r->value);
-        break;
-    case 3:
-        key->identity_len = r->value.as.bytes.len;
-        memcpy(key->identity, r->value.as.bytes.data, key->identity_len);
-        break;
-    case 5:
-        key->secret_len = r->value.as.bytes.len;
-        memcpy(key->secret, r->value.as.bytes.data, key->secret_len);
-        break;
-    case 10:
-        key->short_id = (uint16_t)integer(&r->value);
-        break;
-    default:
-        break;
-    }
-}
-
-static void put_client(world_client *client, const proa_record *r)
-{
-    switch (r->path.ids[2]) {
-    case 0:
-        client->short_id = (uint16_t)integer(&r->value);
-        break;
-    case 1:
-        client->lifetime_s = integer(&r->value);
-        break;
-    case 9:
-        text(client->endpoint, sizeof client->endpoint, &r->value);
-        break;
-    default:
-        break;
-    }
-}
-
-static void put_access(world_access *access, const proa_record *r)
-{
-    switch (r->path.ids[2]) {
-    case 0:
-        access->object = (uint16_t)integer(&r->value);
-        break;
-    case 1:
-        access->target = (uint16_t)integer(&r->value);
-        break;
-    case 2:
-        assert_int_equal(r->path.depth, 4);
-        assert_true(access->acl_count < WORLD_ACL);
-        access->acl[access->acl_count].short_id = r->path.ids[3];
-        access->acl[access->acl_count++].rights = (uint8_t)integer(&r->value);
-        break;
-    default:
-        break;
-    }
-}
-
-static bool key_is_fine(const world_device *d, const world_key *key)
-{
-    for (size_t i = 0; i < WORLD_ROWS; i++) {
-        const world_key *other = &d->keys[i];
-        if (other->used && other != key && other->identity_len == key->identity_len &&
-            memcmp(other->identity, key->identity, key->identity_len) == 0) {
-            return false;
-        }
-    }
-    return key->short_id != 0 && key->identity_len > 0 && key->secret_len >= 16;
-}
-
-static bool client_is_fine(const world_device *d, const world_client *client)
-{
-    for (size_t i = 0; i < WORLD_ROWS; i++) {
-        if (d->clients[i].used && &d->clients[i] != client &&
-            d->clients[i].short_id == client->short_id) {
-            return false;
-        }
-    }
-    return client->short_id != 0 && client->endpoint[0] != '\0' &&
-           strcmp(client->endpoint, d->endpoint) != 0;
-}
-
-static bool access_is_fine(const world_device *d, const world_access *access)
-{
-    for (size_t i = 0; i < WORLD_ROWS; i++) {
-        if (d->accesses[i].used && &d->accesses[i] != access &&
-            d->accesses[i].object == access->object && d->accesses[i].target == access->target) {
-            return false;
-        }
-    }
-    for (uint8_t i = 0; i < access->acl_count; i++) {
-        if (access->acl[i].rights == 0 || access->acl[i].rights > PROA_RIGHTS_ALL) {
-            return false;
-        }
-    }
-    return access->object != 0;
-}
-
-/* Lay the payload over an instance of the object at `at`. */
-static void put_all(uint16_t object, const proa_path *base, proa_span payload, void *at)
-{
-    proa_payload_reader reader;
-    proa_record r;
-    assert_int_equal(proa_payload_read(&reader, PROA_FORMAT_TLV, base, payload, NULL, NULL),
-                     PROA_OK);
-    while (proa_payload_next(&reader, &r)) {
-        if (object == KEYS) {
-            put_key(at, &r);
-        } else if (object == CLIENTS) {
-            put_client(at, &r);
-        } else {
-            put_access(at, &r);
-        }
-    }
-    assert_int_equal(reader.err, PROA_OK);
-}
-
-static void drop_rights(world_device *d, uint16_t short_id)
-{
-    for (size_t i = 0; i < WORLD_ROWS; i++) {
-        world_access *access = &d->accesses[i];
-        for (uint8_t j = 0; access->used && j < access->acl_count; j++) {
-            if (access->acl[j].short_id == short_id) {
-                access->acl[j--] = access->acl[--access->acl_count];
-                access->used = access->acl_count > 0;
-            }
-        }
-    }
-}
-
-static uint8_t create(world_device *d, const proa_action *action, proa_path *created)
-{
-    uint16_t object = action->path.ids[0];
-    uint16_t instance = free_instance(d, object);
-    proa_path base = proa_path_make(2, object, instance, 0);
-    uint8_t code = PROA_COAP_SERVICE_UNAVAILABLE;
-    for (size_t i = 0; i < WORLD_ROWS && code == PROA_COAP_SERVICE_UNAVAILABLE; i++) {
-        if (object == KEYS && !d->keys[i].used) {
-            world_key key = {.used = true, .instance = instance};
-            put_all(object, &base, action->payload, &key);
-            code = key_is_fine(d, &key) ? PROA_COAP_CREATED : PROA_COAP_BAD_REQUEST;
-            d->keys[i] = code == PROA_COAP_CREATED ? key : d->keys[i];
-        } else if (object == CLIENTS && !d->clients[i].used) {
-            world_client client = {.used = true, .instance = instance, .uses = -1};
-            put_all(object, &base, action->payload, &client);
-            code = client_is_fine(d, &client) ? PROA_COAP_CREATED : PROA_COAP_BAD_REQUEST;
-            if (code == PROA_COAP_CREATED) {
-                drop_rights(d, client.short_id); /* meant for who had the number before */
-                d->clients[i] = client;
-            }
-        } else if (object == PROA_OBJECT_CLIENT_ACCESS && !d->accesses[i].used) {
-            world_access access = {.used = true, .instance = instance};
-            put_all(object, &base, action->payload, &access);
-            code = access_is_fine(d, &access) ? PROA_COAP_CREATED : PROA_COAP_BAD_REQUEST;
-            d->accesses[i] = code == PROA_COAP_CREATED ? access : d->accesses[i];
-        }
-    }
-    *created = base;
-    return code;
-}
-
-static uint8_t write(world_device *d, const proa_action *action)
-{
-    uint16_t object = action->path.ids[0];
-    uint16_t instance = action->path.ids[1];
-    assert_int_equal(action->path.depth, 3);
-    if (!is_there(d, object, instance)) {
-        return PROA_COAP_NOT_FOUND;
-    }
-    if (object == PROA_OBJECT_CLIENT_ACCESS) {
-        assert_int_equal(action->path.ids[2], 2);
-        access_at(d, instance)->acl_count = 0; /* a Write of a list replaces it */
-        put_all(object, &action->path, action->payload, access_at(d, instance));
-    } else if (object == CLIENTS) {
-        put_all(object, &action->path, action->payload, client_at(d, instance));
-    } else {
-        put_all(object, &action->path, action->payload, key_at(d, instance));
-    }
-    return PROA_COAP_CHANGED;
-}
-
-static uint8_t delete_instance(world_device *d, const proa_action *action)
-{
-    uint16_t object = action->path.ids[0];
-    uint16_t instance = action->path.ids[1];
-    assert_int_equal(action->path.depth, 2);
-    if (!is_there(d, object, instance)) {
-        return PROA_COAP_NOT_FOUND;
-    }
-    if (object == KEYS) {
-        memset(key_at(d, instance), 0, sizeof(world_key));
-    } else if (object == CLIENTS) {
-        drop_rights(d, client_at(d, instance)->short_id);
-        memset(client_at(d, instance), 0, sizeof(world_client));
-    } else {
-        memset(access_at(d, instance), 0, sizeof(world_access));
-    }
-    return PROA_COAP_DELETED;
-}
-
-/* ---- devices: reading ------------------------------------------------------------------- */
-
-static void add(proa_payload_writer *p, uint16_t object, uint16_t instance, uint16_t resource,
-                int32_t resource_instance, proa_value value)
-{
-    proa_record r = {proa_path_make(3, object, instance, resource), value};
-    if (resource_instance >= 0) {
-        r.path.depth = 4;
-        r.path.ids[3] = (uint16_t)resource_instance;
-    }
-    assert_int_equal(proa_payload_add(p, &r), PROA_OK);
-}
-
-static void read_key(proa_payload_writer *p, const world_key *key)
-{
-    uint16_t i = key->instance;
-    add(p, KEYS, i, 0, -1, proa_value_string(proa_span_of(key->uri)));
-    add(p, KEYS, i, 2, -1, proa_value_integer(0));
-    add(p, KEYS, i, 3, -1, proa_value_opaque(proa_span_make(key->identity, key->identity_len)));
-    add(p, KEYS, i, 10, -1, proa_value_integer(key->short_id));
-}
-
-static void read_client(proa_payload_writer *p, const world_client *client)
-{
-    uint16_t i = client->instance;
-    add(p, CLIENTS, i, 0, -1, proa_value_integer(client->short_id));
-    add(p, CLIENTS, i, 1, -1, proa_value_integer(client->lifetime_s));
-    add(p, CLIENTS, i, 9, -1, proa_value_string(proa_span_of(client->endpoint)));
-    if (client->uses >= 0) {
-        add(p, CLIENTS, i, 26241, -1, proa_value_integer(client->uses));
-        add(p, CLIENTS, i, 26242, -1, proa_value_integer(5));
-    }
-}
-
-static void read_access(proa_payload_writer *p, const world_access *access)
-{
-    uint16_t i = access->instance;
-    add(p, PROA_OBJECT_CLIENT_ACCESS, i, 0, -1, proa_value_integer(access->object));
-    add(p, PROA_OBJECT_CLIENT_ACCESS, i, 1, -1, proa_value_integer(access->target));
-    for (uint32_t id = 0; id <= PROA_ID_MAX; id++) {
-        for (uint8_t j = 0; j < access->acl_count; j++) {
-            if (access->acl[j].short_id == id) {
-                add(p, PROA_OBJECT_CLIENT_ACCESS, i, 2, (int32_t)id,
-                    proa_value_integer(access->acl[j].rights));
-            }
-        }
-    }
-    add(p, PROA_OBJECT_CLIENT_ACCESS, i, 3, -1, proa_value_integer(1));
-}
-
-static uint8_t read(world_device *d, const proa_action *action, proa_writer *w)
-{
-    proa_payload_writer p;
-    uint16_t object = action->path.ids[0];
-    assert_int_equal(action->format, PROA_FORMAT_TLV);
-    if (action->path.depth == 2 && !is_there(d, object, action->path.ids[1])) {
-        return PROA_COAP_NOT_FOUND;
-    }
-    assert_int_equal(proa_payload_begin(&p, w, PROA_FORMAT_TLV, &action->path), PROA_OK);
-    for (uint16_t i = 0; i < WORLD_ROWS; i++) {
-        if ((action->path.depth == 2 && action->path.ids[1] != i) || !is_there(d, object, i)) {
-            continue;
-        }
-        if (object == KEYS) {
-            read_key(&p, key_at(d, i));
-        } else if (object == CLIENTS) {
-            read_client(&p, client_at(d, i));
-        } else {
-            read_access(&p, access_at(d, i));
-        }
-    }
-    assert_int_equal(proa_payload_end(&p), PROA_OK);
-    return PROA_COAP_CONTENT;
-}
 
 /* ---- operating -------------------------------------------------------------------------- */
 
@@ -429,10 +79,10 @@ static void operate(world *w, const proa_action *action)
     if (action->op != PROA_OP_READ) {
         trace(w, strcmp(d->endpoint, "lamp") == 0 ? 'H' : 'R');
     }
-    uint8_t code = action->op == PROA_OP_READ     ? read(d, action, &out)
-                   : action->op == PROA_OP_CREATE ? create(d, action, &created)
-                   : action->op == PROA_OP_DELETE ? delete_instance(d, action)
-                                                  : write(d, action);
+    uint8_t code = action->op == PROA_OP_READ     ? world_device_read(d, action, &out)
+                   : action->op == PROA_OP_CREATE ? world_device_create(d, action, &created)
+                   : action->op == PROA_OP_DELETE ? world_device_delete(d, action)
+                                                  : world_device_write(d, action);
     d->writes += action->op != PROA_OP_READ && PROA_COAP_CLASS(code) == 2;
     d->reads += action->op == PROA_OP_READ;
     if (fault == WORLD_FAULT_LOST_AFTER) {
@@ -639,22 +289,10 @@ world_device *world_add(world *w, const char *endpoint, const char *ip)
     return d;
 }
 
-static void list(world_device *d, char *links, size_t cap)
-{
-    size_t len = (size_t)snprintf(links, cap, "</>;rt=\"oma.lwm2m\",</1/0>,</3/0>");
-    for (uint16_t object = KEYS; object <= PROA_OBJECT_CLIENT_ACCESS; object++) {
-        for (uint16_t i = 0; i < WORLD_ROWS; i++) {
-            if (is_there(d, object, i)) {
-                len += (size_t)snprintf(links + len, cap - len, ",</%u/%u>", object, i);
-            }
-        }
-    }
-}
-
 static void tell(world *w, world_device *d, bool is_new)
 {
     char links[1024];
-    list(d, links, sizeof links);
+    world_device_list(d, links, sizeof links);
     proa_device_news news = {.endpoint = proa_span_of(d->endpoint),
                              .reg = d->reg,
                              .secured = d->secured,
@@ -684,13 +322,6 @@ void world_gone(world *w, world_device *d, bool by_itself)
     proa_reg reg = d->reg;
     d->reg = 0;
     proa_authority_gone(w->authority, w->now_ms, proa_span_of(d->endpoint), reg, by_itself);
-}
-
-void world_wipe(world_device *d)
-{
-    memset(d->keys, 0, sizeof d->keys);
-    memset(d->clients, 0, sizeof d->clients);
-    memset(d->accesses, 0, sizeof d->accesses);
 }
 
 /* ---- asking ----------------------------------------------------------------------------- */
@@ -902,6 +533,29 @@ static bool is_foreign(const world_key *key)
     return key->identity_len != PROA_GRANT_IDENTITY_LEN;
 }
 
+static const world_context *context_of(const world_device *d, const world_key *key)
+{
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        if (d->contexts[i].used && d->contexts[i].instance == key->context) {
+            return &d->contexts[i];
+        }
+    }
+    return NULL;
+}
+
+/* The two ends of one security context: the same secret, each other's ids. */
+static void check_contexts(const world_device *d, const world_key *key, const world_device *peer,
+                           const world_key *twin, const char *when)
+{
+    const world_context *own = context_of(d, key);
+    const world_context *other = context_of(peer, twin);
+    MUST(own != NULL && other != NULL);
+    MUST(memcmp(own->secret, other->secret, sizeof own->secret) == 0);
+    MUST(memcmp(own->salt, other->salt, sizeof own->salt) == 0);
+    MUST(memcmp(own->sender_id, other->recipient_id, 2) == 0);
+    MUST(memcmp(own->recipient_id, other->sender_id, 2) == 0);
+}
+
 static void check_keys(world *w, world_device *d, const char *when)
 {
     for (size_t i = 0; i < WORLD_ROWS; i++) {
@@ -920,7 +574,12 @@ static void check_keys(world *w, world_device *d, const char *when)
         const world_key *twin = peer == NULL ? NULL : world_key_of(peer, d->endpoint);
         MUST(twin != NULL);
         MUST(memcmp(twin->identity, key->identity, 16) == 0);
-        MUST(twin->secret_len == 16 && memcmp(twin->secret, key->secret, 16) == 0);
+        MUST(twin->mode == key->mode);
+        if (key->mode == 0) {
+            MUST(twin->secret_len == 16 && memcmp(twin->secret, key->secret, 16) == 0);
+        } else {
+            check_contexts(d, key, peer, twin, when);
+        }
         MUST(world_grant(w, d->endpoint, client->endpoint) != NULL ||
              world_grant(w, client->endpoint, d->endpoint) != NULL);
     }

@@ -8,66 +8,18 @@
 
 #include "core/c2c/ac_body.h"
 #include "server/app/authority.h"
+#include "tests/app/device.h"
 #include "tests/base/counted_memory.h"
 #include "tests/support/random.h"
 
-/* A world for the authority: devices that hold 11000, 11001 and 11002 in memory and answer
- * operations, a disk that keeps records, an audit, and answers to /ac. Everything can be made to
+/* A world for the authority: devices (device.h) that answer operations, a disk that keeps records, an audit, and answers to /ac. Everything can be made to
  * fail at its n-th time, and the authority can be lost at its n-th action and begun again from the
- * disk. Devices keep instance numbers as small as they can, so numbers are used again. */
+ * disk. */
 
 #define WORLD_DEVICES 8
-#define WORLD_ROWS 24
-#define WORLD_ACL 16
 #define WORLD_GRANTS 32
 #define WORLD_ANSWERS 64
 #define WORLD_AUDITS 512
-
-typedef struct world_key {
-    bool used;
-    uint16_t instance;
-    char uri[PROA_URI_MAX];
-    uint8_t identity[64];
-    size_t identity_len;
-    uint8_t secret[64];
-    size_t secret_len;
-    uint16_t short_id;
-} world_key;
-
-typedef struct world_client {
-    bool used;
-    uint16_t instance;
-    uint16_t short_id;
-    int64_t lifetime_s;
-    char endpoint[PROA_ENDPOINT_MAX + 1];
-    int64_t uses; /* -1: this device does not count */
-} world_client;
-
-typedef struct world_access {
-    bool used;
-    uint16_t instance;
-    uint16_t object;
-    uint16_t target;
-    struct {
-        uint16_t short_id;
-        uint8_t rights;
-    } acl[WORLD_ACL];
-    uint8_t acl_count;
-} world_access;
-
-typedef struct world_device {
-    char endpoint[PROA_ENDPOINT_MAX + 1];
-    proa_reg reg;
-    proa_addr addr;
-    bool secured;
-    bool queue_mode;
-    bool silent; /* operations time out without being done */
-    world_key keys[WORLD_ROWS];
-    world_client clients[WORLD_ROWS];
-    world_access accesses[WORLD_ROWS];
-    uint32_t writes; /* operations that changed something, since the beginning */
-    uint32_t reads;
-} world_device;
 
 typedef struct world_answer {
     uint64_t ticket;
@@ -157,9 +109,6 @@ world_device *world_add(world *w, const char *endpoint, const char *ip);
 void world_register(world *w, world_device *d);
 void world_update(world *w, world_device *d);
 void world_gone(world *w, world_device *d, bool by_itself);
-
-/* Forget everything, as after a reset to factory state. */
-void world_wipe(world_device *d);
 
 /* Do what the authority wants until it wants nothing now. */
 void world_run(world *w);

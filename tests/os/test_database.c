@@ -74,7 +74,10 @@ static void a_grant_comes_back(void **state)
                         .requester = "switch",
                         .host = "lamp",
                         .rule = "because",
+                        .security = PROA_PEER_SECURITY_OSCORE,
                         .identity = {1, 2, 3, 0xff},
+                        .requester_sender_id = {0x5a, 1},
+                        .host_sender_id = {0, 0xff},
                         .requester_short_id = 2,
                         .host_short_id = 65534,
                         .host_security = 1,
@@ -102,6 +105,9 @@ static void a_grant_comes_back(void **state)
     assert_string_equal(back.requester, "switch");
     assert_memory_equal(back.identity, grant.identity, sizeof back.identity);
     assert_int_equal(back.expires_unix_s, grant.expires_unix_s);
+    assert_int_equal(back.security, PROA_PEER_SECURITY_OSCORE);
+    assert_memory_equal(back.requester_sender_id, grant.requester_sender_id, 2);
+    assert_memory_equal(back.host_sender_id, grant.host_sender_id, 2);
     assert_true(back.revoke_on_deregister);
     assert_int_equal(back.uses, 9);
     proa_database_drop_grant(db, 7);

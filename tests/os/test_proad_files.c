@@ -84,7 +84,7 @@ static void a_policy_is_read(void **state)
         "{ \"rules\": [\n"
         " { \"name\": \"no\", \"deny\": [\"all\"], \"requester\": \"guest-*\" },\n"
         " { \"allow\": [\"observe\", \"write\"], \"host\": \"lamp\", \"path\": \"/3311/0\",\n"
-        "   \"lifetime\": 600, \"partial\": true } ] }";
+        "   \"lifetime\": 600, \"security\": \"oscore\", \"partial\": true } ] }";
     proa_policy policy;
     char message[600];
     assert_true(
@@ -100,6 +100,8 @@ static void a_policy_is_read(void **state)
     assert_int_equal(policy.rules[1].instance, 0);
     assert_int_equal(policy.rules[1].lifetime_s, 600);
     assert_true(policy.rules[1].partial);
+    assert_int_equal(policy.rules[0].security, PROA_PEER_SECURITY_AUTO);
+    assert_int_equal(policy.rules[1].security, PROA_PEER_SECURITY_OSCORE);
     proa_policy_file_free(&policy);
 }
 
@@ -117,6 +119,8 @@ static void policy_mistakes(void **state)
         {"{\"rules\": [{\"allow\": [\"read\"], \"path\": \"/3311/0/5850\"}]}", "must be \"*\""},
         {"{\"rules\": [{\"allow\": [\"read\"], \"lifetime\": 5}]}", "must be from 60 to"},
         {"{\"rules\": [{\"deny\": [\"read\"], \"partial\": true}]}", "belong to \"allow\""},
+        {"{\"rules\": [{\"deny\": [\"read\"], \"security\": \"dtls\"}]}", "belong to \"allow\""},
+        {"{\"rules\": [{\"allow\": [\"read\"], \"security\": \"none\"}]}", "\"oscore\""},
         {"{\"rule\": []}", "did you mean \"rules\"?"},
     };
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {

@@ -246,9 +246,10 @@ static void show_grant(const proa_output *o, const json_t *grant)
                                     text_of(entry, "rights"));
         }
     }
-    proa_output_line(o, "%-16lld %-16s %-16s %-11s %-22s %8llds %6lld  %s", number_of(grant, "id"),
-                     text_of(grant, "requester"), text_of(grant, "host"), text_of(grant, "state"),
-                     entries, number_of(grant, "expires_in_s"), number_of(grant, "uses"),
+    proa_output_line(o, "%-16lld %-16s %-16s %-11s %-6s %-22s %8llds %6lld  %s",
+                     number_of(grant, "id"), text_of(grant, "requester"), text_of(grant, "host"),
+                     text_of(grant, "state"), text_of(grant, "security"), entries,
+                     number_of(grant, "expires_in_s"), number_of(grant, "uses"),
                      text_of(grant, "rule"));
 }
 
@@ -257,8 +258,8 @@ static void show_grants(const proa_output *o, const json_t *answer)
     size_t index;
     json_t *item;
     const json_t *refusals = json_object_get(answer, "refusals");
-    proa_output_line(o, "%-16s %-16s %-16s %-11s %-22s %9s %6s  %s", "ID", "REQUESTER", "HOST",
-                     "STATE", "RIGHTS", "EXPIRES", "USES", "RULE");
+    proa_output_line(o, "%-16s %-16s %-16s %-11s %-6s %-22s %9s %6s  %s", "ID", "REQUESTER", "HOST",
+                     "STATE", "BY", "RIGHTS", "EXPIRES", "USES", "RULE");
     json_array_foreach(json_object_get(answer, "grants"), index, item)
     {
         show_grant(o, item);
