@@ -15,7 +15,7 @@
  *
  * The file is locked while proad runs: two processes never have the same key. It must not be
  * copied: with an old key *and* an old database beside each other record numbers would be used
- * again (docs/decisions/0003-sessions.md). Without its key a database is harmless. */
+ * again (docs/decisions/0004-sessions.md). Without its key a database is harmless. */
 typedef struct proa_sessions proa_sessions;
 
 /* Open or create the key file (mode 0600) and lock it. Draws the key of this process; nothing is
