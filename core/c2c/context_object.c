@@ -5,8 +5,8 @@
  *   - a context is written whole, over a protected session, and never changed or read back;
  *   - it serves one account: that of the key whose resource 17 links to it; until there is one, its
  *     keys are used for nothing;
- *   - it goes with that key, and by itself if no key links to it in time, so that what an
- *     interrupted provisioning leaves needs nobody to clear it away (docs/C2C.md §5).
+ *   - it goes with that key and that key with it, and by itself if no key links to it in time, so
+ *     that what an interrupted provisioning leaves needs nobody to clear it away (docs/C2C.md §5).
  *
  * Keys and numbers are core/oscore's. Linked only where a program names proa_c2c_oscore. */
 #include <stddef.h>
@@ -63,11 +63,17 @@ static void removed(proa_c2c *c, proa__row *row)
 {
     proa__context *context = (proa__context *)row;
     const proa_coap_oscore *oscore = c->config->coap.oscore;
-    if (context->account != 0) {
-        oscore->remove(oscore->ctx, context->account);
-        context->account = 0;
-    }
+    proa_account account = context->account;
     proa__row_wipe_texts(c, row);
+    if (account == 0) {
+        return;
+    }
+    context->account = 0;
+    oscore->remove(oscore->ctx, account);
+    proa__key *key = proa__c2c_key(c, account);
+    if (key != NULL) { /* a server took the context; a key is nothing without */
+        proa__c2c_remove(&c->tables[PROA__KEYS], &key->row, PROA_OUTCOME_OK);
+    }
 }
 
 /* ---- links ------------------------------------------------------------------------------ */

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "ports/mbedtls/crypto.h"
 #include "tests/client/fake_secure.h"
 #include "tests/support/guard.h"
 
@@ -153,13 +154,27 @@ static proa_secure *open_box(world *w, bool (*find)(void *, proa_span, proa_psk 
 /* Create on the objects of C2C (docs/C2C.md §9), everything on the light. */
 static void add_rights(world_device *d)
 {
-    static const uint16_t objects[] = {3311, 11000, 11001, 11002};
-    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+    static const uint16_t objects[] = {3311, 11000, 11001, 11002, PROA_OBJECT_OSCORE};
+    size_t count = sizeof(objects) / sizeof(objects[0]) - (d->contexts == NULL ? 1 : 0);
+    for (size_t i = 0; i < count; i++) {
         assert_int_equal(
             proa_client_add_access(d->client, objects[i], PROA_ID_ALL, 1, PROA_RIGHTS_ALL, 1),
             PROA_OK);
     }
     assert_int_equal(proa_client_add_access(d->client, 3311, 0, 1, PROA_RIGHTS_ALL, 1), PROA_OK);
+}
+
+static void open_contexts(world *w, world_device *d)
+{
+    proa_oscore_config config;
+    memset(&config, 0, sizeof(config));
+    config.memory = heap;
+    config.random = w->random;
+    config.store = (proa_store){store_read, store_write, store_remove, d};
+    config.crypto = &proa_mbedtls_crypto_small;
+    config.contexts_first = 1;
+    config.contexts_max = 8;
+    assert_int_equal(proa_oscore_open(&d->contexts, &config), PROA_OK);
 }
 
 static void open_device(world *w, size_t i)
@@ -175,6 +190,11 @@ static void open_device(world *w, size_t i)
     config.coap.dedup_bytes = 32768; /* tests do much in no time */
     config.coap.request_max = 8;
     config.access_max = 48;
+    if (w->oscore) {
+        open_contexts(w, d);
+        config.coap.oscore = proa_oscore_for_coap(d->contexts);
+        limits.contexts = &proa_c2c_oscore;
+    }
     assert_int_equal(proa_client_open(&d->client, &config), PROA_OK);
     assert_int_equal(proa_c2c_open(&d->c2c, d->client, &limits), PROA_OK);
     d->light = (proa_object){3311, 1, 0, light_resources, 2, &light_class, d};
@@ -190,10 +210,11 @@ static void open_device(world *w, size_t i)
     assert_int_equal(proa_client_add_server(d->client, &server), PROA_OK);
 }
 
-void world_open(world *w, size_t count)
+static void open_world(world *w, size_t count, bool oscore)
 {
     static const char *const names[] = {"client_01", "client_02", "client_03"};
     memset(w, 0, sizeof(*w));
+    w->oscore = oscore;
     w->now_ms = 1000;
     w->random = test_random_start(&w->rng, 11);
     w->addr = address(1);
@@ -223,10 +244,22 @@ void world_open(world *w, size_t count)
     }
 }
 
+void world_open(world *w, size_t count)
+{
+    open_world(w, count, false);
+}
+
+void world_open_oscore(world *w, size_t count)
+{
+    open_world(w, count, true);
+}
+
 static void close_device(world_device *d)
 {
     proa_c2c_close(d->c2c);
     proa_client_close(d->client);
+    proa_oscore_free(d->contexts);
+    d->contexts = NULL;
     d->client = NULL;
     d->c2c = NULL;
 }
@@ -549,34 +582,73 @@ static void add_text(char *tlv, uint8_t id, const char *text)
     }
 }
 
-static void install(world *w, size_t at, size_t peer, uint8_t short_id, uint8_t key,
-                    uint32_t lifetime_s, bool with_uri)
+/* What one end of a grant knows of the other. */
+typedef struct grant_end {
+    size_t at, peer;
+    uint8_t short_id; /* of the peer, here */
+    uint8_t key;      /* the first of its bytes */
+    uint8_t sender, recipient;
+    bool with_uri;
+} grant_end;
+
+static void install_client(world *w, const grant_end *end, uint32_t lifetime_s)
 {
-    char tlv[400];
-    sprintf(tlv, "c100%02x c401%08x c10200 c10300 c10600 c10755", short_id, lifetime_s);
-    add_text(tlv, 9, w->devices[peer].name);
-    assert_int_equal(world_server(w, at, PROA_COAP_POST, "/11001", tlv), PROA_COAP_CREATED);
-    tlv[0] = '\0';
-    if (with_uri) {
+    char tlv[200];
+    sprintf(tlv, "c100%02x c401%08x c10200 c10300 c10600 c10755", end->short_id, lifetime_s);
+    add_text(tlv, 9, w->devices[end->peer].name);
+    assert_int_equal(world_server(w, end->at, PROA_COAP_POST, "/11001", tlv), PROA_COAP_CREATED);
+}
+
+static unsigned install_context(world *w, const grant_end *end)
+{
+    char tlv[300] = "";
+    unsigned instance;
+    add_opaque(tlv, 0, (uint8_t)(end->key + 0x60));
+    sprintf(tlv + strlen(tlv), "c101%02x c102%02x c1030a c104f6", end->sender, end->recipient);
+    assert_int_equal(world_server(w, end->at, PROA_COAP_POST, "/21", tlv), PROA_COAP_CREATED);
+    assert_int_equal(sscanf(w->location, "/21/%u", &instance), 1);
+    return instance;
+}
+
+static void install_key(world *w, const grant_end *end, unsigned context)
+{
+    char tlv[400] = "";
+    if (end->with_uri) {
         char uri[40];
-        sprintf(uri, "coaps://[2001:db8::%x]:5684", w->devices[peer].addr.ip[15]);
+        sprintf(uri, "coap%s://[2001:db8::%x]:5684", w->oscore ? "" : "s",
+                w->devices[end->peer].addr.ip[15]);
         add_text(tlv, 0, uri);
     }
-    strcat(tlv, "c10200");
-    add_opaque(tlv, 3, key);
-    add_opaque(tlv, 5, (uint8_t)(key + 0x60));
-    sprintf(tlv + strlen(tlv), "c10a%02x", short_id);
-    assert_int_equal(world_server(w, at, PROA_COAP_POST, "/11000", tlv), PROA_COAP_CREATED);
+    strcat(tlv, w->oscore ? "c10203" : "c10200");
+    add_opaque(tlv, 3, end->key);
+    if (w->oscore) {
+        sprintf(tlv + strlen(tlv), "c4110015%04x", context);
+    } else {
+        add_opaque(tlv, 5, (uint8_t)(end->key + 0x60));
+    }
+    sprintf(tlv + strlen(tlv), "c10a%02x", end->short_id);
+    assert_int_equal(world_server(w, end->at, PROA_COAP_POST, "/11000", tlv), PROA_COAP_CREATED);
+}
+
+static void install(world *w, const grant_end *end, uint32_t lifetime_s)
+{
+    unsigned context = w->oscore ? install_context(w, end) : PROA_ID_ALL;
+    install_client(w, end, lifetime_s);
+    install_key(w, end, context);
 }
 
 void world_grant(world *w, size_t requester, size_t host, uint8_t rights, uint32_t lifetime_s)
 {
     char tlv[100];
     uint8_t key = (uint8_t)(0x80 + 16 * requester + host);
-    install(w, host, requester, (uint8_t)(2 + requester), key, lifetime_s, false);
-    sprintf(tlv, "c2000cef c10100 8302 41%02x%02x c10301", (unsigned)(2 + requester), rights);
+    uint8_t ours = (uint8_t)(0xa0 + requester); /* Sender IDs */
+    uint8_t theirs = (uint8_t)(0xb0 + host);
+    grant_end at_host = {host, requester, (uint8_t)(2 + requester), key, theirs, ours, false};
+    grant_end at_requester = {requester, host, (uint8_t)(20 + host), key, ours, theirs, true};
+    install(w, &at_host, lifetime_s);
+    sprintf(tlv, "c2000cef c10100 8302 41%02x%02x c10301", at_host.short_id, rights);
     assert_int_equal(world_server(w, host, PROA_COAP_POST, "/11002", tlv), PROA_COAP_CREATED);
-    install(w, requester, host, (uint8_t)(20 + host), key, lifetime_s, true);
+    install(w, &at_requester, lifetime_s);
 }
 
 proa_c2c_id world_ask(world *w, size_t device, size_t host, proa_operation op)

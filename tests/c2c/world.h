@@ -3,6 +3,7 @@
 #define PROA_TESTS_C2C_WORLD_H
 
 #include "proa/c2c.h"
+#include "proa/oscore.h"
 #include "tests/support/random.h"
 
 /* Real devices (client, CoAP, C2C) over fake secure boxes, joined by a network without delay, and
@@ -35,9 +36,10 @@ typedef struct world_device {
     proa_client *client;
     proa_c2c *c2c;
     proa_secure *box;
-    bool cut;          /* nothing reaches it and nothing leaves it */
-    proa_object light; /* 3311 */
-    char value[16];    /* 3311/0/5706 */
+    proa_oscore *contexts; /* NULL: accounts by DTLS only */
+    bool cut;              /* nothing reaches it and nothing leaves it */
+    proa_object light;     /* 3311 */
+    char value[16];        /* 3311/0/5706 */
     size_t value_len;
     uint32_t server_session; /* at the server */
     world_blob blobs[WORLD_BLOBS];
@@ -55,6 +57,7 @@ typedef struct world {
     uint64_t now_ms;
     test_random rng;
     proa_random random;
+    bool oscore; /* grants are by OSCORE */
     world_device devices[WORLD_DEVICES];
     size_t device_count;
     /* the server */
@@ -83,6 +86,9 @@ typedef struct world {
 /* The server and `count` devices named "client_01", "client_02", ... registered with it; the
  * server holds all rights in object 2 of each. */
 void world_open(world *w, size_t count);
+/* The same; the devices have object 21, and what world_grant grants is used over OSCORE. */
+void world_open_oscore(world *w, size_t count);
+
 void world_close(world *w);
 
 /* The device loses everything but its store. */
@@ -99,7 +105,8 @@ uint8_t world_server(world *w, size_t device, uint8_t code, const char *path, co
 void world_answer_ac(world *w, uint8_t code, const char *payload);
 
 /* What our server does for a grant: accounts on both ends, and rights on /3311/0 for the
- * requester, which the host calls 2; the host is 1 at the requester. Real TLV, a key of its own. */
+ * requester, which the host calls 2; the host is 1 at the requester. Real TLV, a key of its own. By
+ * OSCORE, the contexts go first. */
 void world_grant(world *w, size_t requester, size_t host, uint8_t rights, uint32_t lifetime_s);
 
 /* A device asks another for /3311/0/5706. */

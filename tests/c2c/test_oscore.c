@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Real devices with real OSCORE contexts, provisioned over object 21 (docs/C2C.md §3, G6, G7). What
+ * test_devices.c proves with sessions is proved here without. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/c2c/world.h"
+#include "tests/client/fake_secure.h"
+#include "tests/support/guard.h"
+
+#define R PROA_RIGHT_READ
+#define DAY 86400U
+#define VALUE "e5164a3030303031" /* 3311/0/5706 is "00001" */
+
+static world w;
+
+static void expect_outcome(size_t device, proa_outcome outcome, const char *payload)
+{
+    const world_event *note = world_event_of(&w, device, PROA_C2C_OUTCOME);
+    assert_non_null(note);
+    if (note->event.outcome != outcome) {
+        print_message("%s, code %02x\n", proa_outcome_name(note->event.outcome), note->event.code);
+    }
+    assert_int_equal(note->event.outcome, outcome);
+    if (payload != NULL) {
+        uint8_t bytes[64];
+        assert_int_equal(note->payload_len, hex(payload, bytes, sizeof(bytes)));
+        assert_memory_equal(note->payload, bytes, note->payload_len);
+    }
+}
+
+static void expect_reads(size_t device, size_t host)
+{
+    world_forget_events(&w);
+    (void)world_ask(&w, device, host, PROA_OP_READ);
+    world_run(&w, 60000);
+    expect_outcome(device, PROA_OUTCOME_OK, VALUE);
+    assert_int_equal(w.ac, 0); /* nobody had to be asked */
+}
+
+static uint32_t contexts_of(size_t device)
+{
+    return proa_oscore_read_stats(w.devices[device].contexts).contexts;
+}
+
+static unsigned blobs_of(size_t device, char letter)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < WORLD_BLOBS; i++) {
+        const char *name = w.devices[device].blobs[i].name;
+        count += strncmp(name, "c2c.", 4) == 0 && name[4] == letter ? 1 : 0;
+    }
+    return count;
+}
+
+/* 0 has a grant for 1, and has used it. */
+static void open_granted(uint8_t rights, uint32_t lifetime_s)
+{
+    world_open_oscore(&w, 2);
+    world_grant(&w, 0, 1, rights, lifetime_s);
+    (void)world_ask(&w, 0, 1, PROA_OP_READ);
+    world_settle(&w);
+    world_forget_events(&w);
+}
+
+static void g06_first_access(void **state)
+{
+    proa_c2c_peer peer;
+    (void)state;
+    world_open_oscore(&w, 2);
+    (void)world_ask(&w, 0, 1, PROA_OP_READ);
+    world_settle(&w);
+    assert_int_not_equal(w.ac, 0);
+    world_grant(&w, 0, 1, R, DAY);
+    unsigned sessions = fake_secure_live(w.devices[0].box);
+    world_answer_ac(&w, PROA_COAP_CREATED, NULL);
+    world_settle(&w);
+    expect_outcome(0, PROA_OUTCOME_OK, VALUE);
+    assert_int_equal(fake_secure_live(w.devices[0].box), sessions); /* no handshake: no session */
+    assert_true(proa_c2c_peer_at(w.devices[1].c2c, w.now_ms, 0, &peer));
+    assert_string_equal(peer.endpoint, "client_01");
+    assert_true(peer.oscore && peer.connected && peer.used);
+    assert_int_equal(peer.uses, 1);
+    world_close(&w);
+}
+
+static void g12_operations_and_rights(void **state)
+{
+    static const struct {
+        proa_operation op;
+        uint8_t right;
+    } rows[] = {
+        {PROA_OP_READ, 0x01},
+        {PROA_OP_DISCOVER, 0x01},
+        {PROA_OP_WRITE_REPLACE, 0x02},
+        {PROA_OP_EXECUTE, 0x04},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (int with = 0; with < 2; with++) {
+            world_open_oscore(&w, 2);
+            world_grant(&w, 0, 1, with != 0 ? rows[i].right : (uint8_t)(0x1f & ~rows[i].right),
+                        DAY);
+            (void)world_ask(&w, 0, 1, rows[i].op);
+            world_settle(&w);
+            if (with != 0) {
+                expect_outcome(0, PROA_OUTCOME_OK, NULL);
+            } else {
+                assert_null(world_event_of(&w, 0, PROA_C2C_OUTCOME));
+                world_answer_ac(&w, PROA_COAP_FORBIDDEN, NULL); /* it asked the server */
+                expect_outcome(0, PROA_OUTCOME_DENIED, NULL);
+            }
+            world_close(&w);
+        }
+    }
+}
+
+/* Two hosts: each has keys of its own, and gives the rights that it gives. */
+static void g07_a_context_for_each_peer(void **state)
+{
+    (void)state;
+    world_open_oscore(&w, 3);
+    world_grant(&w, 0, 1, R, DAY);
+    world_grant(&w, 0, 2, PROA_RIGHT_EXECUTE, DAY);
+    expect_reads(0, 1);
+    assert_int_equal(contexts_of(0), 2);
+    assert_int_equal(contexts_of(1), 1);
+    (void)world_ask(&w, 0, 2, PROA_OP_EXECUTE);
+    world_settle(&w);
+    expect_outcome(0, PROA_OUTCOME_OK, NULL);
+    world_forget_events(&w);
+    (void)world_ask(&w, 0, 2, PROA_OP_READ);
+    world_settle(&w);
+    world_answer_ac(&w, PROA_COAP_FORBIDDEN, NULL);
+    expect_outcome(0, PROA_OUTCOME_DENIED, NULL);
+    world_close(&w);
+}
+
+/* The grant the other way round uses the same context: an entry and an address are all it needs. */
+static void g07_both_directions_over_one_context(void **state)
+{
+    (void)state;
+    open_granted(R, DAY);
+    assert_int_equal(/* rights for 1, whom 0 calls 21 */
+                     world_server(&w, 0, PROA_COAP_POST, "/11002",
+                                  "c2000cef c10100 8302 411501 c10301"),
+                     PROA_COAP_CREATED);
+    assert_int_equal(/* coap://[2001:db8::11]:5684 */
+                     world_server(&w, 1, PROA_COAP_POST, "/11000/0",
+                                  "c8001a636f61703a2f2f5b323030313a6462383a3a31315d3a35363834"),
+                     PROA_COAP_CHANGED);
+    expect_reads(1, 0);
+    expect_reads(0, 1);
+    assert_int_equal(contexts_of(0), 1);
+    world_close(&w);
+}
+
+/* ---- object 21 -------------------------------------------------------------------------- */
+
+static void g05_secrets_are_not_read(void **state)
+{
+    static const struct {
+        const char *path;
+        uint8_t code;
+    } rows[] = {
+        {"/21/0/0", PROA_COAP_METHOD_NOT_ALLOWED},
+        {"/21/0/5", PROA_COAP_METHOD_NOT_ALLOWED},
+        {"/21/0/1", PROA_COAP_METHOD_NOT_ALLOWED},
+    };
+    (void)state;
+    open_granted(0x1f, DAY);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(world_server(&w, 1, PROA_COAP_GET, rows[i].path, NULL), rows[i].code);
+        assert_int_equal(w.answer_len, 0);
+    }
+    static const char *const instances[] = {"/21", "/21/0", "/11000", "/11000/0"};
+    for (size_t i = 0; i < sizeof(instances) / sizeof(instances[0]); i++) {
+        (void)world_server(&w, 1, PROA_COAP_GET, instances[i], NULL);
+        for (size_t at = 0; at + 3 <= w.answer_len; at++) { /* the secret is 0xe1, 0xe2, ... */
+            assert_false(w.answer[at] == 0xe1 && w.answer[at + 1] == 0xe2);
+        }
+    }
+    /* Nor by a peer, with all rights that there are. */
+    proa_c2c_id id;
+    proa_c2c_ask ask = {.endpoint = proa_span_of("client_02"),
+                        .op = PROA_OP_READ,
+                        .path = {{PROA_OBJECT_OSCORE, 0}, 2},
+                        .format = PROA_FORMAT_NONE};
+    assert_int_equal(proa_c2c_send(w.devices[0].c2c, w.now_ms, &ask, &id), PROA_OK);
+    world_settle(&w);
+    world_answer_ac(&w, PROA_COAP_FORBIDDEN, NULL);
+    expect_outcome(0, PROA_OUTCOME_DENIED, NULL);
+    world_close(&w);
+}
+
+static void g06_a_context_is_not_changed(void **state)
+{
+    static const char *const writes[] = {"c80010 00010203 04050607 08090a0b 0c0d0e0f", "c10177",
+                                         "c10a01"};
+    (void)state;
+    open_granted(R, DAY);
+    for (size_t i = 0; i < sizeof(writes) / sizeof(writes[0]); i++) {
+        uint8_t code = world_server(&w, 1, PROA_COAP_POST, "/21/0", writes[i]);
+        assert_int_equal(PROA_COAP_CLASS(code), 4);
+        expect_reads(0, 1);
+    }
+    world_close(&w);
+}
+
+/* Provisioning that broke off after its first step leaves nothing for long. */
+static void g22_a_context_without_a_key_goes(void **state)
+{
+    static const char tlv[] = "c80010 00010203 04050607 08090a0b 0c0d0e0f c10111 c10222";
+    (void)state;
+    world_open_oscore(&w, 1);
+    assert_int_equal(world_server(&w, 0, PROA_COAP_GET, "/2", NULL), PROA_COAP_CONTENT);
+    size_t before = w.answer_len;
+    assert_int_equal(world_server(&w, 0, PROA_COAP_POST, "/21", tlv), PROA_COAP_CREATED);
+    assert_int_equal(blobs_of(0, 'o'), 1);
+    assert_int_equal(contexts_of(0), 0); /* its keys are used for nothing */
+    world_run(&w, 598000);
+    assert_int_equal(blobs_of(0, 'o'), 1);
+    world_run(&w, 4000);
+    assert_int_equal(blobs_of(0, 'o'), 0);
+    assert_int_equal(world_server(&w, 0, PROA_COAP_GET, "/2", NULL), PROA_COAP_CONTENT);
+    assert_int_equal(w.answer_len, before);
+    assert_int_equal(world_server(&w, 0, PROA_COAP_DELETE, "/21/0", NULL), PROA_COAP_NOT_FOUND);
+    world_close(&w);
+}
+
+static void g07_links_that_are_refused(void **state)
+{
+    static const char key[] = "c10203 c80310 80818283 84858687 88898a8b 8c8d8e8f c10a09";
+    static const struct {
+        const char *name, *link;
+        uint8_t code;
+    } rows[] = {
+        {"no such instance", "c41100150007", PROA_COAP_BAD_REQUEST},
+        {"not object 21", "c41100010000", PROA_COAP_BAD_REQUEST},
+        {"a context that has an account", "c41100150000", PROA_COAP_BAD_REQUEST},
+        {"no link", "", PROA_COAP_BAD_REQUEST},
+    };
+    (void)state;
+    open_granted(R, DAY);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char tlv[128];
+        print_message("%s\n", rows[i].name);
+        strcpy(tlv, key);
+        strcat(tlv, rows[i].link);
+        uint8_t code = world_server(&w, 1, PROA_COAP_POST, "/11000", tlv);
+        assert_int_equal(PROA_COAP_CLASS(code), PROA_COAP_CLASS(rows[i].code));
+        assert_int_equal(contexts_of(1), 1);
+    }
+    expect_reads(0, 1);
+    world_close(&w);
+}
+
+/* ---- what ends -------------------------------------------------------------------------- */
+
+static void g13_observing(void **state)
+{
+    (void)state;
+    open_granted(R, DAY);
+    proa_c2c_id id = world_ask(&w, 0, 1, PROA_OP_OBSERVE);
+    world_settle(&w);
+    expect_outcome(0, PROA_OUTCOME_OK, VALUE);
+    for (int i = 0; i < 3; i++) {
+        world_change(&w, 1, "00007");
+        world_run(&w, 2000);
+    }
+    assert_int_equal(world_events(&w, 0, PROA_C2C_NOTIFICATION), 3);
+    assert_memory_equal(world_event_of(&w, 0, PROA_C2C_NOTIFICATION)->payload,
+                        "\xe5\x16\x4a"
+                        "00007",
+                        8);
+    proa_c2c_cancel(w.devices[0].c2c, w.now_ms, id);
+    world_run(&w, 5000);
+    world_change(&w, 1, "00008");
+    world_run(&w, 5000);
+    assert_int_equal(world_events(&w, 0, PROA_C2C_NOTIFICATION), 3);
+    assert_int_equal(proa_client_stats_get(w.devices[1].client).observations, 0);
+    world_close(&w);
+}
+
+static void g10_g13_rights_taken_end_the_observation(void **state)
+{
+    static const struct {
+        const char *name;
+        uint8_t code;
+        const char *path, *tlv;
+        uint32_t contexts; /* that are left */
+    } rows[] = {
+        {"right taken", PROA_COAP_PUT, "/11002/0/2", "8302 410200", 1},
+        {"entry deleted", PROA_COAP_DELETE, "/11002/0", NULL, 1},
+        {"peer deleted", PROA_COAP_DELETE, "/11001/0", NULL, 1},
+        {"key deleted", PROA_COAP_DELETE, "/11000/0", NULL, 0},
+        {"context deleted", PROA_COAP_DELETE, "/21/0", NULL, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        print_message("%s\n", rows[i].name);
+        open_granted(R, DAY);
+        (void)world_ask(&w, 0, 1, PROA_OP_OBSERVE);
+        world_settle(&w);
+        uint8_t code = world_server(&w, 1, rows[i].code, rows[i].path, rows[i].tlv);
+        assert_int_equal(PROA_COAP_CLASS(code), 2);
+        world_change(&w, 1, "secret");
+        world_run(&w, 1000);
+        assert_int_equal(world_events(&w, 0, PROA_C2C_NOTIFICATION), 0);
+        assert_int_equal(proa_client_stats_get(w.devices[1].client).observations, 0);
+        assert_int_equal(contexts_of(1), rows[i].contexts);
+        world_close(&w);
+    }
+}
+
+static void g23_expiry_takes_the_keys_along(void **state)
+{
+    proa_c2c_peer peer;
+    (void)state;
+    open_granted(R, 600);
+    (void)world_ask(&w, 0, 1, PROA_OP_OBSERVE);
+    world_settle(&w);
+    w.devices[0].cut = true;
+    world_run(&w, 601000);
+    for (size_t i = 0; i < 2; i++) {
+        assert_false(proa_c2c_peer_at(w.devices[i].c2c, w.now_ms, 0, &peer));
+        assert_int_equal(proa_client_stats_get(w.devices[i].client).observations, 0);
+        assert_int_equal(contexts_of(i), 0);
+        assert_int_equal(blobs_of(i, 'o'), 0);
+    }
+    world_close(&w);
+}
+
+static void g23_expired_grants_leave_nothing(void **state)
+{
+    (void)state;
+    world_open_oscore(&w, 2);
+    assert_int_equal(world_server(&w, 1, PROA_COAP_GET, "/2", NULL), PROA_COAP_CONTENT);
+    size_t before = w.answer_len;
+    for (int i = 0; i < 20; i++) {
+        world_grant(&w, 0, 1, R, 60);
+        world_run(&w, 65000);
+        assert_int_equal(world_server(&w, 1, PROA_COAP_GET, "/2", NULL), PROA_COAP_CONTENT);
+        assert_int_equal(w.answer_len, before);
+        world_forget_events(&w);
+    }
+    world_close(&w);
+}
+
+/* ---- G25: reboots ----------------------------------------------------------------------- */
+
+static void g25_reboots_need_nobody(void **state)
+{
+    (void)state;
+    for (unsigned who = 1; who < 4; who++) { /* the requester, the host, both */
+        open_granted(R, DAY);
+        for (int times = 0; times < 3; times++) {
+            for (size_t i = 0; i < 2; i++) {
+                if ((who >> i & 1U) != 0) {
+                    world_reboot(&w, i);
+                }
+            }
+            expect_reads(0, 1);
+        }
+        world_close(&w);
+    }
+}
+
+static void g25_host_forgot_everything(void **state)
+{
+    (void)state;
+    open_granted(R, DAY);
+    memset(w.devices[1].blobs, 0, sizeof(w.devices[1].blobs));
+    world_reboot(&w, 1);
+    (void)world_ask(&w, 0, 1, PROA_OP_READ);
+    world_run(&w, 30000);
+    assert_int_not_equal(w.ac, 0); /* the host does not know the keys: the server is asked */
+    world_answer_ac(&w, PROA_COAP_FORBIDDEN, NULL);
+    expect_outcome(0, PROA_OUTCOME_DENIED, NULL);
+    world_close(&w);
+}
+
+/* ---- strangers -------------------------------------------------------------------------- */
+
+/* A sealed request with an unknown kid gets what any stranger gets: 4.01, Max-Age 0, the hint; and
+ * an unprotected one from the requester's own address opens nothing. */
+static void g01_g11_strangers(void **state)
+{
+    static const char *const requests[] = {
+        /* POST, OSCORE option {PIV 5, kid 0x77}, some ciphertext */
+        "44 02 2001 01205e5f 93 090577 ff 0011223344556677889900",
+        /* GET /3311/0/5706 */
+        "44 01 2002 01205e60 b433333131 0130 0435373036 622d16",
+    };
+    (void)state;
+    open_granted(0x1f, DAY);
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        for (int own_address = 0; own_address < 2; own_address++) {
+            w.stranger = w.devices[0].addr;
+            w.stranger.port = (uint16_t)(own_address != 0 ? 5683 : 4444);
+            world_stranger(&w, 1, requests[i]);
+            assert_int_equal(w.reply_count, 1);
+            assert_int_equal(w.replies[0].bytes[1], PROA_COAP_UNAUTHORIZED);
+        }
+    }
+    assert_true(proa_c2c_stats_get(w.devices[1].c2c).hints_sent > 0);
+    expect_reads(0, 1);
+    world_close(&w);
+}
+
+/* A forged 4.01 for the requester's request: it may ask the server once more, but the answer that
+ * is authentic is taken. */
+static void rfc8613_8_4_a_forged_answer_ends_nothing(void **state)
+{
+    (void)state;
+    open_granted(R, DAY);
+    expect_reads(0, 1);
+    proa_oscore_stats before = proa_oscore_read_stats(w.devices[0].contexts);
+    w.stranger = w.devices[1].addr;
+    world_stranger(&w, 0, "64 81 7777 0102030405060708");
+    expect_reads(0, 1);
+    assert_int_equal(proa_oscore_read_stats(w.devices[0].contexts).contexts, before.contexts);
+    world_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(g06_first_access),
+        cmocka_unit_test(g12_operations_and_rights),
+        cmocka_unit_test(g07_a_context_for_each_peer),
+        cmocka_unit_test(g07_both_directions_over_one_context),
+        cmocka_unit_test(g05_secrets_are_not_read),
+        cmocka_unit_test(g06_a_context_is_not_changed),
+        cmocka_unit_test(g22_a_context_without_a_key_goes),
+        cmocka_unit_test(g07_links_that_are_refused),
+        cmocka_unit_test(g13_observing),
+        cmocka_unit_test(g10_g13_rights_taken_end_the_observation),
+        cmocka_unit_test(g23_expiry_takes_the_keys_along),
+        cmocka_unit_test(g23_expired_grants_leave_nothing),
+        cmocka_unit_test(g25_reboots_need_nobody),
+        cmocka_unit_test(g25_host_forgot_everything),
+        cmocka_unit_test(g01_g11_strangers),
+        cmocka_unit_test(rfc8613_8_4_a_forged_answer_ends_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
