@@ -54,12 +54,12 @@ proa_err proa__row_store(const proa__table *t, const proa__row *place, const pro
     return err;
 }
 
-void proa__row_forget(const proa__table *t, const proa__row *row)
+void proa__row_forget(const proa__table *t, const proa__row *place)
 {
     const proa_store *store = &t->c->config->store;
     char name[PROA_STORE_NAME_MAX];
     if (store->remove != NULL) {
-        write_name(name, t, row);
+        write_name(name, t, place);
         /* A medium that cannot forget is caught at boot: the halves no longer fit. There is
          * nobody to tell here. */
         (void)store->remove(store->ctx, name);
