@@ -34,7 +34,7 @@ typedef struct sim_sessions {
 } sim_sessions;
 
 /* The keeper's functions; ctx is the sim_sessions. */
-void sim__sessions_keep(void *ctx, const proa_secure_row *row);
+void sim__sessions_keep(void *ctx, const proa_secure_row *in);
 void sim__sessions_mark(void *ctx, proa_span id, proa_span mark);
 void sim__sessions_forget(void *ctx, proa_span id);
 

@@ -138,7 +138,7 @@ typedef struct proa_secure_stats {
     uint64_t records_in, records_out; /* verified records of connected sessions; datagrams queued */
     uint64_t dropped_replay, dropped_bad, dropped_unknown; /* replayed; bad MAC or format; no such
                                                               session and no ClientHello */
-    uint64_t dropped_output; /* the queue was full; handshakes repeat what was lost */
+    uint64_t dropped_output; /* the queue was full, or the number not reserved */
     uint64_t cookies_sent, refused_full, woken, hibernations, address_changes;
     uint32_t kept; /* now: sessions with a row */
     uint64_t revived;

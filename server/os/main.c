@@ -416,6 +416,11 @@ static void run(daemon_parts *d)
     }
 }
 
+static uint32_t sessions_kept(const daemon_parts *d)
+{
+    return d->secure == NULL ? 0 : d->secure->class_->stats(d->secure).kept;
+}
+
 int main(int argc, char **argv)
 {
     static daemon_parts d = {.fd = -1};
@@ -433,16 +438,15 @@ int main(int argc, char **argv)
         close_daemon(&d);
         return 1;
     }
-    proa_secure_stats secure = d.secure->class_->stats(d.secure);
     proa_writer w = proa_writer_make(address, PROA_ADDR_TEXT_MAX);
     proa_addr_write(&w, &d.local);
     proa_log_event(&d.log, "listening",
                    json_pack("{s:s, s:i, s:i, s:i, s:s, s:s}", "address", address, "port",
                              (int)d.local.port, "devices", (int)d.config.device_count, "sessions",
-                             (int)secure.kept, "control", d.config.control, "version",
+                             (int)sessions_kept(&d), "control", d.config.control, "version",
                              PROA_BUILD_VERSION),
                    "on %s for %zu known devices, %u sessions go on, control socket %s", address,
-                   d.config.device_count, secure.kept, d.config.control);
+                   d.config.device_count, sessions_kept(&d), d.config.control);
     run(&d);
     proa_log_event(&d.log, "stopped", json_object(),
                    "registrations, sessions and grants are kept in %s", d.config.database);
