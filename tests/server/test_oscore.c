@@ -263,7 +263,7 @@ static void core_6_2_register_update_and_leave_over_oscore(void **state)
     lab_request leave = {PROA_COAP_DELETE, l.devices[0].location, NULL, -1, -1, NULL};
     assert_int_equal(lab_ask(&l, 0, &leave)->code, PROA_COAP_DELETED);
     assert_int_equal(lab_count(&l, PROA_SERVER_DEREGISTERED), 1);
-    assert_int_equal(proa_oscore_read_stats(server.o).accepted, 3);
+    assert_int_equal(proa_oscore_read_stats(server.o).verdicts[PROA_OSCORE_ACCEPTED], 3);
 }
 
 static void core_6_2_1_the_key_says_which_endpoint(void **state)
@@ -297,7 +297,8 @@ static void core_6_3_operations_go_out_under_the_keys(void **state)
     assert_int_equal(done(op)->code, PROA_COAP_CONTENT);
     assert_string_equal(lab_last(&l, PROA_SERVER_DONE)->payload, "21");
     assert_string_equal(l.devices[0].asked.path, "/3303/0/5700");
-    assert_int_equal(proa_oscore_read_stats(device[0].o).accepted, 2); /* 2.01, and the Read */
+    assert_int_equal(proa_oscore_read_stats(device[0].o).verdicts[PROA_OSCORE_ACCEPTED],
+                     2); /* 2.01, and the Read */
 }
 
 static void core_6_4_notifications_over_oscore_until_the_end(void **state)
