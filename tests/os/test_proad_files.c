@@ -47,7 +47,7 @@ static void oscore_keys_are_read(void **state)
     (void)state;
     static const char text[] =
         "{\"devices\": [ {\"endpoint\": \"lamp\", \"oscore\": {\"secret\": " KEY ",\n"
-        "   \"salt\": \"9e7c\", \"sender\": \"\", \"recipient\": \"01\", \"fresh\": true}},\n"
+        "   \"salt\": \"9e7c\", \"sender\": \"\", \"recipient\": \"01\"}, \"oscore_fresh\": true},\n"
         " {\"endpoint\": \"switch\", \"identity\": \"lamp\", \"key\": " KEY ",\n"
         "   \"oscore\": {\"secret\": " KEY ", \"sender\": \"01\", \"recipient\": \"02AB\",\n"
         "   \"id_context\": \"37cb\", \"aead\": 24, \"hmac\": 5}},\n"
@@ -67,7 +67,7 @@ static void oscore_keys_are_read(void **state)
     assert_int_equal(proa_known_protection(&config.devices[2]), PROA_PROTECTION_DTLS);
     assert_ptr_equal(proa_config_by_identity(&config, proa_span_of("lamp")), other);
     assert_null(proa_config_by_identity(&config, proa_span_of("")));
-    proa_oscore_params p = proa_known_params(&lamp->oscore);
+    proa_oscore_params p = proa_oscore_entry_params(&lamp->oscore);
     assert_int_equal(p.master_secret.len, 16);
     assert_int_equal(p.master_secret.data[15], 15);
     assert_memory_equal(p.master_salt.data, "\x9e\x7c", 2);
@@ -76,14 +76,14 @@ static void oscore_keys_are_read(void **state)
     assert_false(p.has_id_context);
     assert_int_equal(p.aead, PROA_COSE_AES_CCM_16_64_128);
     assert_int_equal(p.hmac, PROA_COSE_DIRECT_HKDF_SHA_256);
-    assert_true(lamp->oscore.fresh);
-    p = proa_known_params(&other->oscore);
+    assert_true(lamp->oscore_fresh);
+    p = proa_oscore_entry_params(&other->oscore);
     assert_memory_equal(p.recipient_id.data, "\x02\xab", 2);
     assert_true(p.has_id_context);
     assert_memory_equal(p.id_context.data, "\x37\xcb", 2);
     assert_int_equal(p.aead, PROA_COSE_CHACHA20_POLY1305);
     assert_int_equal(p.hmac, PROA_COSE_HMAC_256_256);
-    assert_false(other->oscore.fresh);
+    assert_false(other->oscore_fresh);
     proa_config_free(&config);
 }
 
@@ -110,7 +110,7 @@ static void configuration_mistakes(void **state)
          "f:2:1: /devices/1: its identity belongs to another device, too"},
         {OSCORE("\"recipient\": \"01\""), "f:2:11: /devices/0/oscore/sender: "},
         {OSCORE("\"sender\": \"01\""), "/devices/0/oscore/recipient: "},
-        {OSCORE("\"sender\": \"01\", \"recipient\": \"01\""), "must differ from the sender ID"},
+        {OSCORE("\"sender\": \"01\", \"recipient\": \"01\""), "must differ from"},
         {OSCORE("\"sender\": \"01\", \"recipient\": \"0102030405060708\""),
          "/recipient: must be an even number of hex digits, at most 14"},
         {OSCORE("\"sender\": \"01\", \"recipient\": \"01020304050607\", \"aead\": 1"),
@@ -127,10 +127,16 @@ static void configuration_mistakes(void **state)
          "\"recipient\": \"01\"}},\n{\"endpoint\": \"b\", \"oscore\": {\"secret\": " KEY ","
          "\"sender\": \"\", \"recipient\": \"01\"}}]}",
          "f:2:1: /devices/1: its OSCORE recipient ID belongs to another device, too"},
+        {"{\"devices\": [{\"endpoint\": \"a\", \"oscore\": {\"secret\": " KEY ", \"sender\": \"\","
+         "\"recipient\": \"01\"}},\n{\"endpoint\": \"b\", \"oscore\": {\"secret\": " KEY ","
+         "\"sender\": \"\", \"recipient\": \"02\"}}]}",
+         "f:2:1: /devices/1: its OSCORE secret and sender ID are another device's, too"},
         {"{\"devices\": [{\"endpoint\": \"a\", \"identity\": \"b\", \"oscore\": {\"secret\": " KEY
          ","
          "\"sender\": \"\", \"recipient\": \"01\"}}]}",
          "/identity: is of no use without a key"},
+        {"{\"devices\": [{\"endpoint\": \"a\", \"oscore_fresh\": true, \"key\": " KEY "}]}",
+         "/oscore_fresh: is of no use without"},
         {"{\"relay\": [\"a/3311/0 -> b/3311/0/5706\"]}", "/relay/0: must be"},
         {"{\"relay\": [\"a/3311/0/1\"]}", "/relay/0: must be"},
         {"{\"devcies\": []}", "did you mean \"devices\"?"},
