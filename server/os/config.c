@@ -40,84 +40,12 @@ static void read_listen(const proa_json_at *at, proa_addr *out)
 
 /* ---- devices ---------------------------------------------------------------------------- */
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-/* What is no secret and may be empty: a string of hex digits. */
-static size_t read_hex(const proa_json_at *at, bool required, uint8_t *out, size_t cap)
-{
-    const char *text = proa_json_string(at, required ? NULL : "");
-    size_t len = strlen(text);
-    bool ok = len % 2 == 0 && len / 2 <= cap;
-    for (size_t i = 0; ok && i < len / 2; i++) {
-        int high = hex_digit(text[2 * i]);
-        int low = hex_digit(text[2 * i + 1]);
-        ok = high >= 0 && low >= 0;
-        out[i] = (uint8_t)(ok ? high << 4 | low : 0);
-    }
-    if (!ok) {
-        proa_json_fail(at, "must be an even number of hex digits, at most %zu", 2 * cap);
-    }
-    return ok ? len / 2 : 0;
-}
-
-static void read_algorithms(const proa_config *config, const proa_json_at *at, proa_known_oscore *o)
-{
-    proa_json_at aead = proa_json_member(at, "aead");
-    proa_json_at hmac = proa_json_member(at, "hmac");
-    o->aead = (int32_t)proa_json_number(&aead, 0, INT32_MAX, PROA_COSE_AES_CCM_16_64_128);
-    if (o->aead != PROA_COSE_AES_CCM_16_64_128 && o->aead != PROA_COSE_A128GCM &&
-        o->aead != PROA_COSE_CHACHA20_POLY1305) {
-        proa_json_fail(&aead, "must be 10 (AES-CCM-16-64-128), 1 (A128GCM) or 24 "
-                              "(ChaCha20/Poly1305)");
-    }
-    o->hmac = proa_json_there(&hmac) ? (int32_t)proa_json_number(&hmac, INT32_MIN, INT32_MAX, 0)
-                                     : PROA_COSE_DIRECT_HKDF_SHA_256;
-    if (o->hmac != PROA_COSE_DIRECT_HKDF_SHA_256 && o->hmac != PROA_COSE_HMAC_256_256 &&
-        !(o->hmac == 0 && config->oscore_accept_hmac_0)) {
-        proa_json_fail(&hmac, "must be -10 (HKDF SHA-256) or 5 (HMAC 256/256)");
-    }
-}
-
-static void read_oscore(const proa_config *config, const proa_json_at *at, proa_known_oscore *o)
-{
-    proa_json_only(at, "secret salt sender recipient id_context aead hmac fresh");
-    proa_json_at secret = proa_json_member(at, "secret");
-    proa_json_at salt = proa_json_member(at, "salt");
-    proa_json_at sender = proa_json_member(at, "sender");
-    proa_json_at recipient = proa_json_member(at, "recipient");
-    proa_json_at id_context = proa_json_member(at, "id_context");
-    proa_json_at fresh = proa_json_member(at, "fresh");
-    read_algorithms(config, at, o);
-    size_t id_max = o->aead == PROA_COSE_AES_CCM_16_64_128 ? PROA_OSCORE_ID_MAX : 6;
-    o->there = true;
-    o->secret_len = proa_json_secret(&secret, o->secret, sizeof o->secret);
-    if (o->secret_len < PROA_OSCORE_SECRET_MIN) {
-        proa_json_fail(&secret, "must have at least %d bytes (%d hex digits)",
-                       PROA_OSCORE_SECRET_MIN, 2 * PROA_OSCORE_SECRET_MIN);
-    }
-    o->salt_len = read_hex(&salt, false, o->salt, sizeof o->salt);
-    o->sender_len = read_hex(&sender, true, o->sender, id_max);
-    o->recipient_len = read_hex(&recipient, true, o->recipient, id_max);
-    o->has_id_context = proa_json_there(&id_context);
-    o->id_context_len = read_hex(&id_context, false, o->id_context, sizeof o->id_context);
-    o->fresh = proa_json_bool(&fresh, false);
-    if (o->sender_len == o->recipient_len && memcmp(o->sender, o->recipient, o->sender_len) == 0) {
-        proa_json_fail(&recipient, "must differ from the sender ID");
-    }
-}
-
 static void read_key(const proa_json_at *at, const char *name, proa_known_device *device)
 {
     proa_json_at identity = proa_json_member(at, "identity");
     proa_json_at key = proa_json_member(at, "key");
     const char *id = proa_json_string(&identity, name); /* most people use the same for both */
-    if (device->oscore.there && !proa_json_there(&key)) {
+    if (device->oscore.is_there && !proa_json_there(&key)) {
         if (proa_json_there(&identity)) {
             proa_json_fail(&identity, "is of no use without a key");
         }
@@ -147,17 +75,18 @@ static void read_device(const proa_config *config, const proa_json_at *at,
         return;
     }
     memcpy(device->endpoint, name, strlen(name) + 1);
-    if (proa_json_there(&oscore)) {
-        read_oscore(config, &oscore, &device->oscore);
-    }
+    /* Keys may be fresh, for their state is found by the kid and not by the place in this list
+     * (contexts.c). */
+    const proa_oscore_allowed allowed = {.hmac_0 = config->oscore_accept_hmac_0, .fresh = true};
+    proa_json_oscore(&oscore, allowed, &device->oscore);
     read_key(at, name, device);
 }
 
 static bool has_recipient(const proa_config *config, proa_span id)
 {
     for (size_t i = 0; i < config->device_count; i++) {
-        const proa_known_oscore *o = &config->devices[i].oscore;
-        if (o->there && proa_span_equal(id, proa_span_make(o->recipient, o->recipient_len))) {
+        const proa_oscore_entry *o = &config->devices[i].oscore;
+        if (o->is_there && proa_span_equal(id, proa_oscore_entry_params(o).recipient_id)) {
             return true;
         }
     }
@@ -168,7 +97,7 @@ static bool has_recipient(const proa_config *config, proa_span id)
 static void check_names(const proa_config *config, const proa_json_at *at,
                         const proa_known_device *device)
 {
-    const proa_known_oscore *o = &device->oscore;
+    const proa_oscore_entry *o = &device->oscore;
     if (proa_config_by_endpoint(config, proa_span_of(device->endpoint)) != NULL) {
         proa_json_fail(at, "endpoint \"%s\" is there twice", device->endpoint);
     }
@@ -177,7 +106,7 @@ static void check_names(const proa_config *config, const proa_json_at *at,
             NULL) {
         proa_json_fail(at, "its identity belongs to another device, too");
     }
-    if (o->there && has_recipient(config, proa_span_make(o->recipient, o->recipient_len))) {
+    if (o->is_there && has_recipient(config, proa_oscore_entry_params(o).recipient_id)) {
         proa_json_fail(at, "its OSCORE recipient ID belongs to another device, too");
     }
 }
@@ -356,22 +285,8 @@ const proa_known_device *proa_config_by_account(const proa_config *config, uint6
 
 proa_protection proa_known_protection(const proa_known_device *device)
 {
-    if (!device->oscore.there) {
+    if (!device->oscore.is_there) {
         return PROA_PROTECTION_DTLS;
     }
     return device->key_len > 0 ? PROA_PROTECTION_OSCORE_IN_DTLS : PROA_PROTECTION_OSCORE;
-}
-
-proa_oscore_params proa_known_params(const proa_known_oscore *oscore)
-{
-    proa_oscore_params params = {
-        .master_secret = proa_span_make(oscore->secret, oscore->secret_len),
-        .master_salt = proa_span_make(oscore->salt, oscore->salt_len),
-        .sender_id = proa_span_make(oscore->sender, oscore->sender_len),
-        .recipient_id = proa_span_make(oscore->recipient, oscore->recipient_len),
-        .id_context = proa_span_make(oscore->id_context, oscore->id_context_len),
-        .has_id_context = oscore->has_id_context,
-        .aead = oscore->aead,
-        .hmac = oscore->hmac};
-    return params;
 }

@@ -6,38 +6,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ports/linux/oscore_file.h"
 #include "proa/addr.h"
 #include "proa/bytes.h"
 #include "proa/limits.h"
 #include "proa/lwm2m.h"
-#include "proa/oscore.h"
 #include "proa/server.h"
 
 /* proad's configuration file (docs/FILES.md): where to listen, which devices there are and by which
  * key each proves itself, which policy holds, and relay rules. It holds keys, so it must be
  * readable by its owner only. Relative names in it are relative to the file. */
 
-/* Input parameters of a device's OSCORE context (RFC 8613 §3.2), the server's side. */
-typedef struct proa_known_oscore {
-    bool there;
-    bool has_id_context;
-    bool fresh; /* nobody has ever used these keys */
-    uint8_t secret[PROA_OSCORE_SECRET_MAX];
-    uint8_t salt[PROA_OSCORE_SALT_MAX];
-    uint8_t sender[PROA_OSCORE_ID_MAX];
-    uint8_t recipient[PROA_OSCORE_ID_MAX];
-    uint8_t id_context[PROA_OSCORE_ID_CONTEXT_MAX];
-    size_t secret_len, salt_len, sender_len, recipient_len, id_context_len;
-    int32_t aead, hmac;
-} proa_known_oscore;
-
 typedef struct proa_known_device {
     char endpoint[PROA_ENDPOINT_MAX + 1];
     uint8_t identity[PROA_PSK_IDENTITY_MAX];
     size_t identity_len;
     uint8_t key[PROA_PSK_KEY_MAX];
-    size_t key_len; /* 0: it never uses DTLS */
-    proa_known_oscore oscore;
+    size_t key_len;           /* 0: it never uses DTLS */
+    proa_oscore_entry oscore; /* the server's side of it */
 } proa_known_device;
 
 /* Observe one device and write every value to another: the way of a server in the middle, kept as
@@ -85,9 +71,6 @@ const proa_known_device *proa_config_by_account(const proa_config *config, uint6
 
 /* What the file demands of it: all that it gives keys for. */
 proa_protection proa_known_protection(const proa_known_device *device);
-
-/* Spans of the result borrow from `oscore`. */
-proa_oscore_params proa_known_params(const proa_known_oscore *oscore);
 
 /* Parse "lamp/3311/0/5706 -> switch/3311/0/5706". False if it is none. */
 bool proa_relay_parse(const char *text, proa_relay_rule *out);

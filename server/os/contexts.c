@@ -38,9 +38,9 @@ static bool row_of(const proa_contexts *c, const char *name, row_name *out)
         return false;
     }
     size_t len = (size_t)snprintf(out->text, sizeof out->text, "kid.");
-    for (size_t i = 0; i < device->oscore.recipient_len; i++) {
+    for (size_t i = 0; i < device->oscore.recipient_id_len; i++) {
         len += (size_t)snprintf(out->text + len, sizeof out->text - len, "%02x",
-                                device->oscore.recipient[i]);
+                                device->oscore.recipient_id[i]);
     }
     return true;
 }
@@ -79,10 +79,10 @@ static bool find_params(void *ctx, uint64_t account, proa_oscore_params *out)
 {
     const proa_contexts *c = ctx;
     const proa_known_device *device = proa_config_by_account(c->config, account);
-    if (device == NULL || !device->oscore.there) {
+    if (device == NULL || !device->oscore.is_there) {
         return false;
     }
-    *out = proa_known_params(&device->oscore);
+    *out = proa_oscore_entry_params(&device->oscore);
     return true;
 }
 
@@ -90,7 +90,7 @@ static uint32_t count(const proa_config *config)
 {
     uint32_t with_keys = 0;
     for (size_t i = 0; i < config->device_count; i++) {
-        with_keys += config->devices[i].oscore.there;
+        with_keys += config->devices[i].oscore.is_there;
     }
     return with_keys;
 }
@@ -117,9 +117,9 @@ static proa_err add_all(const proa_contexts *c, const proa_known_device **culpri
 {
     for (size_t i = 0; i < c->config->device_count; i++) {
         const proa_known_device *device = &c->config->devices[i];
-        proa_oscore_params params = proa_known_params(&device->oscore);
+        proa_oscore_params params = proa_oscore_entry_params(&device->oscore);
         proa_err err =
-            !device->oscore.there
+            !device->oscore.is_there
                 ? PROA_OK
                 : proa_oscore_add(c->table, i + 1, &params,
                                   device->oscore.fresh ? PROA_OSCORE_FRESH : PROA_OSCORE_KNOWN);

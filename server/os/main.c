@@ -221,7 +221,7 @@ static void tell_unusable(daemon_parts *d)
 {
     for (size_t i = 0; i < d->config.device_count; i++) {
         const char *endpoint = d->config.devices[i].endpoint;
-        if (d->config.devices[i].oscore.there && !proa_contexts_usable(d->contexts, i + 1)) {
+        if (d->config.devices[i].oscore.is_there && !proa_contexts_usable(d->contexts, i + 1)) {
             proa_log_event(
                 &d->log, "oscore_lost", json_pack("{s:s}", "device", endpoint),
                 "%s: the database does not know how far its OSCORE keys are used up, and "
