@@ -438,7 +438,7 @@ void proa_json_only(const proa_json_at *object, const char *known)
     }
 }
 
-/* ---- secrets ---------------------------------------------------------------------------- */
+/* ---- bytes and secrets ------------------------------------------------------------------ */
 
 static int hex_digit(char c)
 {
@@ -468,6 +468,12 @@ static size_t hex_bytes(const proa_json_at *at, const char *text, uint8_t *out, 
         out[i] = (uint8_t)(high << 4 | low);
     }
     return len / 2;
+}
+
+size_t proa_json_hex(const proa_json_at *at, const char *fallback, uint8_t *out, size_t cap)
+{
+    const char *text = proa_json_string(at, fallback);
+    return text[0] == '\0' ? 0 : hex_bytes(at, text, out, cap);
 }
 
 static size_t secret_file(const proa_json_at *at, const char *name, uint8_t *out, size_t cap)

@@ -79,6 +79,10 @@ size_t proa_json_object_size(const proa_json_at *at);
  * ignored. Names the nearest known one. */
 void proa_json_only(const proa_json_at *object, const char *known);
 
+/* Bytes that are no secret, at most `cap`, as a string of hex digits; "" is none. `fallback` as with
+ * proa_json_string. Returns their number, 0 also when it is not there or wrong. */
+size_t proa_json_hex(const proa_json_at *at, const char *fallback, uint8_t *out, size_t cap);
+
 /* A secret of at most `cap` bytes: a string of hex digits, or {"file": "path"} naming a file that
  * holds them (relative to this one; refused if others may read it). Returns its length, 0 when it
  * is not there or wrong. */

@@ -5,35 +5,9 @@
 
 #include <string.h>
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-/* What is no secret and may be empty. */
-static size_t read_hex(const proa_json_at *at, const char *fallback, uint8_t *out, size_t cap)
-{
-    const char *text = proa_json_string(at, fallback);
-    size_t len = strlen(text);
-    bool ok = len % 2 == 0 && len / 2 <= cap;
-    for (size_t i = 0; ok && i < len / 2; i++) {
-        int high = digit(text[2 * i]);
-        int low = digit(text[2 * i + 1]);
-        ok = high >= 0 && low >= 0;
-        out[i] = (uint8_t)(ok ? high << 4 | low : 0);
-    }
-    if (!ok) {
-        proa_json_fail(at, "must be an even number of hex digits, at most %zu", 2 * cap);
-    }
-    return ok ? len / 2 : 0;
-}
-
 static int32_t read_aead(const proa_json_at *at)
 {
-    int32_t aead = (int32_t)proa_json_number(at, 0, 255, PROA_COSE_AES_CCM_16_64_128);
+    int32_t aead = (int32_t)proa_json_number(at, 0, INT32_MAX, PROA_COSE_AES_CCM_16_64_128);
     if (aead != PROA_COSE_AES_CCM_16_64_128 && aead != PROA_COSE_A128GCM &&
         aead != PROA_COSE_CHACHA20_POLY1305) {
         proa_json_fail(at, "must be 10 (AES-CCM-16-64-128), 1 (A128GCM) or 24 (ChaCha20/Poly1305)");
@@ -43,7 +17,8 @@ static int32_t read_aead(const proa_json_at *at)
 
 static int32_t read_hmac(const proa_json_at *at, bool accept_0)
 {
-    int32_t hmac = proa_json_there(at) ? (int32_t)proa_json_number(at, -65536, 255, 0)
+    /* The default is negative, and as a fallback it would mean "required". */
+    int32_t hmac = proa_json_there(at) ? (int32_t)proa_json_number(at, INT32_MIN, INT32_MAX, 0)
                                        : PROA_COSE_DIRECT_HKDF_SHA_256;
     if (hmac != PROA_COSE_DIRECT_HKDF_SHA_256 && hmac != PROA_COSE_HMAC_256_256 &&
         !(accept_0 && hmac == 0)) {
@@ -52,39 +27,59 @@ static int32_t read_hmac(const proa_json_at *at, bool accept_0)
     return hmac;
 }
 
-void proa_json_oscore(const proa_json_at *at, bool accept_hmac_0, proa_oscore_entry *out)
+/* Both must be said: the empty ID is a good one (RFC 8613 §3.3), and so a forgotten one would go
+ * unnoticed until nothing that is received can be read. */
+static void read_ids(const proa_json_at *at, proa_oscore_entry *out)
+{
+    proa_json_at sender = proa_json_member(at, "sender");
+    proa_json_at recipient = proa_json_member(at, "recipient");
+    /* The nonce less 6 bytes: it has 13 with AES-CCM and 12 with the others. */
+    size_t id_max =
+        out->aead == PROA_COSE_AES_CCM_16_64_128 ? PROA_OSCORE_ID_MAX : PROA_OSCORE_ID_MAX - 1;
+    out->sender_id_len = proa_json_hex(&sender, NULL, out->sender_id, id_max);
+    out->recipient_id_len = proa_json_hex(&recipient, NULL, out->recipient_id, id_max);
+    if (out->sender_id_len == out->recipient_id_len &&
+        memcmp(out->sender_id, out->recipient_id, out->sender_id_len) == 0) {
+        proa_json_fail(&recipient, "must differ from \"sender\": each end has an id of its own");
+    }
+}
+
+static void read_id_context(const proa_json_at *at, bool allowed, proa_oscore_entry *out)
+{
+    out->has_id_context = proa_json_there(at);
+    out->id_context_len = proa_json_hex(at, "", out->id_context, sizeof out->id_context);
+    if (out->has_id_context && !allowed) {
+        proa_json_fail(at, "is not possible here: these keys may have been used before, and with "
+                           "an ID Context no others can be made from them");
+    }
+}
+
+void proa_json_oscore(const proa_json_at *at, proa_oscore_allowed allowed, proa_oscore_entry *out)
 {
     memset(out, 0, sizeof *out);
     if (!proa_json_there(at)) {
         return;
     }
-    proa_json_only(at, "secret salt sender recipient id_context aead hmac");
+    proa_json_only(at, allowed.fresh ? "secret salt sender recipient id_context aead hmac fresh"
+                                     : "secret salt sender recipient id_context aead hmac");
     proa_json_at secret = proa_json_member(at, "secret");
     proa_json_at salt = proa_json_member(at, "salt");
-    proa_json_at sender = proa_json_member(at, "sender");
-    proa_json_at recipient = proa_json_member(at, "recipient");
     proa_json_at id_context = proa_json_member(at, "id_context");
     proa_json_at aead = proa_json_member(at, "aead");
     proa_json_at hmac = proa_json_member(at, "hmac");
+    proa_json_at fresh = proa_json_member(at, "fresh");
     out->is_there = true;
-    out->aead = read_aead(&aead);
-    out->hmac = read_hmac(&hmac, accept_hmac_0);
-    /* The nonce less 6 bytes, §3.3: 13 with AES-CCM, 12 with the others. */
-    size_t id_max = out->aead == PROA_COSE_AES_CCM_16_64_128 ? PROA_OSCORE_ID_MAX : 6;
     out->secret_len = proa_json_secret(&secret, out->secret, sizeof out->secret);
     if (out->secret_len < PROA_OSCORE_SECRET_MIN) {
         proa_json_fail(&secret, "must have at least %d bytes (%d hex digits)",
                        PROA_OSCORE_SECRET_MIN, 2 * PROA_OSCORE_SECRET_MIN);
     }
-    out->salt_len = read_hex(&salt, "", out->salt, sizeof out->salt);
-    out->sender_id_len = read_hex(&sender, NULL, out->sender_id, id_max);
-    out->recipient_id_len = read_hex(&recipient, NULL, out->recipient_id, id_max);
-    if (out->sender_id_len == out->recipient_id_len &&
-        memcmp(out->sender_id, out->recipient_id, out->sender_id_len) == 0) {
-        proa_json_fail(&recipient, "must differ from \"sender\": each end has an id of its own");
-    }
-    out->has_id_context = proa_json_there(&id_context);
-    out->id_context_len = read_hex(&id_context, "", out->id_context, sizeof out->id_context);
+    out->salt_len = proa_json_hex(&salt, "", out->salt, sizeof out->salt);
+    out->aead = read_aead(&aead);
+    out->hmac = read_hmac(&hmac, allowed.hmac_0);
+    read_ids(at, out);
+    read_id_context(&id_context, allowed.fresh, out);
+    out->fresh = proa_json_bool(&fresh, false);
 }
 
 proa_oscore_params proa_oscore_entry_params(const proa_oscore_entry *entry)

@@ -66,21 +66,19 @@ static void read_key(const proa_json_at *at, const char *name, proa_known_device
 static void read_device(const proa_config *config, const proa_json_at *at,
                         proa_known_device *device)
 {
-    proa_json_only(at, "endpoint identity key oscore oscore_fresh");
+    proa_json_only(at, "endpoint identity key oscore");
     proa_json_at endpoint = proa_json_member(at, "endpoint");
     proa_json_at oscore = proa_json_member(at, "oscore");
-    proa_json_at fresh = proa_json_member(at, "oscore_fresh");
     const char *name = proa_json_string(&endpoint, NULL);
     if (name[0] == '\0' || strlen(name) > PROA_ENDPOINT_MAX) {
         proa_json_fail(&endpoint, "must have 1 to %d characters", PROA_ENDPOINT_MAX);
         return;
     }
     memcpy(device->endpoint, name, strlen(name) + 1);
-    proa_json_oscore(&oscore, config->oscore_accept_hmac_0, &device->oscore);
-    device->oscore_fresh = proa_json_bool(&fresh, false);
-    if (proa_json_there(&fresh) && !device->oscore.is_there) {
-        proa_json_fail(&fresh, "is of no use without \"oscore\"");
-    }
+    /* Keys may be fresh, for their state is found by the kid and not by the place in this list
+     * (contexts.c). */
+    const proa_oscore_allowed allowed = {.hmac_0 = config->oscore_accept_hmac_0, .fresh = true};
+    proa_json_oscore(&oscore, allowed, &device->oscore);
     read_key(at, name, device);
 }
 

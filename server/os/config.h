@@ -22,9 +22,8 @@ typedef struct proa_known_device {
     uint8_t identity[PROA_PSK_IDENTITY_MAX];
     size_t identity_len;
     uint8_t key[PROA_PSK_KEY_MAX];
-    size_t key_len; /* 0: it never uses DTLS */
-    proa_oscore_entry oscore;
-    bool oscore_fresh; /* nobody has ever used these keys */
+    size_t key_len;           /* 0: it never uses DTLS */
+    proa_oscore_entry oscore; /* the server's side of it */
 } proa_known_device;
 
 /* Observe one device and write every value to another: the way of a server in the middle, kept as

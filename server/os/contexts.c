@@ -122,7 +122,7 @@ static proa_err add_all(const proa_contexts *c, const proa_known_device **culpri
             !device->oscore.is_there
                 ? PROA_OK
                 : proa_oscore_add(c->table, i + 1, &params,
-                                  device->oscore_fresh ? PROA_OSCORE_FRESH : PROA_OSCORE_KNOWN);
+                                  device->oscore.fresh ? PROA_OSCORE_FRESH : PROA_OSCORE_KNOWN);
         if (err != PROA_OK) {
             *culprit = device;
             return err;

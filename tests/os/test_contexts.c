@@ -133,19 +133,19 @@ static int rows_on_disk(const char *where)
 static void b_1_1_numbers_go_on_behind_what_was_reserved(void **state)
 {
     (void)state;
-    on(LAMP, "}, \"oscore_fresh\": true");
+    on(LAMP, ", \"fresh\": true}");
     assert_int_equal(rows_on_disk("WHERE name = 'kid.64'"), 1); /* before the first is used */
     assert_int_equal(seal(1), 0);
     assert_int_equal(seal(1), 1);
     off();
-    on(LAMP, "}, \"oscore_fresh\": true");
+    on(LAMP, ", \"fresh\": true}");
     int64_t next = seal(1);
     assert_true(next >= 2);
     for (int64_t i = 1; i <= 600; i++) {
         assert_int_equal(seal(1), next + i); /* over the margin, twice */
     }
     off();
-    on(LAMP, "}, \"oscore_fresh\": false");
+    on(LAMP, ", \"fresh\": false}");
     assert_true(seal(1) > next + 600);
     off();
 }
@@ -154,10 +154,10 @@ static void b_1_1_numbers_go_on_behind_what_was_reserved(void **state)
 static void b_1_1_a_file_sorted_anew_changes_no_number(void **state)
 {
     (void)state;
-    on(LAMP "," OTHER, "}, \"oscore_fresh\": true");
+    on(LAMP "," OTHER, ", \"fresh\": true}");
     assert_int_equal(seal(1), 0);
     off();
-    on(OTHER "," LAMP, "}, \"oscore_fresh\": true");
+    on(OTHER "," LAMP, ", \"fresh\": true}");
     assert_true(seal(2) > 0);
     off();
 }
@@ -165,7 +165,7 @@ static void b_1_1_a_file_sorted_anew_changes_no_number(void **state)
 static void b_1_1_what_is_not_stored_is_not_used(void **state)
 {
     (void)state;
-    on(LAMP, "}, \"oscore_fresh\": true");
+    on(LAMP, ", \"fresh\": true}");
     int64_t last = -1;
     sqlite3 *raw = look_from_outside();
     assert_int_equal(sqlite3_exec(raw, "DROP TABLE oscore", NULL, NULL, NULL), SQLITE_OK);
@@ -184,7 +184,7 @@ static void b_1_1_what_is_not_stored_is_not_used(void **state)
 static void a_write_of_the_same_turn_is_not_lost(void **state)
 {
     (void)state;
-    on(LAMP, "}, \"oscore_fresh\": true");
+    on(LAMP, ", \"fresh\": true}");
     proa_audit_row row = {.kind = "grant"};
     proa_database_audit(at.database, &row);
     proa_span blob = proa_span_of("blob");
@@ -207,14 +207,14 @@ static void a_write_of_the_same_turn_is_not_lost(void **state)
 static void b_2_unknown_keys_are_renewed_or_not_usable(void **state)
 {
     (void)state;
-    on(LAMP, "}, \"oscore_fresh\": false");
+    on(LAMP, ", \"fresh\": false}");
     assert_true(proa_contexts_usable(at.contexts, 1));
     off();
     on(LAMP, ", \"id_context\": \"37cb\"}");
     assert_false(proa_contexts_usable(at.contexts, 1));
     assert_int_equal(seal(1), PROA_E_NOT_FOUND);
     off();
-    on(LAMP, ", \"id_context\": \"37cb\"}, \"oscore_fresh\": true");
+    on(LAMP, ", \"id_context\": \"37cb\", \"fresh\": true}");
     assert_true(proa_contexts_usable(at.contexts, 1));
     assert_int_equal(seal(1), 0);
     off();
@@ -235,8 +235,7 @@ static void only_devices_with_keys_have_contexts(void **state)
 static void hmac_0_is_taken_with_the_switch_only(void **state)
 {
     (void)state;
-    on(LAMP "], \"oscore_accept_hmac_0\": true, \"relay\": [",
-       ", \"hmac\": 0}, \"oscore_fresh\": true");
+    on(LAMP "], \"oscore_accept_hmac_0\": true, \"relay\": [", ", \"hmac\": 0, \"fresh\": true}");
     assert_int_equal(seal(1), 0);
     off();
 }
@@ -245,7 +244,7 @@ static void a_second_proad_does_not_get_the_database(void **state)
 {
     char message[300];
     (void)state;
-    on(LAMP, "}, \"oscore_fresh\": true");
+    on(LAMP, ", \"fresh\": true}");
     assert_null(proa_database_open(at.path, message, sizeof message));
     assert_non_null(strstr(message, "is in use by another proad"));
     off();
@@ -262,7 +261,7 @@ static int64_t last_number_of_a_killed_child(unsigned kill_after)
     pid_t child = fork();
     if (child == 0) {
         close(pipes[0]);
-        on(LAMP, "}, \"oscore_fresh\": true");
+        on(LAMP, ", \"fresh\": true}");
         for (;;) {
             number = seal(1);
             if (write(pipes[1], &number, sizeof number) != sizeof number) {
@@ -291,7 +290,7 @@ static void b_1_1_a_kill_at_any_instant_repeats_no_number(void **state)
     int64_t last = -1;
     (void)state;
     for (unsigned round = 0; round < 20; round++) {
-        on(LAMP, "}, \"oscore_fresh\": true");
+        on(LAMP, ", \"fresh\": true}");
         int64_t first = seal(1);
         assert_true(first > last);
         off();

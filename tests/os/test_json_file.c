@@ -150,6 +150,41 @@ static void secrets_come_from_files_too(void **state)
     rmdir(directory);
 }
 
+static void bytes_that_are_no_secret(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *fallback;
+        size_t len;
+        const char *message; /* NULL: none */
+    } rows[] = {
+        {"{\"id\": \"0aF0\"}", NULL, 2, NULL},
+        {"{\"id\": \"\"}", NULL, 0, NULL},
+        {"{}", "", 0, NULL},
+        {"{}", NULL, 0, "f:1:1: /id: is missing"},
+        {"{\"id\": 7}", "", 0, "f:1:8: /id: must be a string"},
+        {"{\"id\": {\"file\": \"x\"}}", "", 0, "f:1:8: /id: must be a string"},
+        {"{\"id\": \"0\"}", NULL, 0, "f:1:8: /id: must be an even number of hex digits, at most 4"},
+        {"{\"id\": \"000000\"}", NULL, 0,
+         "f:1:8: /id: must be an even number of hex digits, at most 4"},
+        {"{\"id\": \"0x\"}", NULL, 0, "f:1:8: /id: must be hex digits only"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        proa_json_doc doc;
+        uint8_t out[2] = {0};
+        assert_true(proa_json_parse(&doc, "f", rows[i].text, strlen(rows[i].text)));
+        proa_json_at root = proa_json_root(&doc);
+        proa_json_at id = proa_json_member(&root, "id");
+        assert_int_equal(proa_json_hex(&id, rows[i].fallback, out, sizeof out), rows[i].len);
+        assert_string_equal(doc.message, rows[i].message == NULL ? "" : rows[i].message);
+        if (rows[i].len == 2) {
+            assert_memory_equal(out, "\x0a\xf0", 2);
+        }
+        proa_json_free(&doc);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +192,7 @@ int main(void)
         cmocka_unit_test(mistakes_are_told_with_their_place),
         cmocka_unit_test(keys_readable_by_others_are_refused),
         cmocka_unit_test(secrets_come_from_files_too),
+        cmocka_unit_test(bytes_that_are_no_secret),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

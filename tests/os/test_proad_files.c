@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -47,7 +48,7 @@ static void oscore_keys_are_read(void **state)
     (void)state;
     static const char text[] =
         "{\"devices\": [ {\"endpoint\": \"lamp\", \"oscore\": {\"secret\": " KEY ",\n"
-        "   \"salt\": \"9e7c\", \"sender\": \"\", \"recipient\": \"01\"}, \"oscore_fresh\": true},\n"
+        "   \"salt\": \"9e7c\", \"sender\": \"\", \"recipient\": \"01\", \"fresh\": true}},\n"
         " {\"endpoint\": \"switch\", \"identity\": \"lamp\", \"key\": " KEY ",\n"
         "   \"oscore\": {\"secret\": " KEY ", \"sender\": \"01\", \"recipient\": \"02AB\",\n"
         "   \"id_context\": \"37cb\", \"aead\": 24, \"hmac\": 5}},\n"
@@ -76,15 +77,43 @@ static void oscore_keys_are_read(void **state)
     assert_false(p.has_id_context);
     assert_int_equal(p.aead, PROA_COSE_AES_CCM_16_64_128);
     assert_int_equal(p.hmac, PROA_COSE_DIRECT_HKDF_SHA_256);
-    assert_true(lamp->oscore_fresh);
+    assert_true(lamp->oscore.fresh);
     p = proa_oscore_entry_params(&other->oscore);
     assert_memory_equal(p.recipient_id.data, "\x02\xab", 2);
     assert_true(p.has_id_context);
     assert_memory_equal(p.id_context.data, "\x37\xcb", 2);
     assert_int_equal(p.aead, PROA_COSE_CHACHA20_POLY1305);
     assert_int_equal(p.hmac, PROA_COSE_HMAC_256_256);
-    assert_false(other->oscore_fresh);
+    assert_false(other->oscore.fresh);
     proa_config_free(&config);
+}
+
+static void hmac_0_needs_the_switch(void **state)
+{
+    (void)state;
+    static const char entry[] = "\"devices\": [{\"endpoint\": \"a\", \"oscore\": {\"secret\": " KEY
+                                ", \"sender\": \"\", \"recipient\": \"01\", \"hmac\": 0}}]}";
+    static const struct {
+        const char *before;
+        bool taken;
+    } rows[] = {
+        {"{", false},
+        {"{\"oscore_accept_hmac_0\": false, ", false},
+        {"{\"oscore_accept_hmac_0\": true, ", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        proa_config config;
+        char text[400];
+        char message[600];
+        int len = snprintf(text, sizeof text, "%s%s", rows[i].before, entry);
+        assert_int_equal(
+            proa_config_parse(&config, "f", text, (size_t)len, message, sizeof message),
+            rows[i].taken);
+        if (rows[i].taken) {
+            assert_int_equal(config.devices[0].oscore.hmac, 0);
+        }
+        proa_config_free(&config);
+    }
 }
 
 #define OSCORE(more) \
@@ -108,17 +137,34 @@ static void configuration_mistakes(void **state)
         {"{\"devices\": [{\"endpoint\": \"a\", \"key\": " KEY "},\n"
          "{\"endpoint\": \"b\", \"identity\": \"a\", \"key\": " KEY "}]}",
          "f:2:1: /devices/1: its identity belongs to another device, too"},
-        {OSCORE("\"recipient\": \"01\""), "f:2:11: /devices/0/oscore/sender: "},
-        {OSCORE("\"sender\": \"01\""), "/devices/0/oscore/recipient: "},
-        {OSCORE("\"sender\": \"01\", \"recipient\": \"01\""), "must differ from"},
+        {OSCORE("\"recipient\": \"01\""), "f:2:11: /devices/0/oscore/sender: is missing"},
+        {OSCORE("\"sender\": \"01\""), "/devices/0/oscore/recipient: is missing"},
+        {OSCORE("\"sender\": \"01\", \"recipient\": \"01\""),
+         "/recipient: must differ from \"sender\": each end has an id of its own"},
+        {OSCORE("\"sender\": \"\", \"recipient\": \"\""), "/recipient: must differ from"},
         {OSCORE("\"sender\": \"01\", \"recipient\": \"0102030405060708\""),
          "/recipient: must be an even number of hex digits, at most 14"},
         {OSCORE("\"sender\": \"01\", \"recipient\": \"01020304050607\", \"aead\": 1"),
          "/recipient: must be an even number of hex digits, at most 12"},
         {OSCORE("\"sender\": \"1\", \"recipient\": \"02\""), "/sender: must be an even number"},
-        {OSCORE("\"sender\": \"0g\", \"recipient\": \"02\""), "/sender: must be an even number"},
+        {OSCORE("\"sender\": \"0g\", \"recipient\": \"02\""), "/sender: must be hex digits only"},
+        {OSCORE("\"sender\": \"01020304050607\", \"recipient\": \"02\", \"aead\": 24"),
+         "/sender: must be an even number of hex digits, at most 12"},
+        {OSCORE("\"sender\": {\"file\": \"x\"}, \"recipient\": \"02\""),
+         "/sender: must be a string"},
+        {OSCORE("\"sender\": \"\", \"recipient\": \"02\", \"salt\": 5"), "/salt: must be a string"},
+        {OSCORE("\"sender\": \"\", \"recipient\": \"02\", \"id_context\": \"0\""),
+         "/id_context: must be an even number of hex digits, at most 64"},
+        {OSCORE("\"sender\": \"\", \"recipient\": \"02\", \"fresh\": 1"),
+         "/fresh: must be true or false"},
         {OSCORE("\"sender\": \"\", \"recipient\": \"02\", \"aead\": 2"), "/aead: must be 10"},
+        {OSCORE("\"sender\": \"\", \"recipient\": \"02\", \"aead\": 1000"), "/aead: must be 10"},
         {OSCORE("\"sender\": \"\", \"recipient\": \"02\", \"hmac\": 0"), "/hmac: must be -10"},
+        {OSCORE("\"sender\": \"\", \"recipient\": \"02\", \"hmac\": \"5\""),
+         "/hmac: must be a whole number"},
+        {"{\"devices\": [{\"endpoint\": \"a\", \"oscore\": true}]}", "/oscore: must be an object"},
+        {"{\"devices\": [{\"endpoint\": \"a\", \"oscore\": {\"sender\": \"\", \"recipient\": \"01\"}}]}",
+         "/secret: must have at least 16 bytes (32 hex digits)"},
         {OSCORE("\"sender\": \"\", \"recipient\": \"02\", \"hmca\": 5"), "did you mean \"hmac\"?"},
         {"{\"devices\": [{\"endpoint\": \"a\", \"oscore\": {\"secret\": \"0001020304050607\","
          " \"sender\": \"\", \"recipient\": \"01\"}}]}",
@@ -127,16 +173,10 @@ static void configuration_mistakes(void **state)
          "\"recipient\": \"01\"}},\n{\"endpoint\": \"b\", \"oscore\": {\"secret\": " KEY ","
          "\"sender\": \"\", \"recipient\": \"01\"}}]}",
          "f:2:1: /devices/1: its OSCORE recipient ID belongs to another device, too"},
-        {"{\"devices\": [{\"endpoint\": \"a\", \"oscore\": {\"secret\": " KEY ", \"sender\": \"\","
-         "\"recipient\": \"01\"}},\n{\"endpoint\": \"b\", \"oscore\": {\"secret\": " KEY ","
-         "\"sender\": \"\", \"recipient\": \"02\"}}]}",
-         "f:2:1: /devices/1: its OSCORE secret and sender ID are another device's, too"},
         {"{\"devices\": [{\"endpoint\": \"a\", \"identity\": \"b\", \"oscore\": {\"secret\": " KEY
          ","
          "\"sender\": \"\", \"recipient\": \"01\"}}]}",
          "/identity: is of no use without a key"},
-        {"{\"devices\": [{\"endpoint\": \"a\", \"oscore_fresh\": true, \"key\": " KEY "}]}",
-         "/oscore_fresh: is of no use without"},
         {"{\"relay\": [\"a/3311/0 -> b/3311/0/5706\"]}", "/relay/0: must be"},
         {"{\"relay\": [\"a/3311/0/1\"]}", "/relay/0: must be"},
         {"{\"devcies\": []}", "did you mean \"devices\"?"},
@@ -216,8 +256,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_configuration_is_read), cmocka_unit_test(oscore_keys_are_read),
-        cmocka_unit_test(configuration_mistakes),  cmocka_unit_test(a_policy_is_read),
-        cmocka_unit_test(policy_mistakes),
+        cmocka_unit_test(hmac_0_needs_the_switch), cmocka_unit_test(configuration_mistakes),
+        cmocka_unit_test(a_policy_is_read),        cmocka_unit_test(policy_mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

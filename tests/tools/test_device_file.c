@@ -84,6 +84,47 @@ static void a_whole_file(void **state)
     assert_null(value_at(3311, 9, 5706)); /* not in this instance */
 }
 
+#define OSCORE(more)                                                                         \
+    "{\"endpoint\":\"d\",\"servers\":[{\"uri\":\"coap://x\",\n\"oscore\":{\"secret\":\"" KEY \
+    "\"" more "}}]}"
+#define IDS ",\"sender\":\"\",\"recipient\":\"01\""
+
+static void oscore_keys(void **state)
+{
+    (void)state;
+    assert_true(parse(
+        "{\"endpoint\":\"d\",\"servers\":[\n"
+        "{\"uri\":\"coap://x\",\"authority\":true,\"oscore\":{\"secret\":\"" KEY "\"" IDS "}},\n"
+        "{\"uri\":\"coaps://y\",\"key\":\"" KEY "\",\"oscore\":{\"secret\":\"" KEY "\",\n"
+        "\"salt\":\"9e7C\",\"sender\":\"01020304050607\",\"recipient\":\"\",\"hmac\":-10}},\n"
+        "{\"uri\":\"coap://z\",\"oscore\":{\"secret\":\"" KEY "\",\"sender\":\"010203040506\",\n"
+        "\"recipient\":\"02\",\"aead\":24,\"hmac\":5}},\n"
+        "{\"uri\":\"coap://w\"}]}"));
+    assert_string_equal(message, "");
+    const proa_oscore_params *p = &file.servers[0].oscore_params;
+    assert_true(file.servers[0].oscore.is_there);
+    assert_true(file.servers[0].authority); /* what installs keys is protected */
+    assert_int_equal(p->master_secret.len, 16);
+    assert_int_equal(p->master_secret.data[15], 15);
+    assert_int_equal(p->master_salt.len, 0);
+    assert_int_equal(p->sender_id.len, 0); /* said to be empty */
+    assert_true(proa_span_equal(p->recipient_id, proa_span_make("\x01", 1)));
+    assert_int_equal(p->aead, PROA_COSE_AES_CCM_16_64_128);
+    assert_int_equal(p->hmac, PROA_COSE_DIRECT_HKDF_SHA_256);
+    assert_false(p->has_id_context);
+    assert_false(file.servers[0].oscore.fresh);
+    p = &file.servers[1].oscore_params;
+    assert_true(proa_span_equal(p->master_salt, proa_span_make("\x9e\x7c", 2)));
+    assert_int_equal(p->sender_id.len, 7);
+    assert_int_equal(p->recipient_id.len, 0);
+    assert_int_equal(p->hmac, PROA_COSE_DIRECT_HKDF_SHA_256);
+    p = &file.servers[2].oscore_params;
+    assert_int_equal(p->sender_id.len, 6);
+    assert_int_equal(p->aead, PROA_COSE_CHACHA20_POLY1305);
+    assert_int_equal(p->hmac, PROA_COSE_HMAC_256_256);
+    assert_false(file.servers[3].oscore.is_there);
+}
+
 static void core_8_every_device_has_object_3(void **state)
 {
     (void)state;
@@ -195,6 +236,41 @@ static void every_mistake_is_told_with_its_place(void **state)
          "d.json:1:51: /servers/0/id: must be from 1 to 65534"},
         {"{\"endpoint\":\"d\",\"servers\":[{\"uri\":\"coap://x\",\"lifetime\":5}]}",
          "d.json:1:57: /servers/0/lifetime: must be from 10 to 4294967295"},
+        {"{\"endpoint\":\"d\",\"servers\":[{\"uri\":\"coap://x\",\n\"oscore\":\"" KEY "\"}]}",
+         "d.json:2:10: /servers/0/oscore: must be an object: { ... }"},
+        {"{\"endpoint\":\"d\",\"servers\":[{\"uri\":\"coap://x\",\n\"oscore\":{}}]}",
+         "d.json:2:10: /servers/0/oscore/secret: must have at least 16 bytes (32 hex digits)"},
+        {"{\"endpoint\":\"d\",\"servers\":[{\"uri\":\"coap://x\",\n\"oscore\":{\"secret\":\"0011\"}}]}",
+         "d.json:2:20: /servers/0/oscore/secret: must have at least 16 bytes (32 hex digits)"},
+        {OSCORE(",\"recipient\":\"01\""), "d.json:2:10: /servers/0/oscore/sender: is missing"},
+        {OSCORE(",\"sender\":\"01\""), "d.json:2:10: /servers/0/oscore/recipient: is missing"},
+        {OSCORE(",\"sender\":1"), "d.json:2:64: /servers/0/oscore/sender: must be a string"},
+        {OSCORE(",\"sender\":\"1\""),
+         "d.json:2:64: /servers/0/oscore/sender: must be an even number "
+         "of hex digits, at most 14"},
+        {OSCORE(",\"sender\":\"0g\""),
+         "d.json:2:64: /servers/0/oscore/sender: must be hex digits only"},
+        {OSCORE(",\"sender\":\"0102030405060708\""),
+         "d.json:2:64: /servers/0/oscore/sender: must be an even number of hex digits, at most 14"},
+        {OSCORE(",\"aead\":1,\"sender\":\"01020304050607\""),
+         "d.json:2:73: /servers/0/oscore/sender: must be an even number of hex digits, at most 12"},
+        {OSCORE(",\"sender\":\"\",\"recipient\":\"\""),
+         "d.json:2:79: /servers/0/oscore/recipient: must differ from \"sender\": each end has an id of "
+         "its own"},
+        {OSCORE(IDS ",\n\"salt\":\"1\""),
+         "d.json:3:8: /servers/0/oscore/salt: must be an even number of hex digits, at most 64"},
+        {OSCORE(IDS ",\n\"aead\":2"), "d.json:3:8: /servers/0/oscore/aead: must be 10 "
+                                      "(AES-CCM-16-64-128), 1 (A128GCM) or 24 (ChaCha20/Poly1305)"},
+        {OSCORE(IDS ",\n\"hmac\":0"),
+         "d.json:3:8: /servers/0/oscore/hmac: must be -10 (HKDF SHA-256) or 5 (HMAC 256/256)"},
+        {OSCORE(IDS ",\n\"hmac\":\"5\""),
+         "d.json:3:8: /servers/0/oscore/hmac: must be a whole number"},
+        {OSCORE(IDS ",\n\"id_context\":\"01\""),
+         "d.json:3:14: /servers/0/oscore/id_context: is not possible here: these keys may have been "
+         "used before, and with an ID Context no others can be made from them"},
+        {OSCORE(IDS ",\n\"fresh\":true"),
+         "d.json:3:9: /servers/0/oscore/fresh: unknown name; known here: secret salt sender recipient "
+         "id_context aead hmac"},
         {HEAD "\"lamp\":{}}}",
          "d.json:2:8: /objects/lamp: \"lamp\" is no object id; ids are 0 to 65534"},
         {HEAD "\"65535\":{}}}",
@@ -286,6 +362,8 @@ static void keys_are_in_no_message(void **state)
         "{\"endpoint\":\"d\",\"servers\":[{\"uri\":\"coaps://x\",\"key\":\"5ec2e75ec2e7zz\"}]}",
         "{\"endpoint\":\"d\",\"servers\":[{\"uri\":\"coaps://x\",\"key\":[\"5ec2e75ec2e7\"]}]}",
         "{\"endpoint\":\"d\",\"servers\":[{\"uri\":\"coap://x\",\"key\":\"5ec2e75ec2e7\"}]}",
+        "{\"endpoint\":\"d\",\"servers\":[{\"uri\":\"coap://x\",\"oscore\":{\"secret\":\"5ec2e75ec2e7\"}}]}",
+        "{\"endpoint\":\"d\",\"servers\":[{\"uri\":\"coap://x\",\"oscore\":{\"secret\":[\"5ec2e7\"]}}]}",
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         assert_false(parse(rows[i]));
@@ -326,6 +404,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_whole_file, forget),
+        cmocka_unit_test_teardown(oscore_keys, forget),
         cmocka_unit_test_teardown(core_8_every_device_has_object_3, forget),
         cmocka_unit_test_teardown(values_of_all_shapes, forget),
         cmocka_unit_test_teardown(generators, forget),

@@ -68,11 +68,38 @@ static void proad(void **state)
     assert_string_equal(config.database, defaults.database);
     assert_string_equal(config.control, defaults.control);
     assert_int_equal(config.allow_nosec, defaults.allow_nosec);
+    assert_int_equal(config.oscore_accept_hmac_0, defaults.oscore_accept_hmac_0);
     assert_int_equal(config.registration_max, defaults.registration_max);
     assert_string_equal(defaults.policy, "");
     assert_int_equal(defaults.relay_count, 0);
     proa_config_free(&config);
     proa_config_free(&defaults);
+}
+
+static void oscore(void **state)
+{
+    (void)state;
+    static proa_device_file file;
+    proa_config config;
+    size_t len;
+    const char *start = block("oscore device", &len);
+    (void)proa_device_file_parse(&file, "FILES.md", start, len, message, sizeof message);
+    assert_string_equal(message, "");
+    start = block("oscore proad", &len);
+    (void)proa_config_parse(&config, "FILES.md", start, len, message, sizeof message);
+    assert_string_equal(message, "");
+    /* The two ends of one context. */
+    const proa_oscore_params *ours = &file.servers[0].oscore_params;
+    proa_oscore_params theirs = proa_oscore_entry_params(&config.devices[0].oscore);
+    assert_string_equal(file.endpoint, config.devices[0].endpoint);
+    assert_true(proa_span_equal(ours->master_secret, theirs.master_secret));
+    assert_true(proa_span_equal(ours->master_salt, theirs.master_salt));
+    assert_true(proa_span_equal(ours->sender_id, theirs.recipient_id));
+    assert_true(proa_span_equal(ours->recipient_id, theirs.sender_id));
+    assert_int_equal(ours->aead, theirs.aead);
+    assert_int_equal(ours->hmac, theirs.hmac);
+    proa_device_file_free(&file);
+    proa_config_free(&config);
 }
 
 static void policy(void **state)
@@ -97,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(device),
         cmocka_unit_test(proad),
+        cmocka_unit_test(oscore),
         cmocka_unit_test(policy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,9 @@ static void read_credentials(const proa_json_at *at, bool secure, const char *en
 static void read_server(const proa_json_at *at, size_t index, const char *endpoint,
                         proa_device_file_server *server)
 {
+    /* A server's OSCORE state is named by its place in the list, which edits move; and without
+     * "state" none is kept: keys from here never count as fresh. */
+    static const proa_oscore_allowed nothing_more = {.hmac_0 = false, .fresh = false};
     proa_uri uri;
     proa_json_only(at, "id uri identity key oscore lifetime pmin pmax authority");
     proa_json_at id = proa_json_member(at, "id");
@@ -101,7 +104,7 @@ static void read_server(const proa_json_at *at, size_t index, const char *endpoi
     }
     copy_text(&address, text, server->uri, sizeof server->uri);
     read_credentials(at, uri.secure, endpoint, server);
-    proa_json_oscore(&oscore, false, &server->oscore);
+    proa_json_oscore(&oscore, nothing_more, &server->oscore);
     server->oscore_params = proa_oscore_entry_params(&server->oscore);
     server->lifetime_s = (uint32_t)proa_json_number(&lifetime, 10, UINT32_MAX, LIFETIME_DEFAULT_S);
     server->pmin_s = (uint32_t)proa_json_number(&pmin, 0, UINT32_MAX, 0);
