@@ -578,7 +578,7 @@ static proa_reg revived(void)
     lab_open(&l, false, use_script);
     proa_registration r = {.endpoint = proa_span_of("dev0"),
                            .id = "abcdefghijkl",
-                           .peer = {l.devices[0].addr, 7},
+                           .peer = {l.devices[0].addr, 7, 0},
                            .account = 100,
                            .lifetime_s = 300,
                            .expires_ms = l.now_ms + 300000,
@@ -676,7 +676,7 @@ static void handle_of_an_earlier_box_is_no_session(void **state)
     lab_open(&l, false, use_script);
     proa_registration r = {.endpoint = proa_span_of("dev0"),
                            .id = "abcdefghijkl",
-                           .peer = {l.devices[0].addr, 6},
+                           .peer = {l.devices[0].addr, 6, 0},
                            .account = 100,
                            .lwm2m_version = "1.2"};
     assert_int_equal(proa_server_restore(l.server, l.now_ms, &r, &reg), PROA_OK);
