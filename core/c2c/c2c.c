@@ -408,7 +408,7 @@ bool proa_c2c_peer_at(const proa_c2c *c, uint64_t now_ms, size_t index, proa_c2c
         memcpy(out->uri, uri.data, uri.len);
         out->mode = (proa_security_mode)key->mode;
         out->connected = key->session != 0 || (proa__key_is_oscore(key) && peer->last_use_s != 0);
-        out->oscore = proa__key_is_oscore(key);
+        out->oscore = proa__key_is_oscore(key) ? proa__c2c_account(key) : 0;
         out->used = peer->used != 0;
         out->left_s = proa__c2c_left_s(peer, now_ms);
         out->uses = peer->uses;

@@ -103,7 +103,9 @@ static void cut(proa_c2c *c, uint8_t *at, size_t len)
     for (size_t t = 0; t < PROA__TABLES; t++) {
         for (size_t i = 0; i < c->tables[t].count; i++) {
             proa__row *row = proa__row_at(&c->tables[t], i);
-            row->texts -= row->slot != PROA__SLOT_FREE && row->texts > at ? len : 0;
+            if (row->slot != PROA__SLOT_FREE && row->texts > at) {
+                row->texts -= len;
+            }
         }
     }
 }

@@ -150,7 +150,7 @@ typedef struct proa_c2c_peer {
     char endpoint[PROA_ENDPOINT_MAX + 1];
     char uri[PROA_URI_MAX]; /* empty if unknown: the peer calls us */
     proa_security_mode mode;
-    bool oscore;     /* protected by OSCORE: there are no sessions */
+    uint64_t oscore; /* what proa_oscore_look knows it by: there are no sessions. 0: by DTLS */
     bool connected;  /* a session is there; with OSCORE: it was heard since boot */
     bool used;       /* at least one authenticated use */
     uint32_t left_s; /* of its lifetime; UINT32_MAX = unlimited */

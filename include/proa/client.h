@@ -213,6 +213,7 @@ typedef struct proa_server_status {
     char uri[PROA_URI_MAX];
     uint32_t lifetime_s;
     uint64_t next_ms; /* update or retry */
+    uint64_t oscore;  /* what proa_oscore_look knows it by; 0: not by OSCORE */
 } proa_server_status;
 
 /* The n-th server account; false if there are fewer. */

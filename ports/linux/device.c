@@ -311,6 +311,11 @@ proa_client *proa_device_client(proa_device *d)
     return d->client;
 }
 
+bool proa_device_context(const proa_device *d, uint64_t account, proa_oscore_info *out)
+{
+    return account != 0 && proa_oscore_look(d->oscore, account, out);
+}
+
 proa_c2c *proa_device_c2c(proa_device *d)
 {
     return d->c2c;

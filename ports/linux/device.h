@@ -67,6 +67,10 @@ void proa_device_close(proa_device *device);
 proa_client *proa_device_client(proa_device *device);
 proa_c2c *proa_device_c2c(proa_device *device); /* NULL if without_c2c */
 
+/* The state of an OSCORE context, by the account that proa_server_status or proa_c2c_peer tells. No
+ * keys. False if there is none. */
+bool proa_device_context(const proa_device *device, uint64_t account, proa_oscore_info *out);
+
 /* The socket, to be waited for together with other descriptors. */
 int proa_device_fd(const proa_device *device);
 

@@ -3,6 +3,7 @@
 """Devices and server over OSCORE, alone and inside DTLS; the server is killed again and again, and is understood at once
 after each time. Usage: test_oscore.py FOLDER-OF-PROGRAMS"""
 
+import json
 import os
 import random
 import secrets
@@ -24,6 +25,10 @@ class SealedHouse(House):
 
     def __init__(self, folder, in_dtls):
         super().__init__(folder)
+        if not in_dtls:
+            write(folder, "policy.json", {"rules": [
+                {"name": "all", "allow": ["read", "observe"], "requester": "switch", "host": "lamp", "path": "/3311",
+                 "security": "oscore"}]})
         self.in_dtls = in_dtls
         self.captures = []
         self.traffic = []
@@ -71,6 +76,19 @@ class SealedHouse(House):
             process.wait(60)
 
 
+def contexts_are_shown(house):
+    for name, device in house.devices.items():
+        device.say("state")
+        server = device.wait_json(event="state")["servers"][0]
+        check(server["oscore"]["usable"] and server["oscore"]["next"] > 0, f"{name} shows its context with the server")
+        device.say("peers")
+        peers = device.wait_json(event="peers")
+        check(peers["peers"][0]["security"] == "oscore" and peers["peers"][0]["oscore"]["usable"],
+              f"{name} shows its context with its peer")
+        shown = json.dumps([server, peers])
+        check(not any(key in shown for key in SECRETS.values()) and "secret" not in shown, "and no keys")
+
+
 def story(house, protection):
     house.start_server()
     house.start_device("lamp")
@@ -78,6 +96,8 @@ def story(house, protection):
     shown = {device["endpoint"]: device["protection"] for device in house.control("devices")["devices"]}
     check(shown == {"lamp": protection, "switch": protection}, f"both are registered, protected by {protection}")
     check(house.ask()["outcome"] == "OK", "a grant and a first read")
+    if not house.in_dtls:
+        contexts_are_shown(house)
     for _ in range(KILLS):
         house.start_traffic()
         time.sleep(random.uniform(0, 0.1))

@@ -54,35 +54,72 @@ static bool write_file(const demo_house *house, const char *name, const char *fo
     return close(fd) == 0 && len > 0;
 }
 
-static bool write_server_files(const demo_house *house, const char *lamp_key,
-                               const char *switch_key)
+/* How a device and the server recognise each other, as a member of both their files. The server is
+ * `00` to each of its devices. */
+typedef struct account {
+    const char *name;
+    const char *id; /* of the device, for OSCORE */
+    char key[33];
+} account;
+
+static const char *sealing(char text[160], const account *a, bool at_server)
 {
-    return write_file(house, "proad.json",
-                      "{ \"listen\": \"[::1]:0\", \"policy\": \"policy.json\",\n"
-                      "  \"devices\": [ {\"endpoint\": \"lamp\", \"key\": \"%s\"},\n"
-                      "    {\"endpoint\": \"switch\", \"key\": \"%s\"} ],\n"
-                      "  \"relay\": [\"lamp/3311/0/5750 -> switch/3311/0/5750\"] }\n",
-                      lamp_key, switch_key) &&
-           write_file(
-               house, "policy.json",
-               "{ \"rules\": [ { \"name\": \"switches may use lamps\",\n"
-               "  \"allow\": [\"read\", \"observe\", \"write\"], \"requester\": \"switch\",\n"
-               "  \"host\": \"lamp\", \"path\": \"/3311\", \"lifetime\": 3600 } ] }\n");
+    snprintf(text, 160,
+             "\"oscore\": {\"secret\": \"%s\", \"sender\": \"%s\", \"recipient\": \"%s\"}", a->key,
+             at_server ? "00" : a->id, at_server ? a->id : "00");
+    return text;
 }
 
-static bool write_device(const demo_house *house, const char *name, const char *port,
-                         const char *key)
+static const char *keys_of(char text[160], const demo_house *house, const account *a,
+                           bool at_server)
+{
+    if (house->oscore) {
+        return sealing(text, a, at_server);
+    }
+    snprintf(text, 160, "\"identity\": \"%s\", \"key\": \"%s\"", a->name, a->key);
+    return text;
+}
+
+static bool write_server_files(const demo_house *house, const account *lamp,
+                               const account *light_switch)
+{
+    char lamp_keys[160];
+    char switch_keys[160];
+    bool ok =
+        write_file(house, "proad.json",
+                   "{ \"listen\": \"[::1]:0\", \"policy\": \"policy.json\",\n"
+                   "  \"devices\": [ {\"endpoint\": \"lamp\", %s},\n"
+                   "    {\"endpoint\": \"switch\", %s} ],\n"
+                   "  \"relay\": [\"lamp/3311/0/5750 -> switch/3311/0/5750\"] }\n",
+                   keys_of(lamp_keys, house, lamp, true),
+                   keys_of(switch_keys, house, light_switch, true)) &&
+        write_file(house, "policy.json",
+                   "{ \"rules\": [ { \"name\": \"switches may use lamps\",\n"
+                   "  \"allow\": [\"read\", \"observe\", \"write\"], \"requester\": \"switch\",\n"
+                   "  \"host\": \"lamp\", \"path\": \"/3311\", \"lifetime\": 3600,\n"
+                   "  \"security\": \"%s\" } ] }\n",
+                   house->oscore ? "oscore" : "dtls");
+    proa_wipe(lamp_keys, sizeof lamp_keys);
+    proa_wipe(switch_keys, sizeof switch_keys);
+    return ok;
+}
+
+static bool write_device(const demo_house *house, const account *device, const char *port)
 {
     char file[32];
-    snprintf(file, sizeof file, "%s.json", name);
-    return write_file(
-        house, file,
-        "{ \"endpoint\": \"%s\", \"listen\": \"[::1]:0\", \"state\": \"%s.state\",\n"
-        "  \"servers\": [ {\"id\": 1, \"uri\": \"coaps://[::1]:%s\", \"key\": \"%s\",\n"
-        "    \"identity\": \"%s\", \"lifetime\": 300, \"authority\": true} ],\n"
-        "  \"objects\": { \"3311\": { \"0\": { \"5850\": false, \"5706\": \"00000\",\n"
-        "    \"5750\": \"00000\" } } } }\n",
-        name, name, port, key, name);
+    char keys[160];
+    snprintf(file, sizeof file, "%s.json", device->name);
+    bool ok =
+        write_file(house, file,
+                   "{ \"endpoint\": \"%s\", \"listen\": \"[::1]:0\", \"state\": \"%s.state\",\n"
+                   "  \"servers\": [ {\"id\": 1, \"uri\": \"%s://[::1]:%s\", %s,\n"
+                   "    \"lifetime\": 300, \"authority\": true} ],\n"
+                   "  \"objects\": { \"3311\": { \"0\": { \"5850\": false, \"5706\": \"00000\",\n"
+                   "    \"5750\": \"00000\" } } } }\n",
+                   device->name, device->name, house->oscore ? "coap" : "coaps", port,
+                   keys_of(keys, house, device, false));
+    proa_wipe(keys, sizeof keys);
+    return ok;
 }
 
 /* "[::1]:41000" -> "41000" */
@@ -192,31 +229,31 @@ static void find_programs(demo_house *house, const char *argv0)
     }
 }
 
-bool demo_house_open(demo_house *house, const char *argv0, const char *pcap)
+bool demo_house_open(demo_house *house, const char *argv0, const char *pcap, bool oscore)
 {
-    char lamp_key[33];
-    char switch_key[33];
+    account lamp = {.name = "lamp", .id = "01"};
+    account light_switch = {.name = "switch", .id = "02"};
     char port[16];
     memset(house, 0, sizeof *house);
     house->control_fd = -1;
     house->pcap = pcap;
+    house->oscore = oscore;
     find_programs(house, argv0);
     snprintf(house->directory, sizeof house->directory, "/tmp/proa-demo-XXXXXX");
     if (mkdtemp(house->directory) == NULL) {
         house->directory[0] = '\0';
         return fail("cannot make a temporary folder");
     }
-    fresh_key(lamp_key);
-    fresh_key(switch_key);
-    bool ok = write_server_files(house, lamp_key, switch_key) &&
-              start_server(house, port, sizeof port) &&
-              write_device(house, "lamp", port, lamp_key) &&
-              write_device(house, "switch", port, switch_key) &&
+    fresh_key(lamp.key);
+    fresh_key(light_switch.key);
+    bool ok = write_server_files(house, &lamp, &light_switch) &&
+              start_server(house, port, sizeof port) && write_device(house, &lamp, port) &&
+              write_device(house, &light_switch, port) &&
               start_device(house, &house->lamp, "lamp") &&
               start_device(house, &house->light_switch, "switch") && connect_control(house) &&
               find_lamp(house);
-    proa_wipe(lamp_key, sizeof lamp_key);
-    proa_wipe(switch_key, sizeof switch_key);
+    proa_wipe(lamp.key, sizeof lamp.key);
+    proa_wipe(light_switch.key, sizeof light_switch.key);
     return ok;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* proa-demo: the first exchange, told step by step, then measured. Nothing in it is staged: three
- * programs run, all of their messages go through real DTLS on loopback, and each line is printed
- * when the programs report that it happened. */
+ * programs run, all of their messages go through real DTLS or OSCORE on loopback, and each line is
+ * printed when the programs report that it happened. */
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,6 +28,7 @@ typedef struct story {
     demo_house house;
     bool quiet; /* --json: the story is told on standard error's side: not at all */
     bool colour;
+    bool oscore;
     bool refused_first;
     bool read_directly;
     bool observed;
@@ -105,9 +106,9 @@ static bool first_exchange(story *s)
                  "   server -> switch: 2.01 Created\n");
         } else if (strcmp(event, "connected") == 0) {
             step(s, 4, "The switch talks to the lamp directly");
-            tell(
-                s,
-                "   A DTLS session between the two, with the key the server made for this pair.\n");
+            tell(s, "   %s with the key the server made for this pair.\n",
+                 s->oscore ? "No handshake: each message is sealed"
+                           : "A DTLS session between the two,");
         } else if (strcmp(event, "outcome") == 0) {
             break;
         }
@@ -366,11 +367,11 @@ static void print_json(const story *s, bool ok)
     json_t *result =
         json_pack("{s:s, s:s, s:s, s:b, s:s, s:b, s:o, s:o, s:o, s:{s:o, s:o}, s:b}", "schema",
                   "proa-demo-1", "version", PROA_BUILD_VERSION, "commit", PROA_BUILD_COMMIT, "ok",
-                  ok, "security", "dtls", "refused_first", s->refused_first, "authorize_ms",
-                  s->authorize_ms < 0 ? json_null() : json_integer(s->authorize_ms), "direct_ms",
-                  arm_json(&s->direct), "via_server_ms", arm_json(&s->via_server), "notifications",
-                  "direct", count_json(&s->direct), "via_server", count_json(&s->via_server),
-                  "revoked_access_denied", s->revoked_access_denied);
+                  ok, "security", s->oscore ? "oscore" : "dtls", "refused_first", s->refused_first,
+                  "authorize_ms", s->authorize_ms < 0 ? json_null() : json_integer(s->authorize_ms),
+                  "direct_ms", arm_json(&s->direct), "via_server_ms", arm_json(&s->via_server),
+                  "notifications", "direct", count_json(&s->direct), "via_server",
+                  count_json(&s->via_server), "revoked_access_denied", s->revoked_access_denied);
     if (s->failure != NULL) {
         json_object_set_new(result, "reason", json_string(s->failure));
     }
@@ -380,7 +381,7 @@ static void print_json(const story *s, bool ok)
 }
 
 static const char usage[] =
-    "usage: proa-demo [--once] [--json] [--pcap PREFIX] [--security dtls]\n"
+    "usage: proa-demo [--once] [--json] [--pcap PREFIX] [--security dtls|oscore]\n"
     "\n"
     "Starts a server, a lamp and a switch on loopback and shows how two devices come to talk\n"
     "directly: refused, authorised, connected, measured, revoked.\n"
@@ -388,7 +389,7 @@ static const char usage[] =
     "  --once         do everything once and end (otherwise stay: on, off, revoke, quit)\n"
     "  --json         no story; the last line of output is a JSON object\n"
     "  --pcap PREFIX  capture what the three programs send, for Wireshark\n"
-    "  --security S   how the devices are protected: dtls\n";
+    "  --security S   how everybody is protected: dtls (the default) or oscore\n";
 
 int main(int argc, char **argv)
 {
@@ -403,9 +404,12 @@ int main(int argc, char **argv)
             s.quiet = true;
         } else if (strcmp(argv[i], "--pcap") == 0 && i + 1 < argc) {
             pcap = argv[++i];
-        } else if (strcmp(argv[i], "--security") == 0 && i + 1 < argc &&
-                   strcmp(argv[i + 1], "dtls") == 0) {
-            i++;
+        } else if (strcmp(argv[i], "--security") == 0 && i + 1 < argc) {
+            s.oscore = strcmp(argv[++i], "oscore") == 0;
+            if (!s.oscore && strcmp(argv[i], "dtls") != 0) {
+                fprintf(stderr, "proa-demo: --security is dtls or oscore, not %s\n", argv[i]);
+                return 2;
+            }
         } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(usage, stdout);
             return 0;
@@ -422,8 +426,9 @@ int main(int argc, char **argv)
     s.colour = isatty(STDOUT_FILENO) != 0;
     s.authorize_ms = -1;
     step(&s, 1, "A server, a lamp and a switch");
-    tell(&s, "   Three programs with a key each. Both devices register with the server (DTLS).\n");
-    bool ok = (demo_house_open(&s.house, argv[0], pcap) ||
+    tell(&s, "   Three programs with a key each. Both devices register with the server (%s).\n",
+         s.oscore ? "OSCORE" : "DTLS");
+    bool ok = (demo_house_open(&s.house, argv[0], pcap, s.oscore) ||
                fail(&s, "the programs could not be started")) &&
               first_exchange(&s) && observe(&s) && measure(&s);
     if (ok && !once && !s.quiet) {

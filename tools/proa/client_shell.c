@@ -395,6 +395,32 @@ static void run_cancel(proa_tool_client *t, int count, char **words)
 
 /* ---- looking ---------------------------------------------------------------------------- */
 
+/* How messages to and from an account are protected. Of OSCORE: can we send, and is the window of the
+ * other side known; after a restart its next request is answered with an Echo first. */
+static const char *protection_word(const proa_oscore_info *info)
+{
+    if (info->renewing) {
+        return "renewing keys";
+    }
+    if (!info->usable) {
+        return "no keys left";
+    }
+    return info->synchronised ? "ready" : "ready, asks for an Echo";
+}
+
+static json_t *protection_json(const proa_tool_client *t, uint64_t oscore, const char **word)
+{
+    proa_oscore_info info;
+    *word = NULL;
+    if (!proa_device_context(t->device, oscore, &info)) {
+        return json_null();
+    }
+    *word = protection_word(&info);
+    return json_pack("{s:b, s:b, s:b, s:I, s:I}", "usable", info.usable, "renewing", info.renewing,
+                     "synchronised", info.synchronised, "next", (json_int_t)info.next, "newest",
+                     (json_int_t)info.newest);
+}
+
 static void run_peers(proa_tool_client *t, int count, char **words)
 {
     proa_c2c_peer peer;
@@ -404,19 +430,24 @@ static void run_peers(proa_tool_client *t, int count, char **words)
     for (size_t i = 0; proa_c2c_peer_at(proa_device_c2c(t->device), proa_linux_now_ms(), i, &peer);
          i++) {
         bool forever = peer.left_s == UINT32_MAX;
+        const char *word;
+        json_t *context = protection_json(t, peer.oscore, &word);
         json_array_append_new(list,
-                              json_pack("{s:s, s:i, s:s, s:b, s:b, s:o, s:I}", "endpoint",
+                              json_pack("{s:s, s:i, s:s, s:s, s:o, s:b, s:b, s:o, s:I}", "endpoint",
                                         peer.endpoint, "short_id", peer.short_id, "uri", peer.uri,
-                                        "connected", peer.connected, "used", peer.used, "left_s",
-                                        forever ? json_null() : json_integer(peer.left_s), "uses",
-                                        (json_int_t)peer.uses));
+                                        "security", peer.oscore != 0 ? "oscore" : "dtls", "oscore",
+                                        context, "connected", peer.connected, "used", peer.used,
+                                        "left_s", forever ? json_null() : json_integer(peer.left_s),
+                                        "uses", (json_int_t)peer.uses));
         char left[24] = "no end";
         if (!forever) {
             snprintf(left, sizeof left, "%u s left", (unsigned)peer.left_s);
         }
         proa_output_line(&t->out, "    %-20s %-12s %-14s %u uses  %s", peer.endpoint,
-                         peer.connected ? "connected" : "no session", left, (unsigned)peer.uses,
-                         peer.uri);
+                         word != NULL     ? word
+                         : peer.connected ? "connected"
+                                          : "no session",
+                         left, (unsigned)peer.uses, peer.uri);
     }
     if (json_array_size(list) == 0) {
         proa_output_line(&t->out, "no peers yet");
@@ -438,15 +469,18 @@ static json_t *servers_json(const proa_tool_client *t)
     uint64_t now_ms = proa_linux_now_ms();
     for (size_t i = 0; proa_client_server(proa_device_client(t->device), i, &status); i++) {
         uint64_t left_ms = status.next_ms > now_ms ? status.next_ms - now_ms : 0;
-        json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:o, s:I}", "server",
+        const char *word;
+        json_t *context = protection_json(t, status.oscore, &word);
+        json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:o, s:o, s:I}", "server",
                                               status.short_id, "uri", status.uri, "state",
-                                              state_word(status.state), "next_s",
+                                              state_word(status.state), "oscore", context, "next_s",
                                               status.next_ms == UINT64_MAX
                                                   ? json_null()
                                                   : json_integer((json_int_t)(left_ms / 1000)),
                                               "lifetime_s", (json_int_t)status.lifetime_s));
-        proa_output_line(&t->out, "    server %u %s: %s", status.short_id, status.uri,
-                         state_word(status.state));
+        proa_output_line(&t->out, "    server %u %s: %s%s%s", status.short_id, status.uri,
+                         state_word(status.state), word != NULL ? "; OSCORE " : "",
+                         word != NULL ? word : "");
     }
     return list;
 }
