@@ -7,6 +7,7 @@
 #include "ports/mbedtls/dtls.h"
 #include "proa/limits.h"
 #include "sim/checker.h"
+#include "sim/oscore.h"
 #include "sim/world.h"
 
 /* ---- the application: a light ----------------------------------------------------------- */
@@ -106,7 +107,8 @@ static void add_access(sim_device *device)
 
 void sim__device_open(sim_device *device)
 {
-    static const char uri[] = "coaps://[2001:db8::1]:5684";
+    static const char coaps[] = "coaps://[2001:db8::1]:5684";
+    static const char coap[] = "coap://[2001:db8::1]:5684";
     proa_object light = light_of(device);
     proa_random random = sim_rng_random(&device->rng);
     proa_secure_config secure = proa_dtls_config_device(random, sim__memory());
@@ -123,6 +125,10 @@ void sim__device_open(sim_device *device)
     limits.access_max = 16;
     config.secure = device->secure;
     config.store = sim_store_port(&device->store);
+    device->oscore = sim__oscore_of_device(device);
+    if (device->oscore != NULL) {
+        config.coap.oscore = proa_oscore_for_coap(device->oscore);
+    }
     must(proa_client_open(&device->client, &config), "client");
     must(proa_c2c_open(&device->c2c, device->client, &limits), "C2C");
     device->light = light;
@@ -131,12 +137,19 @@ void sim__device_open(sim_device *device)
         add_access(device);
     }
     proa_server_account server = {.short_id = 1,
-                                  .uri = proa_span_of(uri),
+                                  .uri = proa_span_of(coaps),
                                   .addr = device->world->server.addr,
                                   .mode = PROA_SECURITY_PSK,
                                   .identity = proa_span_of(device->name),
                                   .key = proa_span_make(device->key, sizeof device->key),
                                   .lifetime_s = 600};
+    device->params = sim__oscore_params(device, false);
+    if (device->oscore != NULL) {
+        server.uri = proa_span_of(coap);
+        server.mode = PROA_SECURITY_NOSEC;
+        server.identity = server.key = proa_span_make(NULL, 0);
+        server.oscore = &device->params;
+    }
     must(proa_client_add_server(device->client, &server), "server account");
     device->up = true;
 }
@@ -146,6 +159,7 @@ void sim__device_close(sim_device *device)
     if (device->up) {
         proa_c2c_close(device->c2c);
         proa_client_close(device->client);
+        proa_oscore_free(device->oscore);
         device->secure->class_->free(device->secure);
         device->client = NULL;
         device->c2c = NULL;

@@ -27,7 +27,8 @@ typedef struct sim_result {
 
 typedef struct sim_scenario {
     const char *name;
-    const char *what; /* one line for --help */
+    const char *what;  /* one line for --help */
+    bool has_sessions; /* of DTLS, which survive the server */
     void (*run)(uint64_t seed, const sim_options *options, sim_result *result);
 } sim_scenario;
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ports/mbedtls/crypto.h"
 #include "sim/scenario.h"
 
 #define DEVICES 4U
@@ -236,7 +237,8 @@ static void settle(run_state *run)
     } while (!sim_checker_settled(&run->world) && run->world.now_ms < end_ms);
 }
 
-static void run_c2c(uint64_t seed, const sim_options *options, sim_result *result)
+static void run_world(uint64_t seed, const sim_options *options, const proa_crypto *oscore,
+                      sim_result *result)
 {
     run_state *run = calloc(1, sizeof *run);
     if (run == NULL) {
@@ -244,7 +246,7 @@ static void run_c2c(uint64_t seed, const sim_options *options, sim_result *resul
     }
     sim_checker_open(&run->checker, &run->world, options->verbose);
     tell_policy(&run->checker);
-    sim_world_open(&run->world, seed, &options->link, DEVICES, &policy, &run->checker);
+    sim_world_open(&run->world, seed, &options->link, DEVICES, &policy, oscore, &run->checker);
     sim_world_run(&run->world, run->world.now_ms + 20000);
     chaos(run);
     stop_faults(run);
@@ -272,8 +274,19 @@ static void run_c2c(uint64_t seed, const sim_options *options, sim_result *resul
     free(run);
 }
 
+static void run_c2c(uint64_t seed, const sim_options *options, sim_result *result)
+{
+    run_world(seed, options, NULL, result);
+}
+
+static void run_server_oscore(uint64_t seed, const sim_options *options, sim_result *result)
+{
+    run_world(seed, options, &proa_mbedtls_crypto, result);
+}
+
 static const sim_scenario scenarios[] = {
-    {"c2c", "devices ask each other under a policy, with every kind of trouble", run_c2c},
+    {"c2c", "devices ask each other under a policy, with every kind of trouble", true, run_c2c},
+    {"server-oscore", "the same; devices and server talk OSCORE", false, run_server_oscore},
 };
 
 const sim_scenario *sim_scenario_at(unsigned index)

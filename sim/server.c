@@ -7,6 +7,7 @@
 
 #include "ports/mbedtls/dtls.h"
 #include "sim/checker.h"
+#include "sim/oscore.h"
 #include "sim/world.h"
 
 static void must(proa_err err, const char *what)
@@ -40,6 +41,13 @@ static bool endpoint_of(void *ctx, uint64_t account, proa_span *endpoint)
     }
     *endpoint = proa_span_of(world->devices[account - 1].name);
     return true;
+}
+
+static proa_protection protection_of(void *ctx, uint64_t account)
+{
+    const sim_world *world = ctx;
+    (void)account;
+    return world->oscore != NULL ? PROA_PROTECTION_OSCORE : PROA_PROTECTION_DTLS;
 }
 
 static bool needs_key(void *ctx, proa_span endpoint)
@@ -247,6 +255,9 @@ void sim__server_open(sim_server *server)
     config.secure = server->secure;
     config.endpoint_of = endpoint_of;
     config.needs_key = needs_key;
+    config.protection_of = protection_of;
+    server->oscore = sim__oscore_of_server(server);
+    config.coap.oscore = server->oscore == NULL ? NULL : proa_oscore_for_coap(server->oscore);
     config.ctx = world;
     must(proa_server_open(&server->server, &config), "server");
     proa_authority_config authority = proa_authority_config_default(random, sim__memory());
@@ -262,6 +273,7 @@ void sim__server_close(sim_server *server)
     if (server->up) {
         proa_authority_close(server->authority);
         proa_server_close(server->server);
+        proa_oscore_free(server->oscore);
         server->secure->class_->free(server->secure);
         server->up = false;
     }
@@ -400,8 +412,13 @@ void sim__server_run(sim_server *server)
         commit_sessions(server);
     }
     while (server->up && !server->power_failed &&
-           proa_server_output(server->server, now_ms, &to, &bytes)) {
+           proa_server_output(server->server, now_ms, &to, &bytes) &&
+           !server->records.oscore.power_failed) {
         sim__world_send(server->world, SIM_SERVER_NODE, &server->addr, &to, bytes);
+    }
+    if (server->records.oscore.power_failed) {
+        server->records.oscore.power_failed = 0;
+        server->power_failed = true;
     }
     if (server->up && !server->power_failed) {
         commit_sessions(server);

@@ -8,9 +8,10 @@
 
 void sim_thief_hears(sim_thief *thief, const proa_addr *from, proa_span bytes)
 {
-    bool is_protected = bytes.len > 13 && bytes.data[0] >= 20 && bytes.data[0] <= 63 &&
-                        bytes.data[4] != 0; /* epoch */
-    if (is_protected && bytes.len <= sizeof thief->heard[0].bytes) {
+    bool is_record = bytes.len > 13 && bytes.data[0] >= 20 && bytes.data[0] <= 63 &&
+                     bytes.data[4] != 0;                      /* epoch */
+    bool is_coap = bytes.len > 13 && bytes.data[0] >> 6 == 1; /* devices send it with OSCORE only */
+    if ((is_record || is_coap) && bytes.len <= sizeof thief->heard[0].bytes) {
         uint32_t place = thief->count++ % SIM_THIEF_KEEPS;
         thief->heard[place].from = *from;
         thief->heard[place].len = bytes.len;

@@ -14,7 +14,7 @@ typedef struct sim_thief {
         proa_addr from;
         size_t len;
         uint8_t bytes[1600];
-    } heard[SIM_THIEF_KEEPS]; /* protected records, the latest */
+    } heard[SIM_THIEF_KEEPS]; /* what was protected, the latest */
     uint32_t count;
 } sim_thief;
 

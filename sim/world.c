@@ -46,12 +46,13 @@ static proa_addr address(unsigned node, unsigned place, uint16_t port)
 }
 
 void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, unsigned device_count,
-                    const proa_policy *policy, sim_checker *checker)
+                    const proa_policy *policy, const proa_crypto *oscore, sim_checker *checker)
 {
     memset(world, 0, sizeof *world);
     world->seed = seed;
     world->now_ms = SIM_START_MS;
     world->policy = policy;
+    world->oscore = oscore;
     world->checker = checker;
     world->device_count = device_count;
     sim_rng_seed(&world->rng, seed, 1);

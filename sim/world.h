@@ -7,6 +7,7 @@
 
 #include "proa/c2c.h"
 #include "proa/client.h"
+#include "proa/oscore.h"
 #include "proa/server.h"
 #include "server/app/authority.h"
 #include "sim/net.h"
@@ -44,6 +45,8 @@ typedef struct sim_device {
     sim_store store;
     bool up;
     proa_secure *secure;
+    proa_oscore *oscore; /* NULL: DTLS */
+    proa_oscore_params params;
     proa_client *client;
     proa_c2c *c2c;
     uint32_t incarnation; /* counts reboots */
@@ -67,6 +70,7 @@ typedef struct sim_records {
         proa_registration r; /* its spans point into the above */
     } registrations[SIM_DEVICES_MAX];
     sim_sessions sessions;
+    sim_store oscore;
 } sim_records;
 
 typedef struct sim_server {
@@ -77,6 +81,7 @@ typedef struct sim_server {
     proa_secure *secure;
     proa_secure_keeper keeper;
     uint8_t box_key[PROA_SECURE_KEY_LEN];
+    proa_oscore *oscore; /* NULL: DTLS */
     proa_server *server;
     proa_authority *authority;
     proa_span input; /* the datagram that it deals with, while it does */
@@ -96,6 +101,7 @@ struct sim_world {
     sim_device devices[SIM_DEVICES_MAX];
     unsigned device_count;
     const proa_policy *policy; /* borrowed */
+    const proa_crypto *oscore; /* borrowed; devices talk OSCORE to the server with it; NULL: DTLS */
     sim_checker *checker;      /* borrowed */
     sim_thief thief;
     uint32_t reboots, moves, power_failures;
@@ -105,7 +111,7 @@ struct sim_world {
 
 /* Make the world: everything up at once. */
 void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, unsigned device_count,
-                    const proa_policy *policy, sim_checker *checker);
+                    const proa_policy *policy, const proa_crypto *oscore, sim_checker *checker);
 void sim_world_close(sim_world *world);
 
 /* Run everything that happens until `until_ms`. */

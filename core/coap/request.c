@@ -366,6 +366,27 @@ static void on_notification(proa_coap *c, proa__request *q, const proa__heard *h
     step(c, q, h);
 }
 
+/* Room for longer options in the request's first message, in smaller blocks if need be: a peer that
+ * asks for an Echo would else be deaf to a request that just fitted. */
+static bool make_room(proa_coap *c, proa__request *q, size_t options_len)
+{
+    bool is_whole = q->phase == PROA__PHASE_PLAIN;
+    if (is_whole && is_plain(c, options_len, q->payload_len)) {
+        return true;
+    }
+    if (!fits_blocks(c, options_len, 0) || (is_whole && q->payload_len == 0)) {
+        return false;
+    }
+    uint32_t szx = is_whole ? c->szx : q->szx;
+    while (!fits_blocks(c, options_len, szx)) {
+        szx--;
+    }
+    q->szx = (uint8_t)szx;
+    proa__request_load(c, q);
+    proa_span payload = proa_span_make(c->scratch + q->options_len, q->payload_len);
+    return !is_whole || proa_coap_request_blocks->start(c, q, payload, szx);
+}
+
 /* RFC 9175 §2.3: the same request once more, with the Echo value. False if this is no such case or
  * the request grows too large, and then 4.01 is the answer. */
 static bool repeat_with_echo(proa_coap *c, proa__request *q, const proa__heard *h)
@@ -373,9 +394,7 @@ static bool repeat_with_echo(proa_coap *c, proa__request *q, const proa__heard *
     proa_span echo = h->fields.echo;
     size_t options_len = q->options_len + ECHO_OVERHEAD + echo.len;
     if (h->msg.code != PROA_COAP_UNAUTHORIZED || echo.data == NULL || q->echo_len > 0 ||
-        q->phase == PROA__PHASE_BLOCK2 ||
-        !(q->phase == PROA__PHASE_BLOCK1 ? fits_blocks(c, options_len, q->szx)
-                                         : is_plain(c, options_len, q->payload_len))) {
+        q->phase == PROA__PHASE_BLOCK2 || !make_room(c, q, options_len)) {
         return false;
     }
     size_t len = (size_t)q->options_len + q->payload_len;

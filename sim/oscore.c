@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* OSCORE tables of simulated nodes. Margins are small, so that every run has to reserve more. */
+#include "sim/oscore.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void must(proa_err err)
+{
+    if (err != PROA_OK) {
+        fprintf(stderr, "proa-sim: cannot open OSCORE: %s\n", proa_err_name(err));
+        exit(1);
+    }
+}
+
+proa_oscore_params sim__oscore_params(const sim_device *device, bool of_server)
+{
+    proa_span server_id = proa_span_of("s");
+    proa_span device_id = proa_span_of(device->name);
+    proa_oscore_params params = {.master_secret = proa_span_make(device->key, sizeof device->key),
+                                 .sender_id = of_server ? server_id : device_id,
+                                 .recipient_id = of_server ? device_id : server_id,
+                                 .aead = PROA_COSE_AES_CCM_16_64_128,
+                                 .hmac = PROA_COSE_DIRECT_HKDF_SHA_256};
+    return params;
+}
+
+static bool find_params_of_server(void *ctx, uint64_t account, proa_oscore_params *out)
+{
+    const sim_server *server = ctx;
+    if (account == 0 || account > server->world->device_count) {
+        return false;
+    }
+    *out = sim__oscore_params(&server->world->devices[account - 1], true);
+    return true;
+}
+
+static bool find_params_of_device(void *ctx, uint64_t account, proa_oscore_params *out)
+{
+    const sim_device *device = ctx;
+    return device->client != NULL && proa_client_find_oscore(device->client, account, out);
+}
+
+static proa_oscore *
+open_table(const sim_world *world, sim_rng *rng, sim_store *store,
+           bool (*find_params)(void *ctx, uint64_t account, proa_oscore_params *out), void *ctx)
+{
+    proa_oscore *table;
+    proa_oscore_config config = {.memory = sim__memory(),
+                                 .random = sim_rng_random(rng),
+                                 .store = sim_store_port(store),
+                                 .crypto = world->oscore,
+                                 .contexts_first = 1,
+                                 .contexts_max = 4 * SIM_DEVICES_MAX,
+                                 .margin = 4,
+                                 .renewal = &proa_oscore_appendix_b2,
+                                 .find_params = find_params,
+                                 .find_params_ctx = ctx};
+    must(proa_oscore_open(&table, &config));
+    return table;
+}
+
+proa_oscore *sim__oscore_of_server(sim_server *server)
+{
+    const sim_world *world = server->world;
+    if (world->oscore == NULL) {
+        return NULL;
+    }
+    proa_oscore *table =
+        open_table(world, &server->rng, &server->records.oscore, find_params_of_server, server);
+    for (unsigned i = 0; i < world->device_count; i++) {
+        proa_oscore_params params = sim__oscore_params(&world->devices[i], true);
+        must(proa_oscore_add(table, i + 1, &params, PROA_OSCORE_KNOWN));
+    }
+    return table;
+}
+
+proa_oscore *sim__oscore_of_device(sim_device *device)
+{
+    return device->world->oscore == NULL ? NULL
+                                         : open_table(device->world, &device->rng, &device->store,
+                                                      find_params_of_device, device);
+}
