@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plugtest's server (test-spec5 §2, "Resources"), and what the traffic of the killing test asks
- * for: /traffic/ticks, which notifies some hundred times a second. Everything but hello/coap wants
- * OSCORE. */
+ * for: /traffic/now, and /traffic/ticks, which notifies some hundred times a second. Everything but
+ * hello/coap wants OSCORE. */
 #include <stdio.h>
 #include <string.h>
 
@@ -120,6 +120,14 @@ static void ticks(server *s, const proa_coap_event *event)
     observable(s, event, 't', TICK_MS);
 }
 
+/* Never the same twice, so that a request that is done twice is seen in the answers. */
+static void now(server *s, const proa_coap_event *event)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)proa_linux_now_ns());
+    answer_text(s, event, text);
+}
+
 static const struct resource {
     const char *path;
     uint8_t method;
@@ -137,6 +145,7 @@ static const struct resource {
     {"/oscore/block/inner", PROA_COAP_GET, block},
     {"/oscore/block/inner", PROA_COAP_POST, hello_6},
     {"/traffic/ticks", PROA_COAP_GET, ticks},
+    {"/traffic/now", PROA_COAP_GET, now},
 };
 
 /* ---- which of them -------------------------------------------------------------------------- */

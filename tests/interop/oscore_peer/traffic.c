@@ -43,8 +43,8 @@ static bool ask(traffic *t)
     bool is_long = t->sent % 9 == 1;
     const proa_coap_request request = {
         .code = posts ? PROA_COAP_POST : PROA_COAP_GET,
-        .options = path_of("oscore", "hello", posts ? "6" : "1"),
-        .option_count = 3,
+        .options = posts ? path_of("oscore", "hello", "6") : path_of("traffic", "now", ""),
+        .option_count = posts ? 3 : 2,
         .payload = proa_span_make(t->body, posts ? is_long ? BODY_LEN : 8 : 0),
         .user = ASKS,
         .timeout_ms = REQUEST_TIMEOUT_MS,
