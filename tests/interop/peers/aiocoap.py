@@ -4,6 +4,7 @@
 
 import os
 import secrets
+import shutil
 
 from peers.cases import Group, expect, expect_equal
 from peers.process import Failed, Skipped, find, run, run_json
@@ -14,24 +15,39 @@ BODY_LEN = 5000  # several blocks of the largest size
 
 
 class Place:
-    """A virtual environment, made once."""
+    """A virtual environment, made once; another one with OSCORE, which needs much more."""
 
-    def __init__(self, place):
-        self.folder = os.path.join(place.root, "build", "_deps", f"aiocoap-{VERSION}")
+    def __init__(self, place, extra=""):
+        self.folder = os.path.join(place.root, "build", "_deps", f"aiocoap-{VERSION}") + (
+            f"-{extra}" if extra else "")
+        self.package = f"aiocoap[{extra}]=={VERSION}" if extra else f"aiocoap=={VERSION}"
+
+    def _run(self, *argv):
+        try:
+            status, text = run(argv, DOWNLOAD_TIMEOUT_S)
+        except Failed as late:
+            raise Skipped(f"aiocoap cannot be installed: {late}") from late
+        if status != 0:
+            raise Skipped(f"aiocoap cannot be installed: {text[:200]}")
+
+    def _pip(self, *arguments):
+        self._run(f"{self.folder}/bin/pip", "-q", "--disable-pip-version-check", *arguments)
 
     def program(self, name):
-        path = f"{self.folder}/bin/{name}"
         if not os.access(f"{self.folder}/bin/aiocoap-client", os.X_OK):
-            try:
-                for argv in ([find("python3"), "-m", "venv", self.folder],
-                             [f"{self.folder}/bin/pip", "-q", "--disable-pip-version-check",
-                              "install", f"aiocoap=={VERSION}"]):
-                    status, text = run(argv, DOWNLOAD_TIMEOUT_S)
-                    if status != 0:
-                        raise Skipped(f"aiocoap cannot be installed: {text[:200]}")
-            except Failed as late:
-                raise Skipped(f"aiocoap cannot be installed: {late}") from late
-        return path
+            self._run(find("python3"), "-m", "venv", self.folder)
+            self._pip("install", self.package)
+        return f"{self.folder}/bin/{name}"
+
+    def source(self, path):
+        """A file of the source distribution, which has more than what is installed."""
+        sources = f"{self.folder}/source"
+        if not os.path.isdir(f"{sources}/aiocoap-{VERSION}"):
+            self.program("pip")
+            self._pip("download", "--no-deps", "--no-binary", ":all:", "-d", sources,
+                      f"aiocoap=={VERSION}")
+            shutil.unpack_archive(f"{sources}/aiocoap-{VERSION}.tar.gz", sources)
+        return f"{sources}/aiocoap-{VERSION}/{path}"
 
 
 class AskedByClient(Group):
