@@ -183,7 +183,7 @@ static void open_device(world *w, size_t i)
     world_device *d = &w->devices[i];
     proa_client_config config = proa_client_config_device(proa_span_of(d->name), w->random, heap);
     proa_c2c_limits limits = proa_c2c_limits_device();
-    limits.peer_max = 8;
+    limits.peer_max = WORLD_PEERS;
     limits.access_max = 16;
     config.secure = d->box;
     config.store = (proa_store){store_read, store_write, store_remove, d};

@@ -12,6 +12,7 @@
  * an address and hears what comes back. */
 
 #define WORLD_DEVICES 3
+#define WORLD_PEERS 8 /* accounts of a device */
 #define WORLD_REPLIES 8
 #define WORLD_EVENTS 64
 #define WORLD_BLOBS 64

@@ -93,7 +93,7 @@ static size_t count_peers(const world_device *d)
         PROA_ASSERT(memchr(peer.uri, '\0', sizeof peer.uri) != NULL);
         count++;
     }
-    PROA_ASSERT(count <= proa_c2c_limits_device().peer_max);
+    PROA_ASSERT(count <= WORLD_PEERS);
     return count;
 }
 
