@@ -4,6 +4,8 @@
 
 import struct
 
+from oscore_wire import Message
+
 
 def datagrams(path):
     with open(path, "rb") as file:
@@ -16,36 +18,6 @@ def datagrams(path):
         if len(packet) == length and packet[0] >> 4 == 6:
             source, target = struct.unpack_from(">HH", packet, 40)
             yield source, target, packet[48:]
-
-
-def extended(nibble, data, at):
-    if nibble == 13:
-        return data[at] + 13, at + 1
-    if nibble == 14:
-        return struct.unpack_from(">H", data, at)[0] + 269, at + 2
-    return nibble, at
-
-
-def sealed(message):
-    """(code, token, number or None, kid context, ciphertext) of a message with an OSCORE option; None of any other."""
-    if len(message) < 4 or message[0] >> 6 != 1:
-        return None
-    at = 4 + (message[0] & 15)
-    token, number, context, option, found = message[4:at], None, b"", 0, False
-    while at < len(message) and message[at] != 0xff:
-        byte = message[at]
-        delta, at = extended(byte >> 4, message, at + 1)
-        length, at = extended(byte & 15, message, at)
-        option += delta
-        value = message[at:at + length]
-        at += length
-        if option == 9:
-            found = True
-            size = value[0] & 7 if value else 0
-            number = value[1:1 + size] if size > 0 else None
-            if value and value[0] & 0x10:
-                context = value[2 + size:2 + size + value[1 + size]]
-    return (message[1], token, number, context, message[at + 1:]) if found else None
 
 
 class Nonces:
@@ -63,18 +35,18 @@ class Nonces:
             self.repeated.append(nonce)
 
     def read(self, path, own_port):
-        for source, target, message in datagrams(path):
-            seen = sealed(message)
-            if seen is None:
+        for source, target, datagram in datagrams(path):
+            seen = Message(datagram) if len(datagram) >= 4 and datagram[0] >> 6 == 1 else None
+            if seen is None or seen.oscore is None:
                 continue
-            code, token, number, context, ciphertext = seen
+            number, ciphertext = seen.number(), seen.payload
             keys = self.keys.get(target)
             if source != own_port:
-                if code < 32:
-                    self.requests[source, token] = number
+                if seen.code < 32:
+                    self.requests[source, seen.token] = number
             elif number is not None:
                 self._use((target, keys, "own", number), ciphertext)
-            elif code >= 32 and (target, token) in self.requests:
-                self._use((target, keys, "the request's", self.requests[target, token]), ciphertext)
-            if source == own_port and context and code >= 32:
-                self.keys[target] = context
+            elif seen.code >= 32 and (target, seen.token) in self.requests:
+                self._use((target, keys, "the request's", self.requests[target, seen.token]), ciphertext)
+            if source == own_port and seen.kid_context() and seen.code >= 32:
+                self.keys[target] = seen.kid_context()

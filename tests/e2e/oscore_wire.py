@@ -45,6 +45,13 @@ class Message:
         length = self.oscore[0] & 7 if self.oscore else 0
         return self.oscore[1:1 + length] if length else None
 
+    def kid_context(self):
+        """Empty if there is none."""
+        if not self.oscore or not self.oscore[0] & 0x10:
+            return b""
+        at = 1 + (self.oscore[0] & 7)
+        return self.oscore[at + 1:at + 1 + self.oscore[at]]
+
 
 class Nonces:
     """Which nonce was used for what. Between two ends with one context the key is told by who sends, and the nonce by
