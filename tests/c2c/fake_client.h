@@ -82,7 +82,7 @@ struct proa_client {
     unsigned rechecks;
     unsigned list_changes;
     unsigned instances_gone; /* entries of object 2 that C2C took away */
-    uint64_t gone_account; /* that CoAP was told last to forget */
+    uint64_t gone_account;   /* that CoAP was told last to forget */
     size_t taken;            /* bytes taken and not given back */
     int fail_take;           /* that many takes succeed; -1 = all */
     uint64_t now_ms;

@@ -358,6 +358,38 @@ static void rfc7252_5_4_1_unknown_critical_option_in_a_response(void **state)
     }
 }
 
+/* A payload of any length that goes at once still goes when the peer wants an Echo: in blocks, where
+ * the message has no room for both. */
+static void rfc9175_2_3_echo_never_makes_a_request_too_large(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[64] = {0};
+    unsigned in_blocks = 0;
+    for (size_t len = 1; len <= sizeof bytes; len++) {
+        station s;
+        station_config(&s);
+        s.config.message_max = 112;
+        s.config.block_size = 64;
+        station_open(&s);
+        proa_coap_request r = {.code = PROA_COAP_POST, .payload = proa_span_make(bytes, len)};
+        proa_coap_id id;
+        assert_int_equal(proa_coap_send(s.c, s.now_ms, &bob, &r, &id), PROA_OK);
+        letter l = reply_to(hear(&s), PROA_COAP_ACK, PROA_COAP_UNAUTHORIZED, 50);
+        l.options[0].option = PROA_COAP_OPT_ECHO;
+        l.options[0].text = "are you there? I have to know.";
+        tell(&s, &bob, &l);
+        expect_nothing(&s);
+        const heard *h = hear(&s);
+        is_message(h, PROA_COAP_CON, PROA_COAP_POST);
+        assert_true(has_option(&h->m, PROA_COAP_OPT_ECHO));
+        bool cut = has_option(&h->m, PROA_COAP_OPT_BLOCK1);
+        assert_true(cut ? h->m.payload.len < len : h->m.payload.len == len);
+        in_blocks += cut;
+        station_close(&s);
+    }
+    assert_in_range(in_blocks, 1, sizeof bytes - 1);
+}
+
 static void rfc9175_2_3_repeats_once_with_echo(void **state)
 {
     (void)state;
@@ -608,6 +640,7 @@ int main(void)
         cmocka_unit_test(g13_only_the_peer_itself_can_answer),
         cmocka_unit_test(rfc7252_5_3_2_token_and_message_id_must_match),
         cmocka_unit_test(rfc7252_5_4_1_unknown_critical_option_in_a_response),
+        cmocka_unit_test(rfc9175_2_3_echo_never_makes_a_request_too_large),
         cmocka_unit_test(rfc9175_2_3_repeats_once_with_echo),
         cmocka_unit_test(cancel_is_the_end),
         cmocka_unit_test(full_requests_are_refused_and_come_back),
