@@ -59,7 +59,7 @@ static void proad(void **state)
     bool ok = proa_config_parse(&config, "FILES.md", start, len, message, sizeof message);
     assert_string_equal(message, "");
     assert_true(ok);
-    assert_int_equal(config.device_count, 3);
+    assert_int_equal(config.device_count, 2);
     assert_int_equal(config.relay_count, 1);
     /* "The values above are the defaults, except policy and relay." */
     assert_true(
