@@ -14,7 +14,7 @@ static int usage(void)
     return 2;
 }
 
-static int serve(const char *state_dir, const char *listen, const char *keys)
+static _Noreturn void serve(const char *state_dir, const char *listen, const char *keys)
 {
     static peer p;
     p.ack_timeout_ms = 200; /* notifications to a client that was killed are not worth more */
@@ -23,13 +23,13 @@ static int serve(const char *state_dir, const char *listen, const char *keys)
               : strcmp(keys, "d") == 0 ? PEER_KEYS_D
                                        : PEER_KEYS_NONE,
               state_dir, listen);
-    return peer_serve(&p);
+    peer_serve(&p);
 }
 
 int main(int argc, char **argv)
 {
     if (argc == 5 && strcmp(argv[1], "serve") == 0) {
-        return serve(argv[2], argv[3], argv[4]);
+        serve(argv[2], argv[3], argv[4]);
     }
     if (argc < 4) {
         return usage();
@@ -39,7 +39,7 @@ int main(int argc, char **argv)
         return peer_ask(argv[2], &server, argv[4]);
     }
     if (argc == 4 && strcmp(argv[1], "traffic") == 0) {
-        return peer_traffic(argv[2], &server);
+        peer_traffic(argv[2], &server);
     }
     return usage();
 }

@@ -69,13 +69,13 @@ proa_addr peer_addr(const char *text);
 /* Print a line and end with 1. */
 _Noreturn void peer_fail(const char *what, const char *detail);
 
-/* The plugtest's server until the end of input; the traffic's, too. */
-int peer_serve(peer *p);
+/* The plugtest's server, and the traffic's, for ever. */
+_Noreturn void peer_serve(peer *p);
 
-/* One of the client's tests: 0 if it went as it must. */
-int peer_ask(const char *state_dir, const proa_addr *server, const char *test);
+/* The client's test of that name: 0 if it went as it must. */
+int peer_ask(const char *state_dir, const proa_addr *server, const char *name);
 
 /* Requests one after the other, and an observation, for ever. */
-int peer_traffic(const char *state_dir, const proa_addr *server);
+_Noreturn void peer_traffic(const char *state_dir, const proa_addr *server);
 
 #endif

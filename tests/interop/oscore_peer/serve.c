@@ -246,7 +246,7 @@ static int tell_observers(server *s)
     return next_ms <= now_ms ? 0 : (int)(next_ms - now_ms);
 }
 
-int peer_serve(peer *p)
+void peer_serve(peer *p)
 {
     static server s;
     s.peer = p;

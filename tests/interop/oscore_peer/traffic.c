@@ -83,7 +83,7 @@ static void on_event(void *ctx, const proa_coap_event *event)
     }
 }
 
-int peer_traffic(const char *state_dir, const proa_addr *server)
+void peer_traffic(const char *state_dir, const proa_addr *server)
 {
     static peer p;
     static traffic t;
