@@ -21,8 +21,8 @@ def datagrams(path):
 
 
 class Nonces:
-    """One (key, nonce), one message; over all captures of a program, however often it was killed. An answer with a kid
-    context is one of Appendix B.2, after which both ends have other keys."""
+    """One (key, nonce), one message; over all captures of a program, however often it was killed. Messages with a kid
+    context are of Appendix B.2: a request has keys of its own, and after an answer both ends have other ones."""
 
     def __init__(self):
         self.used = {}
@@ -40,7 +40,7 @@ class Nonces:
             if seen is None or seen.oscore is None:
                 continue
             number, ciphertext = seen.number(), seen.payload
-            keys = self.keys.get(target)
+            keys = self.keys.get(target), seen.kid_context() if seen.code < 32 else b""
             if source != own_port:
                 if seen.code < 32:
                     self.requests[source, seen.token] = number

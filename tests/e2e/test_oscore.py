@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Devices and server over OSCORE, alone and inside DTLS; the server is killed again and again, and is understood at once
-after each time. Usage: test_oscore.py FOLDER-OF-PROGRAMS"""
+after each time; then all of them are, at random. Usage: test_oscore.py FOLDER-OF-PROGRAMS"""
 
 import json
 import os
@@ -15,7 +15,8 @@ import time
 from house import KEYS, PROGRAMS, Failed, House, Program, check, write
 from nonces import Nonces
 
-KILLS = 40
+KILLS = 40      # of the server, for each protection
+ANY_KILLS = 120  # of whoever it hits, over OSCORE alone
 SECRETS = {name: secrets.token_hex(16) for name in KEYS}
 KIDS = {"lamp": "01", "switch": "0a02"}
 
@@ -30,7 +31,8 @@ class SealedHouse(House):
                 {"name": "all", "allow": ["read", "observe"], "requester": "switch", "host": "lamp", "path": "/3311",
                  "security": "oscore"}]})
         self.in_dtls = in_dtls
-        self.captures = []
+        self.captures = []  # (who, file)
+        self.ports = {}  # where each device began, and stays
         self.traffic = []
 
     def keys(self, name, sender, recipient):
@@ -38,13 +40,16 @@ class SealedHouse(House):
                               "recipient": recipient}}
         return {**account, "key": KEYS[name]} if self.in_dtls else account
 
+    def capture(self, who):
+        self.captures.append((who, os.path.join(self.folder, f"{len(self.captures)}.pcap")))
+        return ["--pcap", self.captures[-1][1]]
+
     def start_server(self):
         config = write(self.folder, "proad.json", {
             "listen": f"[::1]:{self.port}", "policy": "policy.json",
             "devices": [{"endpoint": name, **self.keys(name, "ff", KIDS[name])} for name in KEYS]})
-        self.captures.append(os.path.join(self.folder, f"{len(self.captures)}.pcap"))
-        self.server = Program("proad", [os.path.join(PROGRAMS, "proad"), "--config", config, "--json", "--pcap",
-                                        self.captures[-1]])
+        self.server = Program("proad", [os.path.join(PROGRAMS, "proad"), "--config", config, "--json",
+                                        *self.capture("server")])
         line = self.server.wait_json(event="listening")
         self.port = line["port"]
         return line
@@ -52,16 +57,17 @@ class SealedHouse(House):
     def start_device(self, name):
         scheme = "coaps" if self.in_dtls else "coap"
         config = write(self.folder, f"{name}.json", {
-            "endpoint": name, "listen": "[::1]:0", "state": f"{name}.state",
+            "endpoint": name, "listen": f"[::1]:{self.ports.get(name, 0)}", "state": f"{name}.state",
             "servers": [{"id": 1, "uri": f"{scheme}://[::1]:{self.port}", "lifetime": 300, "authority": True,
                          **self.keys(name, KIDS[name], "ff")}],
             "objects": {"3311": {"0": {"5850": True, "5706": "white"}}}})
-        device = Program(name, [os.path.join(PROGRAMS, "proa"), "client", config, "--json"])
+        device = Program(name, [os.path.join(PROGRAMS, "proa"), "client", config, "--json", *self.capture(name)])
         self.devices[name] = device
-        device.wait_json(event="registered")
+        self.ports[name] = device.wait_json(event="started")["port"]
+        device.wait_json(timeout_s=60, event="registered")
 
     def start_traffic(self):
-        """Reads and updates that nobody waits for, until the server dies."""
+        """Reads and updates that nobody waits for, until somebody dies."""
         socket = os.path.join(self.folder, "proad.sock")
         for _ in range(3):
             self.traffic.append(subprocess.Popen(
@@ -74,6 +80,35 @@ class SealedHouse(House):
         super().close()
         for process in self.traffic:
             process.wait(60)
+
+
+def kill_anybody(house):
+    for _ in range(ANY_KILLS):
+        house.start_traffic()
+        house.devices["switch"].say("ask lamp read /3311/0/5850")
+        time.sleep(random.uniform(0, 0.1))
+        who = random.choice(["server", *house.devices])
+        house.kill(house.server if who == "server" else house.devices[who])
+        if who == "server":
+            house.start_server()
+        else:
+            house.start_device(who)
+        if not house.control("read", "lamp", "/3311/0/5850")["ok"]:
+            raise Failed(f"the lamp is not read after {who} was killed")
+    check(True, f"server, lamp or switch killed {ANY_KILLS} times under traffic")
+    house.kill(house.devices["switch"])
+    house.start_device("switch")
+    check(house.ask()["outcome"] == "OK", "the switch still reads the lamp")
+
+
+def nonces_are_used_once(house):
+    for who in ("server", *house.devices):
+        nonces = Nonces()
+        for sender, capture in house.captures:
+            if sender == who:
+                nonces.read(capture, house.port if who == "server" else house.ports[who])
+        check(len(nonces.used) > KILLS, f"{len(nonces.used)} nonces of {who} are on the wire")
+        check(not nonces.repeated, "none of them twice for different messages")
 
 
 def contexts_are_shown(house):
@@ -114,11 +149,8 @@ def story(house, protection):
     found = [key for key in SECRETS.values() if bytes.fromhex(key) in stored or key.encode() in stored]
     check(not found, "no secret is in the database")
     if not house.in_dtls:
-        nonces = Nonces()
-        for capture in house.captures:
-            nonces.read(capture, house.port)
-        check(len(nonces.used) > KILLS, f"{len(nonces.used)} nonces are on the wire")
-        check(not nonces.repeated, "none of them twice for different messages")
+        kill_anybody(house)
+        nonces_are_used_once(house)
 
 
 def other_protection_is_refused(house):
