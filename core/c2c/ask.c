@@ -460,6 +460,9 @@ static void request_failed(proa_c2c *c, proa__ask *ask, proa_coap_failure failur
     case PROA_COAP_FAILED_KEYS:
         keys_lost(c, ask);
         break;
+    case PROA_COAP_FAILED_STORE:
+        fail_local(c, ask, PROA_E_IO);
+        break;
     case PROA_COAP_FAILED_RESET:
     case PROA_COAP_FAILED_PROTOCOL:
     default:

@@ -153,8 +153,12 @@ struct proa_c2c_contexts {
     /* Put the context that a key links to under its account. PROA_E_NOT_FOUND (no such instance, or
      * it is another key's), or what OSCORE says. */
     proa_err (*link)(proa_c2c *c, const proa__key *key, bool fresh);
+    /* The key came to nothing after all: its context is nobody's again. */
+    void (*release)(proa_c2c *c, const proa__key *key);
     /* The key is gone: so is its context. */
     void (*unlink)(proa_c2c *c, const proa__key *key);
+    /* All is loaded: a context without a key may have been used, by one that went. So it goes. */
+    void (*sweep)(proa_c2c *c);
     void (*run)(proa_c2c *c);
     uint64_t (*next_ms)(const proa_c2c *c);
 };

@@ -107,6 +107,16 @@ static proa_err link(proa_c2c *c, const proa__key *key, bool fresh)
     return err;
 }
 
+static void release(proa_c2c *c, const proa__key *key)
+{
+    proa__context *context = context_of(c, key);
+    const proa_coap_oscore *oscore = c->config->coap.oscore;
+    if (context != NULL && context->account == proa__c2c_account(key)) {
+        context->account = 0;
+        oscore->remove(oscore->ctx, proa__c2c_account(key));
+    }
+}
+
 static void unlink(proa_c2c *c, const proa__key *key)
 {
     proa__context *context = context_of(c, key);
@@ -126,6 +136,15 @@ static proa__context *context_at(const proa_c2c *c, size_t n)
 static bool is_waiting(const proa__context *context)
 {
     return context->row.slot == PROA__SLOT_LIVE && context->account == 0;
+}
+
+static void sweep(proa_c2c *c)
+{
+    for (size_t i = 0; i < c->tables[PROA__CONTEXTS].count; i++) {
+        if (is_waiting(context_at(c, i))) {
+            proa__c2c_remove(&c->tables[PROA__CONTEXTS], &context_at(c, i)->row, PROA_OUTCOME_OK);
+        }
+    }
 }
 
 static void run(proa_c2c *c)
@@ -167,4 +186,4 @@ static const proa__kind kind = {
     .removed = removed,
 };
 
-const proa_c2c_contexts proa_c2c_oscore = {&kind, link, unlink, run, next_ms};
+const proa_c2c_contexts proa_c2c_oscore = {&kind, link, release, unlink, sweep, run, next_ms};

@@ -304,6 +304,22 @@ static proa__row *draft_begin(const proa__table *t, proa__row *before)
     return row;
 }
 
+static proa_err accept_and_store(const proa__table *t, const proa_actor *who,
+                                 const proa__row *place)
+{
+    proa_c2c *c = t->c;
+    proa__row *row = &c->draft.of.row;
+    proa_err err = t->kind->accept(c, who, row, c->draft.before);
+    if (err != PROA_OK) {
+        return err;
+    }
+    err = proa__row_store(t, place, row);
+    if (err != PROA_OK && t->kind->refused != NULL) {
+        t->kind->refused(c, row);
+    }
+    return err;
+}
+
 static proa_err commit(const proa__table *t, const proa_actor *who)
 {
     proa_c2c *c = t->c;
@@ -315,15 +331,14 @@ static proa_err commit(const proa__table *t, const proa_actor *who)
     if (before == NULL) {
         err = proa__row_take(t, instance, &place, &instance);
     }
-    if (err == PROA_OK) {
-        err = proa__row_is_complete(t->kind, row) ? t->kind->accept(c, who, row, before)
-                                                  : PROA_E_FORMAT;
+    if (err == PROA_OK && !proa__row_is_complete(t->kind, row)) {
+        err = PROA_E_FORMAT;
     }
     if (err == PROA_OK && !proa__row_has_room(t, place, row)) {
         err = PROA_E_FULL;
     }
     if (err == PROA_OK) {
-        err = proa__row_store(t, place, row);
+        err = accept_and_store(t, who, place);
     }
     if (err == PROA_OK) {
         if (t->kind->accepted != NULL) {

@@ -68,7 +68,7 @@ void proa__row_forget(const proa__table *t, const proa__row *place)
 
 /* Read a row into the draft, which nobody needs at boot; its texts stay in the blob. True if it is
  * whole, nothing is left over, and its kind can use it. */
-static bool read_row(const proa__table *t, proa__row *row, proa_span blob)
+static bool read_row(const proa__table *t, const proa__row *place, proa__row *row, proa_span blob)
 {
     proa_reader r = proa_reader_make(blob);
     bool known = proa_read_u8(&r) == FORMAT;
@@ -88,7 +88,7 @@ static bool read_row(const proa__table *t, proa__row *row, proa_span blob)
     if (texts.len > 0) {
         memcpy(row->texts, texts.data, texts.len);
     }
-    return t->kind->loaded(t->c, row);
+    return proa__row_has_room(t, place, row) && t->kind->loaded(t->c, row);
 }
 
 static void load(const proa__table *t, proa__row *place)
@@ -99,8 +99,7 @@ static void load(const proa__table *t, proa__row *place)
     uint8_t buf[PROA_STORE_BLOB_MAX];
     write_name(name, t, place);
     int len = store->read(store->ctx, name, buf, sizeof(buf));
-    if (len > 0 && read_row(t, row, proa_span_make(buf, (size_t)len)) &&
-        proa__row_has_room(t, place, row)) {
+    if (len > 0 && read_row(t, place, row, proa_span_make(buf, (size_t)len))) {
         proa__row_install(t, place, row);
     }
     proa_wipe(buf, sizeof(buf));
@@ -138,5 +137,8 @@ void proa__c2c_load(proa_c2c *c)
         }
     }
     drop_orphans(c);
+    if (c->limits.contexts != NULL) {
+        c->limits.contexts->sweep(c);
+    }
     c->dirty = true;
 }

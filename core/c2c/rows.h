@@ -83,6 +83,8 @@ typedef struct proa__kind {
     /* A complete draft is to take the place of `before` (NULL: of nothing): may it? */
     proa_err (*accept)(proa_c2c *c, const proa_actor *who, proa__row *draft,
                        const proa__row *before);
+    /* What was accepted could not be stored: nothing of it may stay. */
+    void (*refused)(proa_c2c *c, const proa__row *draft);
     /* It was stored, and does so now. */
     void (*accepted)(proa_c2c *c, const proa__row *draft, const proa__row *before);
     /* A complete row was read from the store; false if it is of no use. */

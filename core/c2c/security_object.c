@@ -113,19 +113,23 @@ static proa_err accept(proa_c2c *c, const proa_actor *who, proa__row *draft,
     }
     key->drop = old != NULL;
     key->generation = c->generation == UINT16_MAX ? 1 : c->generation + 1U;
+    proa__c2c_saw_generation(c,
+                             key->generation); /* of no other key, whatever becomes of this one */
     return proa__key_is_oscore(key) ? c->limits.contexts->link(c, key, true) : PROA_OK;
 }
 
-static void accepted(proa_c2c *c, const proa__row *draft, const proa__row *before)
+static void refused(proa_c2c *c, const proa__row *draft)
 {
-    (void)before;
-    proa__c2c_saw_generation(c, ((const proa__key *)draft)->generation);
+    const proa__key *key = (const proa__key *)draft;
+    if (proa__key_is_oscore(key) && c->draft.before == NULL) {
+        c->limits.contexts->release(c, key);
+    }
 }
 
 static bool loaded(proa_c2c *c, proa__row *row)
 {
     const proa__key *key = (const proa__key *)row;
-    accepted(c, row, NULL);
+    proa__c2c_saw_generation(c, key->generation);
     return is_consistent(c, key) &&
            (!proa__key_is_oscore(key) || c->limits.contexts->link(c, key, false) == PROA_OK);
 }
@@ -151,7 +155,7 @@ const proa__kind proa__security_kind = {
     .fields = fields,
     .make = make,
     .accept = accept,
-    .accepted = accepted,
+    .refused = refused,
     .loaded = loaded,
     .removed = removed,
 };

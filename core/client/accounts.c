@@ -78,7 +78,8 @@ static proa_account account_below(const proa_client *c, const proa_coap_peer *pe
     return proa__session_account(c, peer->session);
 }
 
-/* 0 also for what is less protected than its account demands. */
+/* 0 also for what is less protected than its account demands. Of what is sealed, the peer says by
+ * which way its newest request came; an older one may come late, by another. */
 static proa_account account_of_peer(const proa_client *c, const proa_coap_peer *peer)
 {
     if (peer->account == 0) {
@@ -88,9 +89,9 @@ static proa_account account_of_peer(const proa_client *c, const proa_coap_peer *
     }
     const proa__server *s = proa__server_by_account(c, peer->account);
     bool inside_dtls = s != NULL && s->mode == PROA_SECURITY_PSK;
-    bool agrees = peer->session == 0 ? !inside_dtls
-                                     : proa__session_account(c, peer->session) == peer->account;
-    return agrees ? peer->account : 0;
+    bool agrees =
+        c->carrier == 0 ? !inside_dtls : proa__session_account(c, c->carrier) == peer->account;
+    return agrees && peer->session == c->carrier ? peer->account : 0;
 }
 
 bool proa__account_who(const proa_client *c, const proa_coap_peer *peer, proa_actor *who)

@@ -289,7 +289,10 @@ static void handle_data(proa_client *c, const proa_secure_event *event)
         c->requests_dropped++;
         return;
     }
+    c->carrier = event->session;
     proa_coap_input(c->coap, c->now_ms, &peer, event->data, false);
+    drain_coap(c);
+    c->carrier = 0;
 }
 
 /* Each event of the box is worked off before the next, whose data replaces its own. */

@@ -271,6 +271,7 @@ struct proa_client {
     proa_pool observations;
     uint8_t *scratch;
     size_t scratch_cap;
+    uint32_t carrier; /* session of the datagram in hand; 0: none, or it came in the clear */
     uint16_t object_count;
     uint16_t generation; /* of the server account made last */
     bool stopping;

@@ -87,7 +87,9 @@ static proa__peer *take(proa_coap *c, const proa_coap_peer *name)
 {
     proa__peer *peer = proa__peer_find(c, name);
     if (peer != NULL) {
-        peer->name.addr = name->addr; /* where a session's datagrams go now */
+        if (name->account == 0) { /* else only its newest request says that: mount */
+            peer->name.addr = name->addr;
+        }
         return peer;
     }
     peer = new_peer(c);

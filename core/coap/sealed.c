@@ -104,9 +104,11 @@ static int compose(proa_coap *c, proa__request *q, const proa__message *m)
 {
     const proa_coap_oscore *o = oscore_of(c);
     proa_coap_binding *binding = binding_of(q, proa__request_fetches_rest(q));
-    if (m->transmissions == 0 &&
-        o->begin_request(o->ctx, q->thing.peer->name.account, binding) != PROA_OK) {
-        return 0;
+    proa_err err = m->transmissions > 0
+                       ? PROA_OK
+                       : o->begin_request(o->ctx, q->thing.peer->name.account, binding);
+    if (err != PROA_OK) {
+        return err;
     }
     int len = proa__request_compose(c, q, m, c->inner);
     PROA_ASSERT(len > 0); /* its size was checked when it was accepted */

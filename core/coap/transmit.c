@@ -246,7 +246,8 @@ bool proa__message_emit(proa_coap *c, proa_coap_peer *to, proa_span *datagram)
         proa__unlink(&m->out);
         int len = encode(c, m);
         if (len <= 0) {
-            proa__request_fail(c, (proa__request *)m->owner, PROA_COAP_FAILED_KEYS);
+            proa__request_fail(c, (proa__request *)m->owner,
+                               len == PROA_E_IO ? PROA_COAP_FAILED_STORE : PROA_COAP_FAILED_KEYS);
             continue;
         }
         *datagram = proa_span_make(c->out, (size_t)len);

@@ -148,7 +148,7 @@ static proa_err begin_counting(proa_oscore *o, proa__context *c, const proa_osco
     if (err == PROA_E_IO) {
         return err;
     }
-    if (origin == PROA_OSCORE_FRESH) {
+    if (origin == PROA_OSCORE_FRESH && err == PROA_E_NOT_FOUND) {
         c->floor = 0;
         c->reserved = o->config.margin;
         return proa__state_store(o, c, c->reserved);

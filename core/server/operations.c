@@ -432,6 +432,7 @@ static proa_op_result result_of(proa_coap_failure failure)
     case PROA_COAP_FAILED_TOO_LARGE:
     case PROA_COAP_FAILED_FULL:
     case PROA_COAP_FAILED_KEYS:
+    case PROA_COAP_FAILED_STORE:
     case PROA_COAP_FAILED_PROTOCOL:
         break;
     }

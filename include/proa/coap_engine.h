@@ -148,8 +148,8 @@ typedef enum proa_coap_failure {
     PROA_COAP_FAILED_PEER_GONE,   /* proa_coap_peer_gone */
     PROA_COAP_FAILED_TOO_LARGE,   /* the response's body exceeds body_max */
     PROA_COAP_FAILED_FULL,        /* no place to assemble the response's body */
-    PROA_COAP_FAILED_KEYS,    /* it cannot be sealed: the peer's OSCORE keys are gone or used up,
-                                     or the store that their numbers need fails */
+    PROA_COAP_FAILED_KEYS, /* it cannot be sealed: the peer's OSCORE keys are gone or used up */
+    PROA_COAP_FAILED_STORE, /* it cannot be sealed now: the store that the keys' numbers need fails */
     PROA_COAP_FAILED_PROTOCOL /* unknown critical option or broken block sequence in it */
 } proa_coap_failure;
 

@@ -233,6 +233,38 @@ static void g22_a_context_without_a_key_goes(void **state)
     world_close(&w);
 }
 
+/* A key that is refused in the end has let go of its context, which serves the next one. */
+static void g22_a_key_that_is_not_stored_leaves_no_keys(void **state)
+{
+    static const char context[] = "c80010 00010203 04050607 08090a0b 0c0d0e0f c10111 c10222";
+    static const char key[] =
+        "c10203 c80310 80818283 84858687 88898a8b 8c8d8e8f c10a09 c411 0015 0000";
+    (void)state;
+    world_open_oscore(&w, 1);
+    assert_int_equal(world_server(&w, 0, PROA_COAP_POST, "/21", context), PROA_COAP_CREATED);
+    w.devices[0].store_fails = true;
+    assert_int_equal(world_server(&w, 0, PROA_COAP_POST, "/11000", key),
+                     PROA_COAP_INTERNAL_SERVER_ERROR);
+    assert_int_equal(contexts_of(0), 0);
+    w.devices[0].store_fails = false;
+    assert_int_equal(world_server(&w, 0, PROA_COAP_POST, "/11000", key), PROA_COAP_CREATED);
+    assert_int_equal(contexts_of(0), 1);
+    world_close(&w);
+}
+
+/* What was never linked may be what is left of a key that went: no other key gets it. */
+static void g22_a_reboot_sweeps_contexts_without_a_key(void **state)
+{
+    static const char context[] = "c80010 00010203 04050607 08090a0b 0c0d0e0f c10111 c10222";
+    (void)state;
+    world_open_oscore(&w, 1);
+    assert_int_equal(world_server(&w, 0, PROA_COAP_POST, "/21", context), PROA_COAP_CREATED);
+    world_reboot(&w, 0);
+    assert_int_equal(blobs_of(0, 'o'), 0);
+    assert_int_equal(world_server(&w, 0, PROA_COAP_DELETE, "/21/0", NULL), PROA_COAP_NOT_FOUND);
+    world_close(&w);
+}
+
 static void g07_links_that_are_refused(void **state)
 {
     static const char key[] = "c10203 c80310 80818283 84858687 88898a8b 8c8d8e8f c10a09";
@@ -438,6 +470,8 @@ int main(void)
         cmocka_unit_test(g05_secrets_are_not_read),
         cmocka_unit_test(g06_a_context_is_not_changed),
         cmocka_unit_test(g22_a_context_without_a_key_goes),
+        cmocka_unit_test(g22_a_key_that_is_not_stored_leaves_no_keys),
+        cmocka_unit_test(g22_a_reboot_sweeps_contexts_without_a_key),
         cmocka_unit_test(g07_links_that_are_refused),
         cmocka_unit_test(g13_observing),
         cmocka_unit_test(g10_g13_rights_taken_end_the_observation),

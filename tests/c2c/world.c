@@ -55,6 +55,10 @@ static int store_read(void *ctx, const char *name, uint8_t *buf, size_t cap)
 
 static proa_err store_write(void *ctx, const char *name, proa_span bytes)
 {
+    const world_device *d = ctx;
+    if (d->store_fails && strncmp(name, "c2c.k", 5) == 0) {
+        return PROA_E_IO;
+    }
     world_blob *blob = blob_of(ctx, name);
     blob = blob == NULL ? blob_of(ctx, "") : blob;
     assert_non_null(blob);

@@ -38,6 +38,7 @@ typedef struct world_device {
     proa_c2c *c2c;
     proa_secure *box;
     proa_oscore *contexts; /* NULL: accounts by DTLS only */
+    bool store_fails;      /* writes of new keys do */
     bool cut;              /* nothing reaches it and nothing leaves it */
     proa_object light;     /* 3311 */
     char value[16];        /* 3311/0/5706 */

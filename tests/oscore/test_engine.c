@@ -487,6 +487,26 @@ static void c2c_9_the_newest_request_says_where_the_peer_is(void **state)
     expect(CLIENT, PROA_COAP_EVENT_NOTIFICATION);
 }
 
+/* Held back on the way and sent by somebody else behind a newer one: done, for it is authentic and
+ * new, but it says nothing about where the peer is. */
+static void c2c_9_an_older_request_does_not(void **state)
+{
+    (void)state;
+    drop_next[CLIENT] = 1;
+    proa_coap_id held = ask_for(PROA_COAP_GET, false, proa_span_make(NULL, 0));
+    assert_int_equal(run(), -1);
+    datagram old = last[CLIENT];
+    proa_coap_cancel(at[CLIENT].coap, now_ms, held, false);
+    (void)ask_for(PROA_COAP_GET, false, proa_span_make(NULL, 0));
+    expect(SERVER, PROA_COAP_EVENT_REQUEST);
+    respond(PROA_COAP_CONTENT, proa_span_of("newer"));
+    expect(CLIENT, PROA_COAP_EVENT_RESPONSE);
+    old.from = addr_of(66, 666);
+    feed(SERVER, &old);
+    expect(SERVER, PROA_COAP_EVENT_REQUEST);
+    assert_true(proa_addr_equal(&at[SERVER].event.peer.addr, &at[CLIENT].addr));
+}
+
 static void keys_that_go_end_what_they_protected(void **state)
 {
     (void)state;
@@ -518,7 +538,7 @@ static void without_a_place_in_the_store_nothing_is_sent(void **state)
         }
     }
     assert_true(failed);
-    assert_int_equal(at[CLIENT].event.failure, PROA_COAP_FAILED_KEYS);
+    assert_int_equal(at[CLIENT].event.failure, PROA_COAP_FAILED_STORE);
 }
 
 /* ---- a bad link ------------------------------------------------------------------------- */
@@ -682,6 +702,7 @@ int main(void)
                                         end_),
         cmocka_unit_test_setup_teardown(c2c_9_the_newest_request_says_where_the_peer_is, start,
                                         end_),
+        cmocka_unit_test_setup_teardown(c2c_9_an_older_request_does_not, start, end_),
         cmocka_unit_test_setup_teardown(keys_that_go_end_what_they_protected, start, end_),
         cmocka_unit_test_setup_teardown(without_a_place_in_the_store_nothing_is_sent, start, end_),
         cmocka_unit_test(no_nonce_twice_on_a_bad_link),
