@@ -152,6 +152,7 @@ static proa_err post(proa_c2c *c, const proa_coap_peer *to)
     };
     const proa_coap_request request = {
         .code = PROA_COAP_POST,
+        .repeatable = true, /* it joins what the first one began */
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
         .payload = proa_writer_span(&w),

@@ -290,6 +290,7 @@ static proa_err send(proa_client *c, proa__server *s, proa_registration_state st
     bool everything = state == PROA_REG_REGISTERING;
     bool nothing = state == PROA_REG_STOPPING;
     memset(&m.request, 0, sizeof m.request);
+    m.request.repeatable = true;
     m.request.code = nothing ? PROA_COAP_DELETE : PROA_COAP_POST;
     m.request.options = m.options;
     m.request.user = PROA__USER_SERVER | proa__server_instance(c, s);

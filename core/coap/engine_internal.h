@@ -171,6 +171,7 @@ typedef struct proa__request {
     bool observing;  /* accepted by the peer */
     bool answered;   /* its RESPONSE event was given */
     bool cancelling; /* forgotten by the application; only saying goodbye */
+    bool repeatable; /* may be done twice, as its application says */
 } proa__request;
 
 typedef struct proa__exchange {

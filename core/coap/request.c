@@ -133,6 +133,7 @@ static proa__request *new_request(proa_coap *c, proa__peer *peer, const proa_coa
         proa_random_fill(&c->config.random, q->thing.token.bytes, PROA_COAP_TOKEN_MAX);
         q->thing.token.bytes[TOKEN_LAST] &= 0xfeU;
         q->code = request->code;
+        q->repeatable = request->repeatable;
         q->user = request->user;
         q->non = request->non;
         q->observe = request->observe == PROA_COAP_OBSERVE_START;
@@ -416,7 +417,7 @@ static bool repeat_with_echo(proa_coap *c, proa__request *q, const proa__heard *
 static bool may_be_done(const proa__request *q, const proa__heard *h)
 {
     return h->msg.code == PROA_COAP_UNAUTHORIZED && h->fields.echo.data != NULL &&
-           proa__is_sealed(q->thing.peer) && proa__request_is_unsafe(q) &&
+           proa__is_sealed(q->thing.peer) && proa__request_is_unsafe(q) && !q->repeatable &&
            q->message->transmissions > 1;
 }
 

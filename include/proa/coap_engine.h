@@ -185,6 +185,9 @@ typedef enum proa_coap_observe_op {
 typedef struct proa_coap_request {
     uint8_t code;
     bool non; /* a NON request; CON otherwise */
+    /* A POST or PATCH that changes nothing if it is done again, as a registration: it is repeated for
+     * an Echo under OSCORE even if an earlier copy may have been done. */
+    bool repeatable;
     proa_coap_observe_op observe;
     const proa_coap_option *options; /* ascending; without Observe, Block, Size, Request-Tag and
                                         Echo, which are the engine's; copied */
