@@ -48,10 +48,10 @@ static proa_err write_light(void *ctx, const proa_actor *who, const proa_path *p
 static proa_err execute_light(void *ctx, const proa_actor *who, const proa_path *path,
                               proa_span arguments)
 {
-    (void)ctx;
+    sim_device *device = ctx;
     (void)who;
     (void)path;
-    (void)arguments;
+    sim_checker_executed(device->world->checker, device, arguments);
     return PROA_OK;
 }
 
@@ -96,8 +96,9 @@ static void must(proa_err err, const char *what)
 static void add_access(sim_device *device)
 {
     static const uint16_t created[] = {PROA_OBJECT_CLIENT_SECURITY, PROA_OBJECT_CLIENT,
-                                       PROA_OBJECT_CLIENT_ACCESS};
-    for (size_t i = 0; i < sizeof created / sizeof *created; i++) {
+                                       PROA_OBJECT_CLIENT_ACCESS, PROA_OBJECT_OSCORE};
+    size_t count = sizeof created / sizeof *created - (device->world->oscore ? 0 : 1);
+    for (size_t i = 0; i < count; i++) {
         must(proa_client_add_access(device->client, created[i], PROA_ID_ALL, 1, PROA_RIGHTS_ALL, 1),
              "access rights");
     }
@@ -123,6 +124,11 @@ void sim__device_open(sim_device *device)
     limits.access_max = 16;
     config.secure = device->secure;
     config.store = sim_store_port(&device->store);
+    if (device->world->oscore) {
+        sim__contexts_open(device);
+        config.coap.oscore = proa_oscore_for_coap(device->contexts);
+        limits.contexts = &proa_c2c_oscore;
+    }
     must(proa_client_open(&device->client, &config), "client");
     must(proa_c2c_open(&device->c2c, device->client, &limits), "C2C");
     device->light = light;
@@ -146,6 +152,7 @@ void sim__device_close(sim_device *device)
     if (device->up) {
         proa_c2c_close(device->c2c);
         proa_client_close(device->client);
+        sim__contexts_close(device);
         device->secure->class_->free(device->secure);
         device->client = NULL;
         device->c2c = NULL;
@@ -184,9 +191,11 @@ void sim__device_run(sim_device *device)
 void sim__device_input(sim_device *device, const sim_datagram *datagram)
 {
     if (device->up) {
-        proa_client_input(device->client, device->world->now_ms, &datagram->from,
-                          proa_span_make(datagram->bytes, datagram->len), false);
+        device->input = proa_span_make(datagram->bytes, datagram->len);
+        proa_client_input(device->client, device->world->now_ms, &datagram->from, device->input,
+                          false);
         sim__device_run(device);
+        device->input = proa_span_make(NULL, 0);
     }
 }
 

@@ -278,7 +278,8 @@ static void on_event(sim_server *server, const proa_server_event *event)
     bool is_act = event->kind == PROA_SERVER_REGISTERED || event->kind == PROA_SERVER_UPDATED ||
                   event->kind == PROA_SERVER_DEREGISTERED || event->kind == PROA_SERVER_REQUEST;
     if (is_act) {
-        sim_checker_acted(server->world->checker, server->input);
+        server->world->checker->counts.server_acts++;
+        sim_checker_acted(server->world->checker, SIM_SERVER_NODE, server->input);
     }
     switch (event->kind) {
     case PROA_SERVER_REGISTERED:

@@ -7,6 +7,8 @@
 
 #include "proa/c2c.h"
 #include "proa/client.h"
+#include "proa/crypto.h"
+#include "proa/oscore.h"
 #include "proa/server.h"
 #include "server/app/authority.h"
 #include "sim/net.h"
@@ -16,7 +18,7 @@
 #include "sim/thief.h"
 
 /* A world: one server and some devices on a simulated network, all of them the real engines with
- * real DTLS, driven by one virtual clock.
+ * real DTLS, driven by one virtual clock. Devices may have OSCORE for what they say to each other.
  *
  * The world knows how to run, reboot and move nodes. What happens is told to the checker
  * (checker.h), which is given events from outside the engines and compares them with what it knows
@@ -47,6 +49,12 @@ typedef struct sim_device {
     proa_client *client;
     proa_c2c *c2c;
     uint32_t incarnation; /* counts reboots */
+    proa_span input;      /* the datagram that it deals with, while it does */
+    /* OSCORE, if the world has it: the table, and cryptography that the checker hears of. */
+    proa_oscore *contexts;
+    proa_aead aead;
+    const proa_aead *aeads[2];
+    proa_crypto crypto;
     /* The application: object 3311 instance 0 with a switch and a text. */
     proa_object light;
     bool on;
@@ -87,6 +95,13 @@ typedef struct sim_server {
     uint32_t incarnation;
 } sim_server;
 
+/* What a world consists of. */
+typedef struct sim_plan {
+    unsigned device_count;
+    const proa_policy *policy; /* borrowed for the life of the world */
+    bool oscore;               /* devices have object 21 */
+} sim_plan;
+
 struct sim_world {
     uint64_t seed;
     uint64_t now_ms;
@@ -96,16 +111,18 @@ struct sim_world {
     sim_device devices[SIM_DEVICES_MAX];
     unsigned device_count;
     const proa_policy *policy; /* borrowed */
-    sim_checker *checker;      /* borrowed */
-    sim_thief thief;
+    bool oscore;
+    sim_checker *checker;   /* borrowed */
+    sim_thief thief;        /* of what is sent to the server */
+    sim_thief eavesdropper; /* of what devices send each other */
     uint32_t reboots, moves, power_failures;
-    uint64_t revived, replayed;
+    uint64_t revived, replayed, played; /* sessions; datagrams to the server, to devices */
     bool stuck; /* an engine asked to be run at once again and again: a spin */
 };
 
 /* Make the world: everything up at once. */
-void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, unsigned device_count,
-                    const proa_policy *policy, sim_checker *checker);
+void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, const sim_plan *plan,
+                    sim_checker *checker);
 void sim_world_close(sim_world *world);
 
 /* Run everything that happens until `until_ms`. */
@@ -118,6 +135,9 @@ void sim_server_reboot(sim_server *server);
 /* Somebody plays to the server what was said to it. */
 void sim_server_replay(sim_server *server);
 
+/* Somebody plays to a device what other devices said to it under OSCORE. */
+void sim_device_replay(sim_device *device);
+
 /* The device gets another address; it does not notice. */
 void sim_device_move(sim_device *device);
 
@@ -126,6 +146,10 @@ void sim_device_toggle(sim_device *device);
 
 int64_t sim_world_unix_s(const sim_world *world);
 sim_device *sim_world_device(sim_world *world, const char *name);
+
+/* contexts.c: the OSCORE table of a device. */
+void sim__contexts_open(sim_device *device);
+void sim__contexts_close(sim_device *device);
 
 /* device.c and server.c: one step of a node: take events until none is left, then send. */
 void sim__device_open(sim_device *device);
