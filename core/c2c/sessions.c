@@ -239,6 +239,10 @@ proa_err proa__c2c_connect(proa_c2c *c, proa__key *key)
 
 void proa__c2c_follow(proa_c2c *c, proa__key *key)
 {
+    if (proa__key_is_oscore(key)) {
+        proa_coap_peer_astray(proa__client_coap(c->client), proa__c2c_account(key));
+        return;
+    }
     if (key->opening == 0) {
         return; /* the next question finds the new address, or the session still works (CID) */
     }

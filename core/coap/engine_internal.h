@@ -70,7 +70,8 @@ struct proa__peer {
     uint32_t refs;         /* things that point here */
     uint16_t next_mid;
     uint8_t in_flight;
-    bool dead; /* gone: no longer found; given back with its last reference */
+    bool heard; /* its way is where it was heard last, and not where somebody says it is */
+    bool dead;  /* gone: no longer found; given back with its last reference */
 };
 
 typedef struct proa__message {
@@ -384,7 +385,8 @@ void *proa__find(const proa_coap *c, proa__kind kind, const proa__peer *peer,
 proa__peer *proa__peer_find(proa_coap *c, const proa_coap_peer *name);
 
 /* Known or new; NULL if there is no place. Updates the address of a session. Without a reference
- * of its own a peer may be reused by the next take. One with an account rides on the way named. */
+ * of its own a peer may be reused by the next take. One with an account rides on the way where it was
+ * heard, else on the one named. */
 proa__peer *proa__peer_take(proa_coap *c, const proa_coap_peer *name);
 
 /* The same for the sender of an authentic request that came by `way`, on which it rides if it was

@@ -87,7 +87,9 @@ static proa__peer *take(proa_coap *c, const proa_coap_peer *name)
 {
     proa__peer *peer = proa__peer_find(c, name);
     if (peer != NULL) {
-        peer->name.addr = name->addr; /* where a session's datagrams go now */
+        if (name->account == 0) {
+            peer->name.addr = name->addr; /* where a session's datagrams go now */
+        }
         return peer;
     }
     peer = new_peer(c);
@@ -181,20 +183,34 @@ proa__peer *proa__peer_of_account(proa_coap *c, uint64_t account, proa__peer *wa
     proa__peer *peer = take(c, &name);
     if (peer != NULL && (newest || peer->way == NULL)) {
         mount(c, peer, way);
+        peer->heard = newest;
     }
     proa__peer_unref(c, way);
     return peer;
 }
 
-proa__peer *proa__peer_take(proa_coap *c, const proa_coap_peer *name)
+/* Where a peer was heard last is newer than what anybody says of it, until it does not answer. But who
+ * names a session knows whose it is. */
+static proa__peer *take_rider(proa_coap *c, const proa_coap_peer *name)
 {
-    if (name->account == 0) {
-        return take(c, name);
-    }
     proa_coap_peer way = *name;
+    proa__peer *peer = proa__peer_find(c, name);
+    if (name->session == 0 && peer != NULL && peer->heard && peer->way != NULL &&
+        peer->way->name.session == 0) {
+        return peer;
+    }
     way.account = 0;
     proa__peer *on = take(c, &way);
-    return on == NULL ? NULL : proa__peer_of_account(c, name->account, on, true);
+    peer = on == NULL ? NULL : proa__peer_of_account(c, name->account, on, true);
+    if (peer != NULL) {
+        peer->heard = false;
+    }
+    return peer;
+}
+
+proa__peer *proa__peer_take(proa_coap *c, const proa_coap_peer *name)
+{
+    return name->account == 0 ? take(c, name) : take_rider(c, name);
 }
 
 /* ---- going and moving ------------------------------------------------------------------- */
@@ -228,6 +244,15 @@ static void bury(proa_coap *c, proa__peer *peer)
     }
     proa__index_remove(c, &peer->thing);
     peer->dead = true;
+}
+
+void proa_coap_peer_astray(proa_coap *c, uint64_t account)
+{
+    proa_coap_peer name = {.account = account};
+    proa__peer *peer = proa__peer_find(c, &name);
+    if (peer != NULL) {
+        peer->heard = false;
+    }
 }
 
 void proa_coap_peer_gone(proa_coap *c, uint64_t now_ms, const proa_coap_peer *name)

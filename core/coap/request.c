@@ -209,6 +209,9 @@ void proa__request_fail(proa_coap *c, proa__request *q, proa_coap_failure why)
         return;
     }
     release(c, q);
+    if (why == PROA_COAP_FAILED_TIMEOUT) {
+        q->thing.peer->heard = false; /* perhaps it is no longer there */
+    }
     q->failure = (uint8_t)why;
     proa__thing_end(c, &q->thing);
 }
@@ -389,9 +392,22 @@ static bool repeat_with_echo(proa_coap *c, proa__request *q, const proa__heard *
     return proa__request_round(c, q);
 }
 
+/* Under OSCORE a peer asks for an Echo when it has rebooted (RFC 8613 Appendix B.1.2). If this was a
+ * later copy, it may have done what an earlier one asked for before that: then it is not repeated. */
+static bool may_be_done(const proa__request *q, const proa__heard *h)
+{
+    return h->msg.code == PROA_COAP_UNAUTHORIZED && h->fields.echo.data != NULL &&
+           proa__is_sealed(q->thing.peer) && proa__request_is_unsafe(q) &&
+           q->message->transmissions > 1;
+}
+
 /* The response to the message under way. */
 static void on_answer(proa_coap *c, proa__request *q, const proa__heard *h)
 {
+    if (may_be_done(q, h)) {
+        proa__request_fail(c, q, PROA_COAP_FAILED_TIMEOUT);
+        return;
+    }
     if (repeat_with_echo(c, q, h)) {
         return;
     }

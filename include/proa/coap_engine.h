@@ -279,6 +279,13 @@ void proa_coap_unobserve(proa_coap *c, proa_coap_id relation);
  * end with an event, what it sent is forgotten. O(everything of that peer). */
 void proa_coap_peer_gone(proa_coap *c, uint64_t now_ms, const proa_coap_peer *name);
 
+/* Somebody who should know says that the peer of these OSCORE keys is elsewhere now: the next request
+ * goes to the address that it names. Otherwise requests go to where the last authentic request of the
+ * peer came from, until one of them fails with TIMEOUT; the address they name is for a peer that has
+ * not been heard. A session that they name is always taken. No effect if nobody of that account is
+ * known. */
+void proa_coap_peer_astray(proa_coap *c, uint64_t account);
+
 /* The same peer, authenticated as the same account, now has another session: requests,
  * observations and relations move there; a message that waits for its ACK is sent again there
  * at once with a new Message ID. A request that may not be repeated (neither safe nor idempotent)

@@ -239,6 +239,12 @@ void proa_coap_cancel(proa_coap *engine, uint64_t now_ms, proa_coap_id id, bool 
     }
 }
 
+void proa_coap_peer_astray(proa_coap *c, uint64_t account)
+{
+    (void)c;
+    (void)account;
+}
+
 void proa_coap_peer_gone(proa_coap *coap, uint64_t now_ms, const proa_coap_peer *name)
 {
     (void)now_ms;

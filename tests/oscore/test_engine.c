@@ -487,6 +487,76 @@ static void c2c_9_the_newest_request_says_where_the_peer_is(void **state)
     expect(CLIENT, PROA_COAP_EVENT_NOTIFICATION);
 }
 
+/* Seed 20 of proa-sim's scenario oscore: power failed between doing and saying so. The next copy is
+ * new to the one who lost what it had received, and the Echo would have made it be done again. */
+static void rfc8613_b_1_2_what_may_be_done_is_not_repeated(void **state)
+{
+    static const struct {
+        uint8_t code;
+        int who;
+        proa_coap_event_kind kind;
+    } cases[] = {{PROA_COAP_PUT, SERVER, PROA_COAP_EVENT_REQUEST},
+                 {PROA_COAP_POST, CLIENT, PROA_COAP_EVENT_FAILED}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        (void)ask_for(cases[i].code, false, proa_span_of("x"));
+        expect(SERVER, PROA_COAP_EVENT_REQUEST);
+        engine_off(SERVER);
+        engine_on(SERVER, PROA_OSCORE_KNOWN);
+        wait_next();
+        expect(cases[i].who, cases[i].kind);
+        if (cases[i].who == SERVER) {
+            respond(PROA_COAP_CHANGED, proa_span_of("again"));
+            expect(CLIENT, PROA_COAP_EVENT_RESPONSE);
+        } else {
+            assert_int_equal(at[CLIENT].event.failure, PROA_COAP_FAILED_TIMEOUT);
+        }
+        assert_int_equal(run(), -1);
+    }
+}
+
+/* The server asks the client, at the address that it had first. Returns where the datagram goes. */
+static proa_addr where_asked(void)
+{
+    const proa_coap_request request = {.code = PROA_COAP_GET};
+    proa_coap_peer to = {addr_of(1, 40000), 0, ACCOUNT};
+    proa_coap_id id;
+    assert_int_equal(proa_coap_send(at[SERVER].coap, now_ms, &to, &request, &id), PROA_OK);
+    assert_true(send_one(SERVER));
+    proa_addr asked = last[SERVER].to;
+    proa_coap_cancel(at[SERVER].coap, now_ms, id, false);
+    return asked;
+}
+
+/* Seed 232 of proa-sim's scenario oscore: a peer that moved was asked at the address that a server had
+ * written long ago, although it had spoken since. */
+static void c2c_9_a_peer_is_asked_where_it_was_heard(void **state)
+{
+    (void)state;
+    for (int lost = 0; lost < 2; lost++) {
+        at[CLIENT].addr = addr_of(7, 41000);
+        (void)ask_for(PROA_COAP_GET, false, proa_span_make(NULL, 0));
+        expect(SERVER, PROA_COAP_EVENT_REQUEST);
+        respond(PROA_COAP_CONTENT, proa_span_of("here"));
+        expect(CLIENT, PROA_COAP_EVENT_RESPONSE);
+        assert_int_equal(where_asked().port, 41000);
+        if (lost == 0) { /* who should know says otherwise */
+            proa_coap_peer_astray(at[SERVER].coap, ACCOUNT);
+        } else { /* it does not answer */
+            const proa_coap_request request = {.code = PROA_COAP_GET};
+            proa_coap_peer to = {addr_of(1, 40000), 0, ACCOUNT};
+            proa_coap_id id;
+            assert_int_equal(proa_coap_send(at[SERVER].coap, now_ms, &to, &request, &id), PROA_OK);
+            at[CLIENT].addr = addr_of(8, 42000);
+            for (int i = 0; i < 10 && run() < 0; i++) {
+                wait_next();
+            }
+            assert_int_equal(at[SERVER].event.kind, PROA_COAP_EVENT_FAILED);
+        }
+        assert_int_equal(where_asked().port, 40000);
+    }
+}
+
 static void keys_that_go_end_what_they_protected(void **state)
 {
     (void)state;
@@ -682,6 +752,9 @@ int main(void)
                                         end_),
         cmocka_unit_test_setup_teardown(c2c_9_the_newest_request_says_where_the_peer_is, start,
                                         end_),
+        cmocka_unit_test_setup_teardown(rfc8613_b_1_2_what_may_be_done_is_not_repeated, start,
+                                        end_),
+        cmocka_unit_test_setup_teardown(c2c_9_a_peer_is_asked_where_it_was_heard, start, end_),
         cmocka_unit_test_setup_teardown(keys_that_go_end_what_they_protected, start, end_),
         cmocka_unit_test_setup_teardown(without_a_place_in_the_store_nothing_is_sent, start, end_),
         cmocka_unit_test(no_nonce_twice_on_a_bad_link),
