@@ -230,7 +230,11 @@ void sim_checker_c2c(sim_checker *checker, sim_device *device, const proa_c2c_ev
         checker->counts.notifications++;
         if (ours) {
             const sim_ask *ask = &checker->asks[event->user];
-            judge_access(checker, ask->requester, ask->host, PROA_RIGHT_READ, now_ms - FLIGHT_MS,
+            /* OSCORE says in which order notifications were sent, not when (RFC 8613 §7.3): one
+             * that was lost may be brought by whoever has heard it, much later. */
+            uint64_t sent_ms =
+                sim_thief_heard_ms(&checker->world->eavesdropper, now_ms, device->input);
+            judge_access(checker, ask->requester, ask->host, PROA_RIGHT_READ, sent_ms - FLIGHT_MS,
                          "a notification");
         }
         break;
@@ -328,21 +332,11 @@ void sim_checker_sealed(sim_checker *checker, const sim_device *device, uint64_t
     }
 }
 
-/* Of CoAP what is protected: everything but type, Message ID and Token (RFC 8613 §4.2). */
-static proa_span protected_part(proa_span datagram)
-{
-    size_t outside = 4U + (datagram.data[0] & 15U);
-    if (!sim_thief_is_coap(datagram) || datagram.len < outside) {
-        return datagram;
-    }
-    return proa_span_make(datagram.data + outside, datagram.len - outside);
-}
-
 /* A node did something for others because of this datagram: the server a registration, an update, a
  * goodbye, an /ac; a device a write or more for another one. */
 void sim_checker_acted(sim_checker *checker, unsigned node, proa_span datagram)
 {
-    proa_span part = protected_part(datagram);
+    proa_span part = sim_thief_protected(datagram);
     uint64_t name = sim__records_hash(11 + node, part.data, part.len) | 1;
     size_t i = name & (SIM_ACTS_MAX - 1);
     while (checker->acts[i] != 0 && checker->acts[i] != name) {

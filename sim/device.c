@@ -45,6 +45,10 @@ static proa_err write_light(void *ctx, const proa_actor *who, const proa_path *p
     return PROA_OK;
 }
 
+/* Longer than until the first retransmission (RFC 7252 §4.8): what a requester sent once may then be
+ * sent again with an Echo, because whoever asks for that has not seen it before. */
+#define BOOT_MS 4000U
+
 static proa_err execute_light(void *ctx, const proa_actor *who, const proa_path *path,
                               proa_span arguments)
 {
@@ -52,6 +56,11 @@ static proa_err execute_light(void *ctx, const proa_actor *who, const proa_path 
     (void)who;
     (void)path;
     sim_checker_executed(device->world->checker, device, arguments);
+    if (device->fails_after_act) {
+        device->fails_after_act = false;
+        device->store.power_failed = 1;
+        device->off_until_ms = device->world->now_ms + BOOT_MS;
+    }
     return PROA_OK;
 }
 
@@ -169,6 +178,9 @@ void sim__device_run(sim_device *device)
     proa_c2c_event c2c_event;
     proa_addr to;
     proa_span bytes;
+    if (!device->up && device->off_until_ms <= now_ms) {
+        sim__device_open(device);
+    }
     if (!device->up) {
         return;
     }
@@ -201,5 +213,5 @@ void sim__device_input(sim_device *device, const sim_datagram *datagram)
 
 uint64_t sim__device_next_ms(const sim_device *device)
 {
-    return device->up ? proa_client_next_ms(device->client) : UINT64_MAX;
+    return device->up ? proa_client_next_ms(device->client) : device->off_until_ms;
 }

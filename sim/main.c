@@ -23,7 +23,7 @@
 #define BUG_SEEDS 200U
 
 typedef struct options {
-    const sim_scenario *scenario;
+    const sim_scenario *scenario; /* NULL: none was named */
     uint64_t seed_first, seed_last;
     unsigned jobs;
     bool json, full, smoke, bugs;
@@ -43,8 +43,9 @@ static const char usage[] =
     "\n"
     "Real clients, servers and the authority on a simulated network; the seed decides everything.\n"
     "\n"
-    "  smoke            a short run for every build: 30 seeds at 20 % loss\n"
-    "  --scenario NAME  what happens (default dtls); --list shows all\n"
+    "  smoke            a short run for every build: 30 seeds of each scenario at 20 % loss\n"
+    "  --scenario NAME  what happens: dtls (default) or oscore, by which devices protect what they\n"
+    "                   say to each other; with smoke, --full and --bugs only that one\n"
     "  --seeds A-B      which seeds (default 1-100); --seeds A replays one\n"
     "  --loss PERCENT   datagrams that vanish (default 10)\n"
     "  --dup PERCENT    datagrams that come twice (default 2)\n"
@@ -52,7 +53,7 @@ static const char usage[] =
     "  --delay MS, --jitter MS, --mtu BYTES   the links (20, 20, 1280)\n"
     "  --bug NAME       with this mistake made in the engines; --list shows all\n"
     "  --bugs           each known mistake must be found within 200 seeds\n"
-    "  --full           1000 seeds at 0, 10 and 30 % loss, then --bugs\n"
+    "  --full           1000 seeds of each scenario at 0, 10 and 30 % loss, then --bugs\n"
     "  --jobs N         worker processes (default: one a core)\n"
     "  --verbose        tell what happens; with one seed\n"
     "  --json           the last line of output is a JSON object\n";
@@ -140,10 +141,7 @@ static void read_value(options *o, const char *option, const char *value)
 
 static options read_options(int argc, char **argv)
 {
-    options o = {.scenario = sim_scenario_at(0),
-                 .seed_first = 1,
-                 .seed_last = 100,
-                 .sim.link = {20, 20, 100, 20, 50, 1280}};
+    options o = {.seed_first = 1, .seed_last = 100, .sim.link = {20, 20, 100, 20, 50, 1280}};
     for (int i = 1; i < argc; i++) {
         const char *a = argv[i];
         if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0) {
@@ -397,10 +395,14 @@ static bool find_bugs(options o, unsigned *bugs, unsigned *found)
     o.seed_first = 1;
     o.seed_last = BUG_SEEDS;
     o.sim.link.loss_permille = 100;
+    const sim_scenario *only = o.scenario;
     for (unsigned i = 0; sim_bug_at(i) != NULL; i++) {
+        o.scenario = sim_scenario_find(sim_bug_at(i)->scenario);
+        if (only != NULL && o.scenario != only) {
+            continue;
+        }
         (*bugs)++;
         o.bug = sim_bug_at(i)->name;
-        o.scenario = sim_scenario_find(sim_bug_at(i)->scenario);
         (void)sim_bug_select(o.bug);
         totals t = run_seeds(&o, true);
         (void)sim_bug_select(NULL);
@@ -415,9 +417,39 @@ static bool find_bugs(options o, unsigned *bugs, unsigned *found)
     return *found == *bugs;
 }
 
-int main(int argc, char **argv)
+/* The seeds of one scenario, at one loss or at each that --full wants. */
+static bool run_scenario(options o, totals *sum)
 {
     static const uint32_t losses[] = {0, 100, 300};
+    bool ok = true;
+    for (size_t i = 0; i < (o.full ? 3U : 1U); i++) {
+        if (o.full) {
+            o.seed_first = 1;
+            o.seed_last = 1000;
+            o.sim.link.loss_permille = losses[i];
+        }
+        totals t = run_seeds(&o, false);
+        print_totals(&o, &t);
+        ok = passed(&o, &t) && ok;
+        sum_up(sum, &t);
+    }
+    return ok;
+}
+
+static bool run_scenarios(options o, totals *sum)
+{
+    bool all = o.scenario == NULL && (o.full || o.smoke);
+    o.scenario = o.scenario == NULL ? sim_scenario_at(0) : o.scenario;
+    bool ok = run_scenario(o, sum);
+    for (unsigned i = 1; all && sim_scenario_at(i) != NULL; i++) {
+        o.scenario = sim_scenario_at(i);
+        ok = run_scenario(o, sum) && ok;
+    }
+    return ok;
+}
+
+int main(int argc, char **argv)
+{
     options o = read_options(argc, argv);
     void *arena = malloc(ARENA_LEN);
     totals sum;
@@ -432,16 +464,8 @@ int main(int argc, char **argv)
     proa_dtls_arena_init(arena, ARENA_LEN);
     uint64_t start_ms = proa_linux_now_ms();
     (void)sim_bug_select(o.bug);
-    for (size_t i = 0; i < (o.full ? 3U : 1U) && !(o.bugs && !o.full); i++) {
-        if (o.full) {
-            o.seed_first = 1;
-            o.seed_last = 1000;
-            o.sim.link.loss_permille = losses[i];
-        }
-        totals t = run_seeds(&o, false);
-        print_totals(&o, &t);
-        ok = passed(&o, &t) && ok;
-        sum_up(&sum, &t);
+    if (o.full || !o.bugs) {
+        ok = run_scenarios(o, &sum);
     }
     if (o.full || o.bugs) {
         ok = find_bugs(o, &bugs, &found) && ok;

@@ -116,7 +116,7 @@ static void random_trouble(run_state *run)
     sim_rng *rng = &world->rng;
     sim_device *device = &world->devices[sim_rng_below(rng, DEVICES)];
     unsigned other = sim_rng_below(rng, DEVICES + 1);
-    switch (sim_rng_below(rng, world->oscore ? 11 : 9)) {
+    switch (sim_rng_below(rng, world->oscore ? 12 : 9)) {
     case 0:
         sim_device_reboot(device);
         break;
@@ -150,6 +150,9 @@ static void random_trouble(run_state *run)
     case 10: /* what it knew of numbers received is gone: the instant to try them again */
         sim_device_reboot(device);
         sim_device_replay(device);
+        break;
+    case 11: /* what was done may be asked for again, since nobody heard that it was done */
+        device->fails_after_act = true;
         break;
     default:
         sim_net_heal(&world->net);
@@ -188,6 +191,7 @@ static void stop_faults(run_state *run)
     world->server.power_fails_after = 0;
     for (unsigned r = 0; r < DEVICES; r++) {
         world->devices[r].store.power_fails_after = 0;
+        world->devices[r].fails_after_act = false;
         for (unsigned h = 0; h < DEVICES; h++) {
             if (run->checker.pairs[r][h].refused) {
                 sim_checker_allowed(&run->checker, r, h);

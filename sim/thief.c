@@ -11,7 +11,30 @@ bool sim_thief_is_coap(proa_span bytes)
     return bytes.len > 4 && bytes.data[0] >> 6 == 1;
 }
 
-void sim_thief_hears(sim_thief *thief, const proa_addr *from, unsigned to_node, proa_span bytes)
+proa_span sim_thief_protected(proa_span datagram)
+{
+    size_t outside = 4U + (datagram.data[0] & 15U);
+    if (!sim_thief_is_coap(datagram) || datagram.len < outside) {
+        return datagram;
+    }
+    return proa_span_make(datagram.data + outside, datagram.len - outside);
+}
+
+uint64_t sim_thief_heard_ms(const sim_thief *thief, uint64_t now_ms, proa_span datagram)
+{
+    uint64_t first_ms = now_ms;
+    for (uint32_t i = 0; i < SIM_THIEF_KEEPS && i < thief->count && datagram.len > 0; i++) {
+        proa_span heard = proa_span_make(thief->heard[i].bytes, thief->heard[i].len);
+        bool same = proa_span_equal(sim_thief_protected(heard), sim_thief_protected(datagram));
+        if (same && thief->heard[i].at_ms < first_ms) {
+            first_ms = thief->heard[i].at_ms;
+        }
+    }
+    return first_ms;
+}
+
+void sim_thief_hears(sim_thief *thief, uint64_t now_ms, const proa_addr *from, unsigned to_node,
+                     proa_span bytes)
 {
     bool is_protected = bytes.len > 13 && bytes.data[0] >= 20 && bytes.data[0] <= 63 &&
                         bytes.data[4] != 0; /* epoch */
@@ -20,6 +43,7 @@ void sim_thief_hears(sim_thief *thief, const proa_addr *from, unsigned to_node, 
         uint32_t place = thief->count++ % SIM_THIEF_KEEPS;
         thief->heard[place].from = *from;
         thief->heard[place].to_node = to_node;
+        thief->heard[place].at_ms = now_ms;
         thief->heard[place].len = bytes.len;
         memcpy(thief->heard[place].bytes, bytes.data, bytes.len);
     }

@@ -17,13 +17,21 @@ typedef struct sim_thief {
     struct {
         proa_addr from;
         unsigned to_node;
+        uint64_t at_ms;
         size_t len;
         uint8_t bytes[1600];
     } heard[SIM_THIEF_KEEPS]; /* protected records and messages, the latest */
     uint32_t count;
 } sim_thief;
 
-void sim_thief_hears(sim_thief *thief, const proa_addr *from, unsigned to_node, proa_span bytes);
+void sim_thief_hears(sim_thief *thief, uint64_t now_ms, const proa_addr *from, unsigned to_node,
+                     proa_span bytes);
+
+/* What of a datagram cannot be changed: of CoAP everything but type, Message ID and Token. */
+proa_span sim_thief_protected(proa_span datagram);
+
+/* When this was sent first, of what is still known; else `now_ms`. */
+uint64_t sim_thief_heard_ms(const sim_thief *thief, uint64_t now_ms, proa_span datagram);
 
 /* Play some of what was sent to node `to_node` to it at this address. Returns how many datagrams. */
 unsigned sim_thief_plays(const sim_thief *thief, sim_net *net, uint64_t now_ms, sim_rng *rng,

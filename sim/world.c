@@ -115,9 +115,9 @@ void sim__world_send(sim_world *world, unsigned from_node, const proa_addr *from
 {
     unsigned to_node = node_at(world, to);
     if (to_node == SIM_SERVER_NODE) {
-        sim_thief_hears(&world->thief, from, to_node, bytes);
+        sim_thief_hears(&world->thief, world->now_ms, from, to_node, bytes);
     } else if (sim_thief_is_coap(bytes)) {
-        sim_thief_hears(&world->eavesdropper, from, to_node, bytes);
+        sim_thief_hears(&world->eavesdropper, world->now_ms, from, to_node, bytes);
     }
     sim_net_send(&world->net, world->now_ms, from_node, to_node, from, to, bytes);
 }
@@ -186,11 +186,16 @@ void sim_world_run(sim_world *world, uint64_t until_ms)
 
 void sim_device_reboot(sim_device *device)
 {
+    if (!device->up) {
+        return; /* it has no power */
+    }
     sim__device_close(device);
     device->incarnation++;
     device->world->reboots++;
     sim_checker_rebooted(device->world->checker, device);
-    sim__device_open(device);
+    if (device->off_until_ms <= device->world->now_ms) {
+        sim__device_open(device);
+    }
 }
 
 void sim_server_reboot(sim_server *server)

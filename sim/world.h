@@ -49,7 +49,9 @@ typedef struct sim_device {
     proa_client *client;
     proa_c2c *c2c;
     uint32_t incarnation; /* counts reboots */
-    proa_span input;      /* the datagram that it deals with, while it does */
+    bool fails_after_act; /* power, just after it did what it was asked to, before it can say so */
+    uint64_t off_until_ms;
+    proa_span input; /* the datagram that it deals with, while it does */
     /* OSCORE, if the world has it: the table, and cryptography that the checker hears of. */
     proa_oscore *contexts;
     proa_aead aead;
