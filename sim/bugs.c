@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "core/client/extension.h"
+#include "core/oscore/oscore_internal.h"
 #include "proa/c2c.h"
 #include "proa/coap_engine.h"
 #include "server/app/authority.h"
 #include "sim/sessions.h"
+#include "sim/store.h"
 
 typedef struct proa__device proa__device;     /* server/app/state.h */
 typedef struct proa__received proa__received; /* core/coap/engine_internal.h */
@@ -33,25 +35,40 @@ typedef enum bug {
     FORGET_MESSAGES,
     FORGET_RESERVATIONS,
     REVIVE_TWICE,
-    TRUST_REVIVED
+    TRUST_REVIVED,
+    SKIP_RIGHTS_CHECK_OSCORE,
+    FORGET_NUMBERS,
+    BEGIN_AT_ZERO,
+    SAME_NUMBER,
+    NOTIFY_UNNUMBERED,
+    SKIP_ECHO,
+    ACCEPT_REPLAYS
 } bug;
 
 static const sim_bug bugs[] = {
-    {"skip-rights-check", "the host asks nobody whether a peer may do what it wants"},
-    {"allow-everything", "the server grants whatever is asked for"},
-    {"forget-refusals", "a restarted server does not remember what was revoked"},
-    {"never-expire", "the host does not look at the time of its accounts"},
-    {"keep-sessions", "sessions of a removed account go on"},
-    {"skip-rollback", "what was half done, or is to be taken away, stays on the devices"},
-    {"lose-outcome", "one question in sixteen gets no outcome"},
-    {"double-outcome", "one question in sixteen gets two outcomes"},
-    {"reuse-records", "a session that wakes counts its records from an older number"},
-    {"same-short-id", "the server gives every account of a device the same short id"},
-    {"forget-grants", "a restarted server does not remember its grants"},
-    {"forget-messages", "a message that comes again is taken for a new one"},
-    {"forget-reservations", "record numbers are used although their reservation is not stored"},
-    {"revive-twice", "what is stored of a session is left there when it is revived"},
-    {"trust-revived", "a revived session takes whatever comes, also what came before"},
+    {"dtls", "skip-rights-check", "the host asks nobody whether a peer may do what it wants"},
+    {"dtls", "allow-everything", "the server grants whatever is asked for"},
+    {"dtls", "forget-refusals", "a restarted server does not remember what was revoked"},
+    {"dtls", "never-expire", "the host does not look at the time of its accounts"},
+    {"dtls", "keep-sessions", "sessions of a removed account go on"},
+    {"dtls", "skip-rollback", "what was half done, or is to be taken away, stays on the devices"},
+    {"dtls", "lose-outcome", "one question in sixteen gets no outcome"},
+    {"dtls", "double-outcome", "one question in sixteen gets two outcomes"},
+    {"dtls", "reuse-records", "a session that wakes counts its records from an older number"},
+    {"dtls", "same-short-id", "the server gives every account of a device the same short id"},
+    {"dtls", "forget-grants", "a restarted server does not remember its grants"},
+    {"dtls", "forget-messages", "a message that comes again is taken for a new one"},
+    {"dtls", "forget-reservations",
+     "record numbers are used although their reservation is not stored"},
+    {"dtls", "revive-twice", "what is stored of a session is left there when it is revived"},
+    {"dtls", "trust-revived", "a revived session takes whatever comes, also what came before"},
+    {"oscore", "skip-rights-check-oscore", "the same, when peers come by OSCORE"},
+    {"oscore", "forget-numbers", "numbers are used although the store does not know"},
+    {"oscore", "begin-at-zero", "after a reboot numbers begin anew, and all of the peer's are new"},
+    {"oscore", "same-number", "one number in eight is given out twice"},
+    {"oscore", "notify-unnumbered", "a notification takes the number of the request, too"},
+    {"oscore", "skip-echo", "after a reboot what comes first is taken to be new"},
+    {"oscore", "accept-replays", "the window says of all numbers that they are new"},
 };
 
 static bug selected;
@@ -85,8 +102,8 @@ proa_access __wrap_proa__c2c_access(void *ctx, proa_account account, proa_operat
 proa_access __wrap_proa__c2c_access(void *ctx, proa_account account, proa_operation op,
                                     const proa_path *path)
 {
-    return selected == SKIP_RIGHTS_CHECK ? PROA_ACCESS_ALLOWED
-                                         : __real_proa__c2c_access(ctx, account, op, path);
+    bool skip = selected == SKIP_RIGHTS_CHECK || selected == SKIP_RIGHTS_CHECK_OSCORE;
+    return skip ? PROA_ACCESS_ALLOWED : __real_proa__c2c_access(ctx, account, op, path);
 }
 
 void __real_proa__c2c_run_accounts(proa_c2c *c);
@@ -153,6 +170,93 @@ proa__received *__wrap_proa__received_find(proa_coap *c, const proa__peer *peer,
 proa__received *__wrap_proa__received_find(proa_coap *c, const proa__peer *peer, uint16_t mid)
 {
     return selected == FORGET_MESSAGES ? NULL : __real_proa__received_find(c, peer, mid);
+}
+
+/* ---- OSCORE ----------------------------------------------------------------------------- */
+
+proa_err __real_sim__contexts_write(void *ctx, const char *name, proa_span bytes);
+proa_err __wrap_sim__contexts_write(void *ctx, const char *name, proa_span bytes);
+
+/* What was written first stays. */
+proa_err __wrap_sim__contexts_write(void *ctx, const char *name, proa_span bytes)
+{
+    bool stale = selected == FORGET_NUMBERS && sim_store_has(ctx, name);
+    return stale ? PROA_OK : __real_sim__contexts_write(ctx, name, bytes);
+}
+
+proa_err __real_proa_oscore_add(proa_oscore *o, uint64_t account, const proa_oscore_params *params,
+                                proa_oscore_origin origin);
+proa_err __wrap_proa_oscore_add(proa_oscore *o, uint64_t account, const proa_oscore_params *params,
+                                proa_oscore_origin origin);
+
+proa_err __wrap_proa_oscore_add(proa_oscore *o, uint64_t account, const proa_oscore_params *params,
+                                proa_oscore_origin origin)
+{
+    proa_oscore_origin told = selected == BEGIN_AT_ZERO ? PROA_OSCORE_FRESH : origin;
+    proa_err err = __real_proa_oscore_add(o, account, params, told);
+    if (selected == SKIP_ECHO && err == PROA_OK) {
+        proa__context_of_account(o, account)->floor = 0;
+    }
+    return err;
+}
+
+proa_err __real_proa__state_load(const proa_oscore *o, uint64_t account, const uint8_t *fingerprint,
+                                 proa__state *out);
+proa_err __wrap_proa__state_load(const proa_oscore *o, uint64_t account, const uint8_t *fingerprint,
+                                 proa__state *out);
+
+proa_err __wrap_proa__state_load(const proa_oscore *o, uint64_t account, const uint8_t *fingerprint,
+                                 proa__state *out)
+{
+    return selected == BEGIN_AT_ZERO ? PROA_E_NOT_FOUND
+                                     : __real_proa__state_load(o, account, fingerprint, out);
+}
+
+proa_oscore_result __real_proa__state_draw(proa_oscore *o, proa__context *c, uint64_t *number);
+proa_oscore_result __wrap_proa__state_draw(proa_oscore *o, proa__context *c, uint64_t *number);
+
+proa_oscore_result __wrap_proa__state_draw(proa_oscore *o, proa__context *c, uint64_t *number)
+{
+    if (selected == SAME_NUMBER && c->next % 8 == 5 && c->next < c->reserved) {
+        *number = c->next - 1;
+        c->next++;
+        return PROA_OSCORE_DONE;
+    }
+    return __real_proa__state_draw(o, c, number);
+}
+
+proa_oscore_result __real_proa_oscore_begin_response(proa_oscore *o, proa_oscore_binding *binding,
+                                                     bool own_number);
+proa_oscore_result __wrap_proa_oscore_begin_response(proa_oscore *o, proa_oscore_binding *binding,
+                                                     bool own_number);
+
+proa_oscore_result __wrap_proa_oscore_begin_response(proa_oscore *o, proa_oscore_binding *binding,
+                                                     bool own_number)
+{
+    if (selected == NOTIFY_UNNUMBERED && own_number) {
+        binding->marks &= (uint16_t)~PROA__USED;
+        own_number = false;
+    }
+    return __real_proa_oscore_begin_response(o, binding, own_number);
+}
+
+proa__window_result __real_proa__window_look(const proa__window *w, uint64_t number);
+proa__window_result __wrap_proa__window_look(const proa__window *w, uint64_t number);
+
+proa__window_result __wrap_proa__window_look(const proa__window *w, uint64_t number)
+{
+    return selected == ACCEPT_REPLAYS ? PROA__WINDOW_NEW : __real_proa__window_look(w, number);
+}
+
+void __real_proa__window_add(proa__window *w, uint64_t number);
+void __wrap_proa__window_add(proa__window *w, uint64_t number);
+
+void __wrap_proa__window_add(proa__window *w, uint64_t number)
+{
+    if (__real_proa__window_look(w, number) ==
+        PROA__WINDOW_NEW) { /* or it would stop the program */
+        __real_proa__window_add(w, number);
+    }
 }
 
 /* ---- on the server ---------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
  * The engines know nothing of this. The linker diverts some of their functions (--wrap) to versions
  * in bugs.c that make the mistake while it is switched on and call the real one otherwise. */
 typedef struct sim_bug {
+    const char *scenario; /* in which it has to be found */
     const char *name;
     const char *mistake; /* one line */
 } sim_bug;

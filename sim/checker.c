@@ -21,7 +21,7 @@ const char *sim_rule_name(sim_rule rule)
 {
     static const char *const names[] = {"none",       "completion", "access",     "records",
                                         "refusal",    "both sides", "grant lost", "liveness",
-                                        "repetition", "replay",     "spin"};
+                                        "repetition", "replay",     "spin",       "nonces"};
     return names[rule];
 }
 
@@ -31,11 +31,14 @@ void sim_checker_open(sim_checker *checker, sim_world *world, bool verbose)
     checker->world = world;
     checker->verbose = verbose;
     checker->records = sim__records_open();
+    checker->nonces = sim__records_open();
 }
 
 void sim_checker_close(sim_checker *checker)
 {
     sim__records_close(checker->records);
+    sim__records_close(checker->nonces);
+    checker->nonces = NULL;
     checker->records = NULL;
 }
 
@@ -94,6 +97,7 @@ bool sim_checker_ask(sim_checker *checker, unsigned requester, unsigned host, pr
 {
     sim_device *device = &checker->world->devices[requester];
     const sim_device *target = &checker->world->devices[host];
+    char arguments[8];
     proa_c2c_id id;
     if (checker->ask_count == SIM_ASKS_MAX || !device->up) {
         return false;
@@ -108,13 +112,16 @@ bool sim_checker_ask(sim_checker *checker, unsigned requester, unsigned host, pr
     if (op == PROA_OP_WRITE_REPLACE) {
         ask.format = PROA_FORMAT_TEXT;
         ask.payload = proa_span_of("1");
+    } else if (op == PROA_OP_EXECUTE) { /* says which question it is, see sim_checker_executed */
+        snprintf(arguments, sizeof arguments, "0='%u'", (unsigned)place);
+        ask.format = PROA_FORMAT_TEXT;
+        ask.payload = proa_span_of(arguments);
     }
     if (proa_c2c_send(device->c2c, checker->world->now_ms, &ask, &id) != PROA_OK) {
         return false;
     }
     checker->ask_count++;
     checker->counts.asks++;
-    checker->pairs[requester][host].execute_asks += op == PROA_OP_EXECUTE;
     checker->asks[place] = (sim_ask){.used = true,
                                      .requester = requester,
                                      .host = host,
@@ -223,7 +230,11 @@ void sim_checker_c2c(sim_checker *checker, sim_device *device, const proa_c2c_ev
         checker->counts.notifications++;
         if (ours) {
             const sim_ask *ask = &checker->asks[event->user];
-            judge_access(checker, ask->requester, ask->host, PROA_RIGHT_READ, now_ms - FLIGHT_MS,
+            /* OSCORE says in which order notifications were sent, not when (RFC 8613 §7.3): one
+             * that was lost may be brought by whoever has heard it, much later. */
+            uint64_t sent_ms =
+                sim_thief_heard_ms(&checker->world->eavesdropper, now_ms, device->input);
+            judge_access(checker, ask->requester, ask->host, PROA_RIGHT_READ, sent_ms - FLIGHT_MS,
                          "a notification");
         }
         break;
@@ -286,31 +297,56 @@ void sim_checker_client(sim_checker *checker, sim_device *device, const proa_cli
     if (!endpoint_of_peer(device, event->who.short_id, &requester)) {
         return; /* the account went in the same turn */
     }
-    sim_pair *pair = &checker->pairs[requester][device->node - 1];
-    pair->executions += event->kind == PROA_CLIENT_EXECUTED;
-    if (pair->executions > pair->execute_asks) {
-        sim_checker_break(checker, SIM_RULE_REPETITION, "%s executed more often for d%u than asked",
-                          device->name, requester);
+    if (device->input.len > 0) {
+        checker->counts.device_acts++;
+        sim_checker_acted(checker, device->node, device->input);
     }
     judge_access(checker, requester, device->node - 1,
                  event->kind == PROA_CLIENT_EXECUTED ? PROA_RIGHT_EXECUTE : PROA_RIGHT_WRITE,
                  checker->world->now_ms, "a change");
 }
 
-/* A registration, an update, a goodbye or an /ac came of this datagram. */
-void sim_checker_acted(sim_checker *checker, proa_span datagram)
+/* The host did what question `arguments` asked for. */
+void sim_checker_executed(sim_checker *checker, const sim_device *device, proa_span arguments)
 {
-    uint64_t name = sim__records_hash(11, datagram.data, datagram.len) | 1;
+    uint32_t place = 0;
+    for (size_t i = 0; i < arguments.len; i++) { /* 0='123' */
+        uint8_t c = arguments.data[i];
+        place = c >= '0' && c <= '9' ? 10 * place + (c - '0') : place;
+    }
+    if (place >= checker->ask_count || checker->asks[place].host != device->node - 1 ||
+        ++checker->asks[place].executions > 1) {
+        sim_checker_break(checker, SIM_RULE_REPETITION, "%s executed for #%u, %s", device->name,
+                          (unsigned)place, place < checker->ask_count ? "again" : "never asked");
+    }
+}
+
+void sim_checker_sealed(sim_checker *checker, const sim_device *device, uint64_t name,
+                        uint64_t content)
+{
+    checker->counts.sealed++;
+    if (!sim__records_note(checker->nonces, name, content)) {
+        sim_checker_break(checker, SIM_RULE_NONCES,
+                          "%s encrypted two different messages with one key and nonce",
+                          device->name);
+    }
+}
+
+/* A node did something for others because of this datagram: the server a registration, an update, a
+ * goodbye, an /ac; a device a write or more for another one. */
+void sim_checker_acted(sim_checker *checker, unsigned node, proa_span datagram)
+{
+    proa_span part = sim_thief_protected(datagram);
+    uint64_t name = sim__records_hash(11 + node, part.data, part.len) | 1;
     size_t i = name & (SIM_ACTS_MAX - 1);
-    checker->counts.server_acts++;
     while (checker->acts[i] != 0 && checker->acts[i] != name) {
         i = (i + 1) & (SIM_ACTS_MAX - 1);
     }
     if (checker->acts[i] == name) {
-        sim_checker_break(checker, SIM_RULE_REPLAY,
-                          "the server did again what a datagram asked for");
+        sim_checker_break(checker, SIM_RULE_REPLAY, "node %u did again what a datagram asked for",
+                          node);
     }
-    if (checker->counts.server_acts < SIM_ACTS_MAX / 2) {
+    if (checker->counts.server_acts + checker->counts.device_acts < SIM_ACTS_MAX / 2) {
         checker->acts[i] = name;
     }
 }

@@ -14,12 +14,13 @@
  *   access        nothing is obtained from, or done to, a host without a grant that was alive at
  *                 some time since it was asked for; nothing ever for pairs the policy denies
  *   records       no DTLS record number is used twice with different bytes in one session
+ *   nonces        no OSCORE key and nonce are used twice with different additional data or bytes
  *   refusals      a revoke's standing refusal holds until somebody allows again
  *   both sides    when all is quiet, two devices hold the same key or none
  *   no grant lost what the server calls active is there on both devices
  *   liveness      when the faults stop, every allowed question gets its data
- *   repetition    what is not idempotent is done at most as often as it was asked for
- *   replay        no datagram makes the server act twice, whoever sends it
+ *   repetition    what is not idempotent is done at most once for each time it was asked for
+ *   replay        no datagram makes a node act twice, whoever sends it, under whatever Message ID
  *   spinning      no engine asks to be run again and again without time passing
  *
  * The first violation is kept, with the virtual time and a sentence. */
@@ -35,7 +36,8 @@ typedef enum sim_rule {
     SIM_RULE_LIVENESS,
     SIM_RULE_REPETITION,
     SIM_RULE_REPLAY,
-    SIM_RULE_SPIN
+    SIM_RULE_SPIN,
+    SIM_RULE_NONCES
 } sim_rule;
 
 const char *sim_rule_name(sim_rule rule);
@@ -53,15 +55,14 @@ typedef struct sim_ask {
     proa_operation op;
     proa_c2c_id id; /* the engine's name for it */
     proa_outcome outcome;
+    uint32_t executions; /* the host did it */
 } sim_ask;
 
 /* What one pair may have had, and until when at the latest. */
 typedef struct sim_pair {
     uint8_t policy_rights; /* on object 3311 */
     uint64_t alive_ms;     /* a grant was last seen alive then; 0 = never */
-    uint32_t execute_asks;
-    uint32_t executions;
-    bool refused; /* an operator revoked and has not allowed since */
+    bool refused;          /* an operator revoked and has not allowed since */
     uint64_t refused_ms;
 } sim_pair;
 
@@ -69,7 +70,8 @@ typedef struct sim_counts {
     uint64_t asks, ok, denied, busy, pending, offline, unreachable, timeout, other;
     uint64_t notifications, hints, granted, renewed, revoked, allowed, failed, ended, reconciled;
     uint64_t written, executed, peers_added, peers_removed, expired;
-    uint64_t server_acts, revived, replayed;
+    uint64_t server_acts, device_acts, revived, replayed;
+    uint64_t sealed, challenged, replays_refused, played; /* OSCORE */
 } sim_counts;
 
 typedef struct sim_record_log sim_record_log;
@@ -83,6 +85,7 @@ struct sim_checker {
     uint32_t ask_count;
     sim_counts counts;
     sim_record_log *records;
+    sim_record_log *nonces;
     uint64_t acts[SIM_ACTS_MAX]; /* hashes of datagrams that made the server act; 0 = free */
     sim_rule broken;
     uint64_t broken_ms;
@@ -113,7 +116,12 @@ void sim_checker_datagram(void *ctx, uint64_t now_ms, const proa_addr *from, con
 void sim_checker_client(sim_checker *checker, sim_device *device, const proa_client_event *event);
 void sim_checker_c2c(sim_checker *checker, sim_device *device, const proa_c2c_event *event);
 void sim_checker_audit(sim_checker *checker, sim_world *world, const proa_action *action);
-void sim_checker_acted(sim_checker *checker, proa_span datagram);
+void sim_checker_acted(sim_checker *checker, unsigned node, proa_span datagram);
+void sim_checker_executed(sim_checker *checker, const sim_device *device, proa_span arguments);
+
+/* An encryption: hashes of (key, nonce), and of everything that depends on them. */
+void sim_checker_sealed(sim_checker *checker, const sim_device *device, uint64_t name,
+                        uint64_t content);
 void sim_checker_rebooted(sim_checker *checker, const sim_device *device);
 void sim_checker_grants(sim_checker *checker, const sim_world *world);
 
@@ -131,6 +139,9 @@ sim_record_log *sim__records_open(void);
 void sim__records_close(sim_record_log *log);
 
 uint64_t sim__records_hash(uint64_t h, const void *data, size_t len);
+
+/* False if `name` was noted before with another content. */
+bool sim__records_note(sim_record_log *log, uint64_t name, uint64_t content);
 
 /* False if this datagram uses a record number again with other bytes. */
 bool sim__records_see(sim_record_log *log, const proa_addr *from, const proa_addr *to,

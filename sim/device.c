@@ -46,13 +46,22 @@ static proa_err write_light(void *ctx, const proa_actor *who, const proa_path *p
     return PROA_OK;
 }
 
+/* Longer than until the first retransmission (RFC 7252 §4.8): what a requester sent once may then be
+ * sent again with an Echo, because whoever asks for that has not seen it before. */
+#define BOOT_MS 4000U
+
 static proa_err execute_light(void *ctx, const proa_actor *who, const proa_path *path,
                               proa_span arguments)
 {
-    (void)ctx;
+    sim_device *device = ctx;
     (void)who;
     (void)path;
-    (void)arguments;
+    sim_checker_executed(device->world->checker, device, arguments);
+    if (device->fails_after_act) {
+        device->fails_after_act = false;
+        device->store.power_failed = 1;
+        device->off_until_ms = device->world->now_ms + BOOT_MS;
+    }
     return PROA_OK;
 }
 
@@ -97,8 +106,9 @@ static void must(proa_err err, const char *what)
 static void add_access(sim_device *device)
 {
     static const uint16_t created[] = {PROA_OBJECT_CLIENT_SECURITY, PROA_OBJECT_CLIENT,
-                                       PROA_OBJECT_CLIENT_ACCESS};
-    for (size_t i = 0; i < sizeof created / sizeof *created; i++) {
+                                       PROA_OBJECT_CLIENT_ACCESS, PROA_OBJECT_OSCORE};
+    size_t count = sizeof created / sizeof *created - (device->world->oscore ? 0 : 1);
+    for (size_t i = 0; i < count; i++) {
         must(proa_client_add_access(device->client, created[i], PROA_ID_ALL, 1, PROA_RIGHTS_ALL, 1),
              "access rights");
     }
@@ -125,9 +135,12 @@ void sim__device_open(sim_device *device)
     limits.access_max = 16;
     config.secure = device->secure;
     config.store = sim_store_port(&device->store);
-    device->oscore = sim__oscore_of_device(device);
-    if (device->oscore != NULL) {
-        config.coap.oscore = proa_oscore_for_coap(device->oscore);
+    if (device->world->oscore || device->world->server_oscore) {
+        sim__contexts_open(device);
+        config.coap.oscore = proa_oscore_for_coap(device->contexts);
+    }
+    if (device->world->oscore) {
+        limits.contexts = &proa_c2c_oscore;
     }
     must(proa_client_open(&device->client, &config), "client");
     must(proa_c2c_open(&device->c2c, device->client, &limits), "C2C");
@@ -144,7 +157,7 @@ void sim__device_open(sim_device *device)
                                   .key = proa_span_make(device->key, sizeof device->key),
                                   .lifetime_s = 600};
     device->params = sim__oscore_params(device, false);
-    if (device->oscore != NULL) {
+    if (device->world->server_oscore) {
         server.uri = proa_span_of(coap);
         server.mode = PROA_SECURITY_NOSEC;
         server.identity = server.key = proa_span_make(NULL, 0);
@@ -159,7 +172,7 @@ void sim__device_close(sim_device *device)
     if (device->up) {
         proa_c2c_close(device->c2c);
         proa_client_close(device->client);
-        proa_oscore_free(device->oscore);
+        sim__contexts_close(device);
         device->secure->class_->free(device->secure);
         device->client = NULL;
         device->c2c = NULL;
@@ -176,6 +189,9 @@ void sim__device_run(sim_device *device)
     proa_c2c_event c2c_event;
     proa_addr to;
     proa_span bytes;
+    if (!device->up && device->off_until_ms <= now_ms) {
+        sim__device_open(device);
+    }
     if (!device->up) {
         return;
     }
@@ -198,13 +214,15 @@ void sim__device_run(sim_device *device)
 void sim__device_input(sim_device *device, const sim_datagram *datagram)
 {
     if (device->up) {
-        proa_client_input(device->client, device->world->now_ms, &datagram->from,
-                          proa_span_make(datagram->bytes, datagram->len), false);
+        device->input = proa_span_make(datagram->bytes, datagram->len);
+        proa_client_input(device->client, device->world->now_ms, &datagram->from, device->input,
+                          false);
         sim__device_run(device);
+        device->input = proa_span_make(NULL, 0);
     }
 }
 
 uint64_t sim__device_next_ms(const sim_device *device)
 {
-    return device->up ? proa_client_next_ms(device->client) : UINT64_MAX;
+    return device->up ? proa_client_next_ms(device->client) : device->off_until_ms;
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OSCORE tables of simulated nodes. Margins are small, so that every run has to reserve more. */
+/* OSCORE between devices and server: the keys, and the server's table. The margin is small, so that
+ * every run has to reserve more. */
 #include "sim/oscore.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "ports/mbedtls/crypto.h"
 
 static void must(proa_err err)
 {
@@ -35,49 +38,27 @@ static bool find_params_of_server(void *ctx, uint64_t account, proa_oscore_param
     return true;
 }
 
-static bool find_params_of_device(void *ctx, uint64_t account, proa_oscore_params *out)
+proa_oscore *sim__oscore_of_server(sim_server *server)
 {
-    const sim_device *device = ctx;
-    return device->client != NULL && proa_client_find_oscore(device->client, account, out);
-}
-
-static proa_oscore *
-open_table(const sim_world *world, sim_rng *rng, sim_store *store,
-           bool (*find_params)(void *ctx, uint64_t account, proa_oscore_params *out), void *ctx)
-{
+    const sim_world *world = server->world;
     proa_oscore *table;
+    if (!world->server_oscore) {
+        return NULL;
+    }
     proa_oscore_config config = {.memory = sim__memory(),
-                                 .random = sim_rng_random(rng),
-                                 .store = sim_store_port(store),
-                                 .crypto = world->oscore,
+                                 .random = sim_rng_random(&server->rng),
+                                 .store = sim_store_port(&server->records.oscore),
+                                 .crypto = &proa_mbedtls_crypto_small,
                                  .contexts_first = 1,
                                  .contexts_max = 4 * SIM_DEVICES_MAX,
                                  .margin = 4,
                                  .renewal = &proa_oscore_appendix_b2,
-                                 .find_params = find_params,
-                                 .find_params_ctx = ctx};
+                                 .find_params = find_params_of_server,
+                                 .find_params_ctx = server};
     must(proa_oscore_open(&table, &config));
-    return table;
-}
-
-proa_oscore *sim__oscore_of_server(sim_server *server)
-{
-    const sim_world *world = server->world;
-    if (world->oscore == NULL) {
-        return NULL;
-    }
-    proa_oscore *table =
-        open_table(world, &server->rng, &server->records.oscore, find_params_of_server, server);
     for (unsigned i = 0; i < world->device_count; i++) {
         proa_oscore_params params = sim__oscore_params(&world->devices[i], true);
         must(proa_oscore_add(table, i + 1, &params, PROA_OSCORE_KNOWN));
     }
     return table;
-}
-
-proa_oscore *sim__oscore_of_device(sim_device *device)
-{
-    return device->world->oscore == NULL ? NULL
-                                         : open_table(device->world, &device->rng, &device->store,
-                                                      find_params_of_device, device);
 }

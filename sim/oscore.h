@@ -4,17 +4,13 @@
 
 #include "sim/world.h"
 
-/* OSCORE between a device and the server, if the world has cryptography for it. Both keep what must
- * survive in stores that outlive their reboots. */
+/* OSCORE between devices and the server, if the world's plan says so. Both keep what must survive in
+ * stores that outlive their reboots. */
 
 /* The context of a device and the server; spans borrow from the device. */
 proa_oscore_params sim__oscore_params(const sim_device *device, bool of_server);
 
 /* The server's table, with all devices in it; NULL if they use DTLS. */
 proa_oscore *sim__oscore_of_server(sim_server *server);
-
-/* The device's table, for the account of the server and, later, those of peers; NULL if it uses
- * DTLS. */
-proa_oscore *sim__oscore_of_device(sim_device *device);
 
 #endif

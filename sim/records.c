@@ -66,7 +66,7 @@ static path *path_of(sim_record_log *log, const proa_addr *from, const proa_addr
     return added;
 }
 
-static bool note(sim_record_log *log, uint64_t name, uint64_t bytes)
+bool sim__records_note(sim_record_log *log, uint64_t name, uint64_t content)
 {
     size_t i = name & (SLOTS - 1);
     name |= 1;
@@ -74,11 +74,11 @@ static bool note(sim_record_log *log, uint64_t name, uint64_t bytes)
         i = (i + 1) & (SLOTS - 1);
     }
     if (log->slots[i].name == name) {
-        return log->slots[i].bytes == bytes;
+        return log->slots[i].bytes == content;
     }
     if (log->count < SLOTS / 2) {
         log->slots[i].name = name;
-        log->slots[i].bytes = bytes;
+        log->slots[i].bytes = content;
         log->count++;
     }
     return true;
@@ -121,7 +121,7 @@ bool sim__records_see(sim_record_log *log, const proa_addr *from, const proa_add
                 name = sim__records_hash(name, from, sizeof *from);
             }
             name = sim__records_hash(name, to, sizeof *to);
-            fresh = note(log, name, sim__records_hash(7, at, whole)) && fresh;
+            fresh = sim__records_note(log, name, sim__records_hash(7, at, whole)) && fresh;
         }
         at += whole;
         left -= whole;

@@ -27,9 +27,10 @@ typedef struct sim_result {
 
 typedef struct sim_scenario {
     const char *name;
-    const char *what;  /* one line for --help */
-    bool has_sessions; /* of DTLS, which survive the server */
+    const char *what; /* one line for --help */
     void (*run)(uint64_t seed, const sim_options *options, sim_result *result);
+    /* What it is for must have happened in enough seeds, or green means nothing. */
+    bool (*enough)(const sim_counts *counts);
 } sim_scenario;
 
 /* NULL if there is none of that name. */

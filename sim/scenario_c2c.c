@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scenario c2c: four devices ask each other for things under a policy that allows some of it, while
+/* Scenarios dtls and oscore: four devices ask each other for things under a policy that allows some of it, while
  * operators revoke and allow, nodes reboot (also in the middle of a write), devices move, and the
  * network loses, doubles, reorders and parts. Then the faults stop, and everything allowed must
- * work within ten minutes. */
+ * work within ten minutes.
+ *
+ * The two differ in how devices protect what they say to each other. Under OSCORE there is also
+ * somebody between them who plays their messages again. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "ports/mbedtls/crypto.h"
 #include "sim/scenario.h"
 
 #define DEVICES 4U
@@ -29,9 +31,11 @@ static const proa_policy_rule rules[] = {
      PROA_RIGHT_READ | PROA_RIGHT_WRITE, 2 * LIFETIME_S, PROA_PEER_SECURITY_AUTO, false, false},
 };
 
-static const proa_policy policy = {rules, sizeof rules / sizeof *rules};
+#define RULES (sizeof rules / sizeof *rules)
 
 typedef struct run_state {
+    proa_policy_rule rules[RULES]; /* the same, with this run's security */
+    proa_policy policy;
     sim_world world;
     sim_checker checker;
 } run_state;
@@ -47,7 +51,7 @@ static void tell_policy(sim_checker *checker)
             char host[] = {'d', (char)('0' + h), '\0'};
             uint8_t rights = 0;
             for (unsigned bit = 1; bit <= PROA_RIGHT_CREATE; bit <<= 1) {
-                for (size_t i = 0; i < policy.rule_count; i++) {
+                for (size_t i = 0; i < RULES; i++) {
                     const proa_policy_rule *rule = &rules[i];
                     /* The checker reads the table by itself rather than by the engine's code. */
                     bool matches =
@@ -112,7 +116,7 @@ static void random_trouble(run_state *run)
     sim_rng *rng = &world->rng;
     sim_device *device = &world->devices[sim_rng_below(rng, DEVICES)];
     unsigned other = sim_rng_below(rng, DEVICES + 1);
-    switch (sim_rng_below(rng, 9)) {
+    switch (sim_rng_below(rng, world->oscore ? 12 : 9)) {
     case 0:
         sim_device_reboot(device);
         break;
@@ -139,6 +143,16 @@ static void random_trouble(run_state *run)
         if (other != device->node) {
             sim_net_cut(&world->net, device->node, other, true);
         }
+        break;
+    case 9:
+        sim_device_replay(device);
+        break;
+    case 10: /* what it knew of numbers received is gone: the instant to try them again */
+        sim_device_reboot(device);
+        sim_device_replay(device);
+        break;
+    case 11: /* what was done may be asked for again, since nobody heard that it was done */
+        device->fails_after_act = true;
         break;
     default:
         sim_net_heal(&world->net);
@@ -177,6 +191,7 @@ static void stop_faults(run_state *run)
     world->server.power_fails_after = 0;
     for (unsigned r = 0; r < DEVICES; r++) {
         world->devices[r].store.power_fails_after = 0;
+        world->devices[r].fails_after_act = false;
         for (unsigned h = 0; h < DEVICES; h++) {
             if (run->checker.pairs[r][h].refused) {
                 sim_checker_allowed(&run->checker, r, h);
@@ -237,8 +252,29 @@ static void settle(run_state *run)
     } while (!sim_checker_settled(&run->world) && run->world.now_ms < end_ms);
 }
 
-static void run_world(uint64_t seed, const sim_options *options, const proa_crypto *oscore,
-                      sim_result *result)
+static void tell_result(const run_state *run, uint64_t seed, sim_result *result)
+{
+    const sim_world *world = &run->world;
+    result->seed = seed;
+    result->broken = run->checker.broken;
+    result->broken_ms = run->checker.broken_ms;
+    memcpy(result->message, run->checker.message, sizeof result->message);
+    result->counts = run->checker.counts;
+    result->counts.revived = world->revived;
+    result->counts.replayed = world->replayed;
+    result->counts.played = world->played;
+    result->datagrams = world->net.sent;
+    result->lost = world->net.lost;
+    result->duplicated = world->net.duplicated;
+    result->reordered = world->net.reordered;
+    result->reboots = world->reboots;
+    result->moves = world->moves;
+    result->power_failures = world->power_failures;
+    result->virtual_ms = world->now_ms - SIM_START_MS;
+}
+
+static void run_with(proa_peer_security security, bool server_oscore, uint64_t seed,
+                     const sim_options *options, sim_result *result)
 {
     run_state *run = calloc(1, sizeof *run);
     if (run == NULL) {
@@ -246,47 +282,63 @@ static void run_world(uint64_t seed, const sim_options *options, const proa_cryp
     }
     sim_checker_open(&run->checker, &run->world, options->verbose);
     tell_policy(&run->checker);
-    sim_world_open(&run->world, seed, &options->link, DEVICES, &policy, oscore, &run->checker);
+    memcpy(run->rules, rules, sizeof rules);
+    for (size_t i = 0; i < RULES; i++) {
+        run->rules[i].security = security;
+    }
+    run->policy = (proa_policy){run->rules, RULES};
+    sim_plan plan = {DEVICES, &run->policy, security == PROA_PEER_SECURITY_OSCORE, server_oscore};
+    sim_world_open(&run->world, seed, &options->link, &plan, &run->checker);
     sim_world_run(&run->world, run->world.now_ms + 20000);
     chaos(run);
     stop_faults(run);
     liveness(run);
     settle(run);
     sim_checker_finish(&run->checker);
-
-    result->seed = seed;
-    result->broken = run->checker.broken;
-    result->broken_ms = run->checker.broken_ms;
-    memcpy(result->message, run->checker.message, sizeof result->message);
-    result->counts = run->checker.counts;
-    result->counts.revived = run->world.revived;
-    result->counts.replayed = run->world.replayed;
-    result->datagrams = run->world.net.sent;
-    result->lost = run->world.net.lost;
-    result->duplicated = run->world.net.duplicated;
-    result->reordered = run->world.net.reordered;
-    result->reboots = run->world.reboots;
-    result->moves = run->world.moves;
-    result->power_failures = run->world.power_failures;
-    result->virtual_ms = run->world.now_ms - SIM_START_MS;
-    sim_world_close(&run->world);
+    sim_world_close(&run->world); /* counts what the contexts have done */
+    tell_result(run, seed, result);
     sim_checker_close(&run->checker);
     free(run);
 }
 
-static void run_c2c(uint64_t seed, const sim_options *options, sim_result *result)
+static void run_dtls(uint64_t seed, const sim_options *options, sim_result *result)
 {
-    run_world(seed, options, NULL, result);
+    run_with(PROA_PEER_SECURITY_DTLS, false, seed, options, result);
+}
+
+static void run_oscore(uint64_t seed, const sim_options *options, sim_result *result)
+{
+    run_with(PROA_PEER_SECURITY_OSCORE, false, seed, options, result);
 }
 
 static void run_server_oscore(uint64_t seed, const sim_options *options, sim_result *result)
 {
-    run_world(seed, options, &proa_mbedtls_crypto, result);
+    run_with(PROA_PEER_SECURITY_DTLS, true, seed, options, result);
+}
+
+static bool enough_without_sessions(const sim_counts *c)
+{
+    return c->granted > 0 && c->revoked > 0 && c->ok > 0 && c->denied > 0 &&
+           c->expired + c->ended > 0 && c->notifications > 0 && c->executed > 0 && c->replayed > 0;
+}
+
+static bool enough(const sim_counts *c)
+{
+    return enough_without_sessions(c) && c->revived > 0;
+}
+
+static bool enough_oscore(const sim_counts *c)
+{
+    return enough(c) && c->sealed > 0 && c->challenged > 0 && c->played > 0 &&
+           c->replays_refused > 0;
 }
 
 static const sim_scenario scenarios[] = {
-    {"c2c", "devices ask each other under a policy, with every kind of trouble", true, run_c2c},
-    {"server-oscore", "the same; devices and server talk OSCORE", false, run_server_oscore},
+    {"dtls", "devices ask each other under a policy, with every kind of trouble", run_dtls, enough},
+    {"oscore", "the same with OSCORE between devices, and with an eavesdropper", run_oscore,
+     enough_oscore},
+    {"server-oscore", "the first with OSCORE between devices and server", run_server_oscore,
+     enough_without_sessions},
 };
 
 const sim_scenario *sim_scenario_at(unsigned index)

@@ -47,7 +47,7 @@ static proa_protection protection_of(void *ctx, uint64_t account)
 {
     const sim_world *world = ctx;
     (void)account;
-    return world->oscore != NULL ? PROA_PROTECTION_OSCORE : PROA_PROTECTION_DTLS;
+    return world->server_oscore ? PROA_PROTECTION_OSCORE : PROA_PROTECTION_DTLS;
 }
 
 static bool needs_key(void *ctx, proa_span endpoint)
@@ -290,7 +290,8 @@ static void on_event(sim_server *server, const proa_server_event *event)
     bool is_act = event->kind == PROA_SERVER_REGISTERED || event->kind == PROA_SERVER_UPDATED ||
                   event->kind == PROA_SERVER_DEREGISTERED || event->kind == PROA_SERVER_REQUEST;
     if (is_act) {
-        sim_checker_acted(server->world->checker, server->input);
+        server->world->checker->counts.server_acts++;
+        sim_checker_acted(server->world->checker, SIM_SERVER_NODE, server->input);
     }
     switch (event->kind) {
     case PROA_SERVER_REGISTERED:

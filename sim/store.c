@@ -70,6 +70,16 @@ static proa_err remove_blob(void *ctx, const char *name)
     return PROA_OK;
 }
 
+proa_err sim__contexts_write(void *ctx, const char *name, proa_span bytes)
+{
+    return write_blob(ctx, name, bytes);
+}
+
+bool sim_store_has(sim_store *store, const char *name)
+{
+    return find(store, name) != NULL;
+}
+
 proa_store sim_store_port(sim_store *store)
 {
     proa_store port = {read_blob, write_blob, remove_blob, store};

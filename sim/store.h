@@ -2,6 +2,7 @@
 #ifndef PROA_SIM_STORE_H
 #define PROA_SIM_STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "proa/store.h"
@@ -26,5 +27,12 @@ typedef struct sim_store {
 
 /* As the store of an engine. Borrows store. */
 proa_store sim_store_port(sim_store *store);
+
+/* The write function of that store for OSCORE's numbers; ctx is the sim_store. By name, so that the
+ * linker can put a mistake in its place (bugs.h). */
+proa_err sim__contexts_write(void *ctx, const char *name, proa_span bytes);
+
+/* Is there a blob of this name? */
+bool sim_store_has(sim_store *store, const char *name);
 
 #endif

@@ -4,23 +4,36 @@
 
 #include "sim/net.h"
 
-/* Somebody who hears what is sent to the server and plays it again, from where it came from or from
- * elsewhere. Has no keys. */
+/* Somebody who hears what is sent to a node and plays it again, from where it came from or from
+ * elsewhere. Has no keys, but knows what is not protected: of an OSCORE message it may change the
+ * Message ID (RFC 8613 §4.2), so that to the message layer it is a new one. */
 
 #define SIM_THIEF_KEEPS 64U
+
+/* CoAP that is not inside DTLS. */
+bool sim_thief_is_coap(proa_span bytes);
 
 typedef struct sim_thief {
     struct {
         proa_addr from;
+        unsigned to_node;
+        uint64_t at_ms;
         size_t len;
         uint8_t bytes[1600];
-    } heard[SIM_THIEF_KEEPS]; /* what was protected, the latest */
+    } heard[SIM_THIEF_KEEPS]; /* protected records and messages, the latest */
     uint32_t count;
 } sim_thief;
 
-void sim_thief_hears(sim_thief *thief, const proa_addr *from, proa_span bytes);
+void sim_thief_hears(sim_thief *thief, uint64_t now_ms, const proa_addr *from, unsigned to_node,
+                     proa_span bytes);
 
-/* Play some of it to node `to_node` at this address. Returns how many datagrams. */
+/* What of a datagram cannot be changed: of CoAP everything but type, Message ID and Token. */
+proa_span sim_thief_protected(proa_span datagram);
+
+/* When this was sent first, of what is still known; else `now_ms`. */
+uint64_t sim_thief_heard_ms(const sim_thief *thief, uint64_t now_ms, proa_span datagram);
+
+/* Play some of what was sent to node `to_node` to it at this address. Returns how many datagrams. */
 unsigned sim_thief_plays(const sim_thief *thief, sim_net *net, uint64_t now_ms, sim_rng *rng,
                          unsigned to_node, const proa_addr *to);
 

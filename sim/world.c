@@ -45,16 +45,17 @@ static proa_addr address(unsigned node, unsigned place, uint16_t port)
     return addr;
 }
 
-void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, unsigned device_count,
-                    const proa_policy *policy, const proa_crypto *oscore, sim_checker *checker)
+void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, const sim_plan *plan,
+                    sim_checker *checker)
 {
     memset(world, 0, sizeof *world);
     world->seed = seed;
     world->now_ms = SIM_START_MS;
-    world->policy = policy;
-    world->oscore = oscore;
+    world->policy = plan->policy;
+    world->oscore = plan->oscore;
+    world->server_oscore = plan->server_oscore;
     world->checker = checker;
-    world->device_count = device_count;
+    world->device_count = plan->device_count;
     sim_rng_seed(&world->rng, seed, 1);
     sim_net_open(&world->net, seed, link);
     world->net.observer = sim_checker_datagram;
@@ -62,7 +63,7 @@ void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, unsig
     world->server.world = world;
     world->server.addr = address(SIM_SERVER_NODE, 0, 5684);
     sim_rng_seed(&world->server.rng, seed, 2);
-    for (unsigned i = 0; i < device_count; i++) {
+    for (unsigned i = 0; i < plan->device_count; i++) {
         sim_device *device = &world->devices[i];
         device->world = world;
         device->node = i + 1;
@@ -73,7 +74,7 @@ void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, unsig
         proa_random_fill(&random, device->key, sizeof device->key);
     }
     sim__server_open(&world->server);
-    for (unsigned i = 0; i < device_count; i++) {
+    for (unsigned i = 0; i < plan->device_count; i++) {
         sim__device_open(&world->devices[i]);
     }
 }
@@ -113,10 +114,13 @@ static unsigned node_at(const sim_world *world, const proa_addr *addr)
 void sim__world_send(sim_world *world, unsigned from_node, const proa_addr *from,
                      const proa_addr *to, proa_span bytes)
 {
-    if (node_at(world, to) == SIM_SERVER_NODE) {
-        sim_thief_hears(&world->thief, from, bytes);
+    unsigned to_node = node_at(world, to);
+    if (to_node == SIM_SERVER_NODE) {
+        sim_thief_hears(&world->thief, world->now_ms, from, to_node, bytes);
+    } else if (sim_thief_is_coap(bytes)) {
+        sim_thief_hears(&world->eavesdropper, world->now_ms, from, to_node, bytes);
     }
-    sim_net_send(&world->net, world->now_ms, from_node, node_at(world, to), from, to, bytes);
+    sim_net_send(&world->net, world->now_ms, from_node, to_node, from, to, bytes);
 }
 
 static void deliver(sim_world *world)
@@ -183,11 +187,16 @@ void sim_world_run(sim_world *world, uint64_t until_ms)
 
 void sim_device_reboot(sim_device *device)
 {
+    if (!device->up) {
+        return; /* it has no power */
+    }
     sim__device_close(device);
     device->incarnation++;
     device->world->reboots++;
     sim_checker_rebooted(device->world->checker, device);
-    sim__device_open(device);
+    if (device->off_until_ms <= device->world->now_ms) {
+        sim__device_open(device);
+    }
 }
 
 void sim_server_reboot(sim_server *server)
@@ -203,6 +212,13 @@ void sim_server_replay(sim_server *server)
     sim_world *world = server->world;
     world->replayed += sim_thief_plays(&world->thief, &world->net, world->now_ms, &world->rng,
                                        SIM_SERVER_NODE, &server->addr);
+}
+
+void sim_device_replay(sim_device *device)
+{
+    sim_world *world = device->world;
+    world->played += sim_thief_plays(&world->eavesdropper, &world->net, world->now_ms, &world->rng,
+                                     device->node, &device->addr);
 }
 
 void sim_device_move(sim_device *device)

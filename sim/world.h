@@ -7,6 +7,7 @@
 
 #include "proa/c2c.h"
 #include "proa/client.h"
+#include "proa/crypto.h"
 #include "proa/oscore.h"
 #include "proa/server.h"
 #include "server/app/authority.h"
@@ -17,7 +18,7 @@
 #include "sim/thief.h"
 
 /* A world: one server and some devices on a simulated network, all of them the real engines with
- * real DTLS, driven by one virtual clock.
+ * real DTLS, driven by one virtual clock. Devices may have OSCORE for what they say to each other.
  *
  * The world knows how to run, reboot and move nodes. What happens is told to the checker
  * (checker.h), which is given events from outside the engines and compares them with what it knows
@@ -45,11 +46,18 @@ typedef struct sim_device {
     sim_store store;
     bool up;
     proa_secure *secure;
-    proa_oscore *oscore; /* NULL: DTLS */
-    proa_oscore_params params;
     proa_client *client;
     proa_c2c *c2c;
     uint32_t incarnation; /* counts reboots */
+    bool fails_after_act; /* power, just after it did what it was asked to, before it can say so */
+    uint64_t off_until_ms;
+    proa_span input; /* the datagram that it deals with, while it does */
+    /* OSCORE, if the world has it: the table, and cryptography that the checker hears of. */
+    proa_oscore *contexts;
+    proa_oscore_params params; /* of the server's account */
+    proa_aead aead;
+    const proa_aead *aeads[2];
+    proa_crypto crypto;
     /* The application: object 3311 instance 0 with a switch and a text. */
     proa_object light;
     bool on;
@@ -92,6 +100,14 @@ typedef struct sim_server {
     uint32_t incarnation;
 } sim_server;
 
+/* What a world consists of. */
+typedef struct sim_plan {
+    unsigned device_count;
+    const proa_policy *policy; /* borrowed for the life of the world */
+    bool oscore;               /* devices have object 21 */
+    bool server_oscore;        /* devices and server talk OSCORE */
+} sim_plan;
+
 struct sim_world {
     uint64_t seed;
     uint64_t now_ms;
@@ -101,17 +117,18 @@ struct sim_world {
     sim_device devices[SIM_DEVICES_MAX];
     unsigned device_count;
     const proa_policy *policy; /* borrowed */
-    const proa_crypto *oscore; /* borrowed; devices talk OSCORE to the server with it; NULL: DTLS */
-    sim_checker *checker;      /* borrowed */
-    sim_thief thief;
+    bool oscore, server_oscore;
+    sim_checker *checker;   /* borrowed */
+    sim_thief thief;        /* of what is sent to the server */
+    sim_thief eavesdropper; /* of what devices send each other */
     uint32_t reboots, moves, power_failures;
-    uint64_t revived, replayed;
+    uint64_t revived, replayed, played; /* sessions; datagrams to the server, to devices */
     bool stuck; /* an engine asked to be run at once again and again: a spin */
 };
 
 /* Make the world: everything up at once. */
-void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, unsigned device_count,
-                    const proa_policy *policy, const proa_crypto *oscore, sim_checker *checker);
+void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, const sim_plan *plan,
+                    sim_checker *checker);
 void sim_world_close(sim_world *world);
 
 /* Run everything that happens until `until_ms`. */
@@ -124,6 +141,9 @@ void sim_server_reboot(sim_server *server);
 /* Somebody plays to the server what was said to it. */
 void sim_server_replay(sim_server *server);
 
+/* Somebody plays to a device what other devices said to it under OSCORE. */
+void sim_device_replay(sim_device *device);
+
 /* The device gets another address; it does not notice. */
 void sim_device_move(sim_device *device);
 
@@ -132,6 +152,10 @@ void sim_device_toggle(sim_device *device);
 
 int64_t sim_world_unix_s(const sim_world *world);
 sim_device *sim_world_device(sim_world *world, const char *name);
+
+/* contexts.c: the OSCORE table of a device. */
+void sim__contexts_open(sim_device *device);
+void sim__contexts_close(sim_device *device);
 
 /* device.c and server.c: one step of a node: take events until none is left, then send. */
 void sim__device_open(sim_device *device);
