@@ -334,7 +334,7 @@ static bool enough_oscore(const sim_counts *c)
 }
 
 static const sim_scenario scenarios[] = {
-    {"dtls", "devices ask each other under a policy, with every kind of trouble", run_dtls, enough},
+    {"c2c", "devices ask each other under a policy, with every kind of trouble", run_dtls, enough},
     {"oscore", "the same with OSCORE between devices, and with an eavesdropper", run_oscore,
      enough_oscore},
     {"server-oscore", "the first with OSCORE between devices and server", run_server_oscore,
