@@ -321,8 +321,10 @@ void proa__on_reset(proa_coap *c, const proa_coap_peer *from, const proa_coap_ms
     }
     proa__message *m = proa__message_match(peer, msg->mid);
     proa__thing *thing = m != NULL ? m->owner : owner_of_non(peer, msg->mid);
-    if (thing != NULL && proa__is_sealed(thing->peer)) {
-        c->counts.unprotected++; /* anybody can say that */
+    /* Anybody can say that. But a response that its asker has forgotten would keep all other messages
+     * from that peer for a minute, and what was asked for is done, whoever says what. */
+    if (thing != NULL && proa__is_sealed(thing->peer) && thing->kind != PROA__EXCHANGE) {
+        c->counts.unprotected++;
         if (thing->kind == PROA__RELATION) {
             ((proa__relation *)thing)->doubt = true;
         }

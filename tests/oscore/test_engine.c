@@ -302,6 +302,27 @@ static void rfc8613_8_a_separate_response(void **state)
     assert_int_equal(last[CLIENT].len, 4); /* its ACK */
 }
 
+/* Seed 510 of proa-sim's scenario server-oscore: repeated for a minute to an asker who had forgotten,
+ * it kept everything else from that peer. */
+static void rfc7252_4_2_a_response_nobody_waits_for_is_reset(void **state)
+{
+    (void)state;
+    proa_coap_id id = ask_for(PROA_COAP_GET, false, proa_span_make(NULL, 0));
+    expect(SERVER, PROA_COAP_EVENT_REQUEST);
+    proa_coap_id exchange = at[SERVER].event.exchange;
+    proa_coap_defer(at[SERVER].coap, now_ms, exchange);
+    assert_int_equal(run(), -1);
+    proa_coap_cancel(at[CLIENT].coap, now_ms, id, false);
+    at[SERVER].event.exchange = exchange;
+    respond(PROA_COAP_CONTENT, proa_span_of("late"));
+    assert_int_equal(run(), -1);
+    assert_int_equal(last[CLIENT].bytes[0], 0x70);
+    unsigned before = sent[SERVER];
+    now_ms += 200000;
+    assert_int_equal(run(), -1);
+    assert_int_equal(sent[SERVER], before);
+}
+
 static void rfc8613_4_1_3_4_bodies_go_in_inner_blocks(void **state)
 {
     (void)state;
@@ -757,6 +778,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(rfc8613_8_a_request_and_its_response, start, end_),
         cmocka_unit_test_setup_teardown(rfc8613_8_copies_are_equal_and_done_once, start, end_),
         cmocka_unit_test_setup_teardown(rfc8613_8_a_separate_response, start, end_),
+        cmocka_unit_test_setup_teardown(rfc7252_4_2_a_response_nobody_waits_for_is_reset, start,
+                                        end_),
         cmocka_unit_test_setup_teardown(rfc8613_4_1_3_4_bodies_go_in_inner_blocks, start, end_),
         cmocka_unit_test_setup_teardown(
             rfc8613_4_1_3_5_notifications_come_in_order_each_under_its_number, start, end_),
