@@ -291,8 +291,6 @@ static void handle_data(proa_client *c, const proa_secure_event *event)
     }
     c->carrier = event->session;
     proa_coap_input(c->coap, c->now_ms, &peer, event->data, false);
-    drain_coap(c);
-    c->carrier = 0;
 }
 
 /* Each event of the box is worked off before the next, whose data replaces its own. */
@@ -314,6 +312,7 @@ static void pump(proa_client *c)
             break;
         }
         drain_coap(c);
+        c->carrier = 0;
     }
 }
 

@@ -17,26 +17,21 @@
 #define DAY 86400U
 
 static world w;
+static bool oscore; /* tests run with sessions, and again with contexts */
 
-static void expect_outcome(size_t device, proa_outcome outcome, const char *payload)
+static void open_two(void)
 {
-    const world_event *note = world_event_of(&w, device, PROA_C2C_OUTCOME);
-    assert_non_null(note);
-    if (note->event.outcome != outcome) {
-        print_message("%s, code %02x\n", proa_outcome_name(note->event.outcome), note->event.code);
-    }
-    assert_int_equal(note->event.outcome, outcome);
-    if (payload != NULL) {
-        uint8_t bytes[64];
-        assert_int_equal(note->payload_len, hex(payload, bytes, sizeof(bytes)));
-        assert_memory_equal(note->payload, bytes, note->payload_len);
+    if (oscore) {
+        world_open_oscore(&w, 2);
+    } else {
+        world_open(&w, 2);
     }
 }
 
 /* 0 has a grant for 1, and has used it. */
 static void open_granted(uint8_t rights, uint32_t lifetime_s)
 {
-    world_open(&w, 2);
+    open_two();
     world_grant(&w, 0, 1, rights, lifetime_s);
     (void)world_ask(&w, 0, 1, PROA_OP_READ);
     world_settle(&w);
@@ -60,7 +55,7 @@ static void c2c_5_6_first_access(void **state)
     world_grant(&w, 0, 1, R, DAY);
     world_answer_ac(&w, PROA_COAP_CREATED, NULL);
     world_settle(&w);
-    expect_outcome(0, PROA_OUTCOME_OK, "e5164a3030303031");
+    world_expect_outcome(&w, 0, PROA_OUTCOME_OK, "e5164a3030303031");
     assert_int_equal(world_event_of(&w, 0, PROA_C2C_OUTCOME)->event.elapsed_ms, 4000);
     assert_int_equal(world_events(&w, 0, PROA_C2C_AUTHORIZING), 1);
     assert_int_equal(world_events(&w, 0, PROA_C2C_AUTHORIZED), 1);
@@ -89,18 +84,18 @@ static void g12_operations_and_rights(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         for (int with = 0; with < 2; with++) {
-            world_open(&w, 2);
+            open_two();
             world_grant(&w, 0, 1, with != 0 ? rows[i].right : (uint8_t)(0x1f & ~rows[i].right),
                         DAY);
             (void)world_ask(&w, 0, 1, rows[i].op);
             world_settle(&w);
             if (with != 0) {
-                expect_outcome(0, PROA_OUTCOME_OK, NULL);
+                world_expect_outcome(&w, 0, PROA_OUTCOME_OK, NULL);
                 assert_int_equal(world_event_of(&w, 0, PROA_C2C_OUTCOME)->event.code, rows[i].code);
             } else {
                 assert_null(world_event_of(&w, 0, PROA_C2C_OUTCOME));
                 world_answer_ac(&w, PROA_COAP_FORBIDDEN, NULL); /* it asked the server */
-                expect_outcome(0, PROA_OUTCOME_DENIED, NULL);
+                world_expect_outcome(&w, 0, PROA_OUTCOME_DENIED, NULL);
             }
             world_close(&w);
         }
@@ -119,7 +114,7 @@ static void c2c_6_both_directions_over_one_session(void **state)
     unsigned sessions = fake_secure_live(w.devices[0].box);
     (void)world_ask(&w, 1, 0, PROA_OP_READ);
     world_settle(&w);
-    expect_outcome(1, PROA_OUTCOME_OK, "e5164a3030303031");
+    world_expect_outcome(&w, 1, PROA_OUTCOME_OK, "e5164a3030303031");
     assert_int_equal(fake_secure_live(w.devices[0].box), sessions);
     world_close(&w);
 }
@@ -138,16 +133,16 @@ static void c2c_6_simultaneous_opens(void **state)
     (void)world_ask(&w, 0, 1, PROA_OP_READ);
     (void)world_ask(&w, 1, 0, PROA_OP_READ);
     world_run(&w, 20000);
-    expect_outcome(0, PROA_OUTCOME_OK, NULL);
-    expect_outcome(1, PROA_OUTCOME_OK, NULL);
+    world_expect_outcome(&w, 0, PROA_OUTCOME_OK, NULL);
+    world_expect_outcome(&w, 1, PROA_OUTCOME_OK, NULL);
     assert_int_equal(fake_secure_live(w.devices[0].box), 2); /* the server's, and one */
     assert_int_equal(fake_secure_live(w.devices[1].box), 2);
     world_forget_events(&w);
     (void)world_ask(&w, 0, 1, PROA_OP_READ);
     (void)world_ask(&w, 1, 0, PROA_OP_READ);
     world_settle(&w);
-    expect_outcome(0, PROA_OUTCOME_OK, NULL);
-    expect_outcome(1, PROA_OUTCOME_OK, NULL);
+    world_expect_outcome(&w, 0, PROA_OUTCOME_OK, NULL);
+    world_expect_outcome(&w, 1, PROA_OUTCOME_OK, NULL);
     world_close(&w);
 }
 
@@ -229,7 +224,7 @@ static void g05_secrets_and_closed_objects(void **state)
         assert_int_equal(proa_c2c_send(w.devices[0].c2c, w.now_ms, &ask, &id), PROA_OK);
         world_settle(&w);
         world_answer_ac(&w, PROA_COAP_FORBIDDEN, NULL);
-        expect_outcome(0, PROA_OUTCOME_DENIED, NULL);
+        world_expect_outcome(&w, 0, PROA_OUTCOME_DENIED, NULL);
     }
     world_close(&w);
 }
@@ -242,7 +237,7 @@ static void g13_observing(void **state)
     open_granted(R, DAY);
     proa_c2c_id id = world_ask(&w, 0, 1, PROA_OP_OBSERVE);
     world_settle(&w);
-    expect_outcome(0, PROA_OUTCOME_OK, "e5164a3030303031");
+    world_expect_outcome(&w, 0, PROA_OUTCOME_OK, "e5164a3030303031");
     for (int i = 0; i < 3; i++) {
         world_change(&w, 1, "00007");
         world_run(&w, 2000);
@@ -332,7 +327,7 @@ static void g23_expiry_on_both_ends(void **state)
 static void g23_expired_grants_leave_no_entry_in_object_2(void **state)
 {
     (void)state;
-    world_open(&w, 2);
+    open_two();
     assert_int_equal(world_server(&w, 1, PROA_COAP_GET, "/2", NULL), PROA_COAP_CONTENT);
     size_t before = w.answer_len;
     for (int i = 0; i < 20; i++) {
@@ -354,7 +349,7 @@ static void g25_host_reboots(void **state)
     world_reboot(&w, 1);
     (void)world_ask(&w, 0, 1, PROA_OP_READ);
     world_run(&w, 60000);
-    expect_outcome(0, PROA_OUTCOME_OK, "e5164a3030303031");
+    world_expect_outcome(&w, 0, PROA_OUTCOME_OK, "e5164a3030303031");
     assert_int_equal(w.ac, 0); /* nobody had to be asked */
     world_close(&w);
 }
@@ -367,7 +362,7 @@ static void g25_requester_reboots(void **state)
     world_forget_events(&w);
     (void)world_ask(&w, 0, 1, PROA_OP_READ);
     world_run(&w, 1000);
-    expect_outcome(0, PROA_OUTCOME_OK, "e5164a3030303031");
+    world_expect_outcome(&w, 0, PROA_OUTCOME_OK, "e5164a3030303031");
     assert_int_equal(w.ac, 0);
     world_close(&w);
 }
@@ -382,7 +377,7 @@ static void g25_host_forgot_everything(void **state)
     world_run(&w, 30000);
     assert_int_not_equal(w.ac, 0); /* the host does not know the key: the server is asked */
     world_answer_ac(&w, PROA_COAP_FORBIDDEN, NULL);
-    expect_outcome(0, PROA_OUTCOME_DENIED, NULL);
+    world_expect_outcome(&w, 0, PROA_OUTCOME_DENIED, NULL);
     world_close(&w);
 }
 
@@ -403,7 +398,7 @@ static void c2c_8_host_away(void **state)
     world_forget_events(&w);
     (void)world_ask(&w, 0, 1, PROA_OP_READ);
     world_run(&w, 60000);
-    expect_outcome(0, PROA_OUTCOME_OK, NULL);
+    world_expect_outcome(&w, 0, PROA_OUTCOME_OK, NULL);
     world_close(&w);
 }
 
@@ -429,7 +424,7 @@ static void g11_g16_probe(void **state)
     assert_int_equal(proa_c2c_stats_get(w.devices[1].c2c).hints_sent, 1);
     world_grant(&w, 0, 1, R, DAY);
     world_answer_ac(&w, PROA_COAP_CREATED, NULL);
-    expect_outcome(0, PROA_OUTCOME_OK, "e5164a3030303031");
+    world_expect_outcome(&w, 0, PROA_OUTCOME_OK, "e5164a3030303031");
     world_close(&w);
 }
 
@@ -458,6 +453,13 @@ static void g16_tokens_are_random(void **state)
     world_close(&w);
 }
 
+static int by_oscore(void **state)
+{
+    (void)state;
+    oscore = true;
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -479,5 +481,16 @@ int main(void)
         cmocka_unit_test(g11_g16_probe),
         cmocka_unit_test(g16_tokens_are_random),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest without_sessions[] = {
+        cmocka_unit_test(g12_operations_and_rights),
+        cmocka_unit_test(g13_observing),
+        cmocka_unit_test(g23_expiry_on_both_ends),
+        cmocka_unit_test(g23_expired_grants_leave_no_entry_in_object_2),
+        cmocka_unit_test(g25_host_reboots),
+        cmocka_unit_test(g25_requester_reboots),
+        cmocka_unit_test(g25_host_forgot_everything),
+        cmocka_unit_test(c2c_8_host_away),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("by OSCORE", without_sessions, by_oscore, NULL) + failed;
 }

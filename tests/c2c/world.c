@@ -696,6 +696,21 @@ void world_forget_events(world *w)
     }
 }
 
+void world_expect_outcome(const world *w, size_t device, proa_outcome outcome, const char *payload)
+{
+    const world_event *note = world_event_of(w, device, PROA_C2C_OUTCOME);
+    assert_non_null(note);
+    if (note->event.outcome != outcome) {
+        print_message("%s, code %02x\n", proa_outcome_name(note->event.outcome), note->event.code);
+    }
+    assert_int_equal(note->event.outcome, outcome);
+    if (payload != NULL) {
+        uint8_t bytes[64];
+        assert_int_equal(note->payload_len, hex(payload, bytes, sizeof(bytes)));
+        assert_memory_equal(note->payload, bytes, note->payload_len);
+    }
+}
+
 void world_stranger(world *w, size_t device, const char *bytes)
 {
     uint8_t datagram[300];

@@ -119,6 +119,9 @@ const world_event *world_event_of(const world *w, size_t device, proa_c2c_event_
 unsigned world_events(const world *w, size_t device, proa_c2c_event_kind kind);
 void world_forget_events(world *w);
 
+/* The latest OUTCOME of a device is this one, with this payload (hex; NULL: any). */
+void world_expect_outcome(const world *w, size_t device, proa_outcome outcome, const char *payload);
+
 /* The stranger sends bytes (hex) to a device; what comes back stands in replies. */
 void world_stranger(world *w, size_t device, const char *bytes);
 
