@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scenarios dtls and oscore: four devices ask each other for things under a policy that allows some of it, while
- * operators revoke and allow, nodes reboot (also in the middle of a write), devices move, and the
- * network loses, doubles, reorders and parts. Then the faults stop, and everything allowed must
- * work within ten minutes.
+/* Scenarios c2c, oscore and server-oscore: four devices ask each other for things under a policy that
+ * allows some of it, while operators revoke and allow, nodes reboot (also in the middle of a write),
+ * devices move, and the network loses, doubles, reorders and parts. Then the faults stop, and
+ * everything allowed must work within ten minutes.
  *
- * The two differ in how devices protect what they say to each other. Under OSCORE there is also
- * somebody between them who plays their messages again. */
+ * They differ in what goes by OSCORE instead of DTLS: nothing, what devices say to each other, or what
+ * they say to the server. Under the second there is also somebody between devices who plays their
+ * messages again. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -10,7 +10,6 @@
  *
  * Keys and numbers are core/oscore's. Linked only where a program names proa_c2c_oscore. */
 #include <stddef.h>
-#include <string.h>
 
 #include "core/c2c/c2c_internal.h"
 #include "core/coap/sealed.h"
@@ -50,13 +49,6 @@ static proa_err accept(proa_c2c *c, const proa_actor *who, proa__row *draft,
         return PROA_E_METHOD;
     }
     return proa__c2c_writer_protected(c, who) ? PROA_OK : PROA_E_DENIED;
-}
-
-static bool loaded(proa_c2c *c, proa__row *row)
-{
-    (void)c;
-    (void)row;
-    return true;
 }
 
 static void removed(proa_c2c *c, proa__row *row)
@@ -182,7 +174,6 @@ static const proa__kind kind = {
     .fields = fields,
     .make = make,
     .accept = accept,
-    .loaded = loaded,
     .removed = removed,
 };
 

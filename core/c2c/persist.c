@@ -88,7 +88,8 @@ static bool read_row(const proa__table *t, const proa__row *place, proa__row *ro
     if (texts.len > 0) {
         memcpy(row->texts, texts.data, texts.len);
     }
-    return proa__row_has_room(t, place, row) && t->kind->loaded(t->c, row);
+    return proa__row_has_room(t, place, row) &&
+           (t->kind->loaded == NULL || t->kind->loaded(t->c, row));
 }
 
 static void load(const proa__table *t, proa__row *place)

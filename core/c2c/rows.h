@@ -104,7 +104,7 @@ extern const proa__kind proa__security_kind, proa__client_kind, proa__access_kin
 
 /* ---- rows.c ----------------------------------------------------------------------------- */
 
-/* The n-th row. The next: the one behind a row, NULL behind the last. */
+/* The n-th row. */
 proa__row *proa__row_at(const proa__table *t, size_t n);
 
 /* The row that lives under a number, or NULL. O(count), as all of these. */

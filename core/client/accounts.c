@@ -229,7 +229,7 @@ bool proa_client_server(const proa_client *c, size_t index, proa_server_status *
     memcpy(out->uri, s->uri, s->uri_len);
     out->lifetime_s = s->settings.lifetime_s;
     out->next_ms = s->due_ms;
-    out->oscore = s->oscore != NULL ? s->peer.account : 0;
+    out->oscore = s->peer.account;
     return true;
 }
 

@@ -7,8 +7,6 @@
  * the oldest harmless one goes, then the oldest idempotent one; the others stay, and who comes then
  * is answered 5.03. A reply that finds no room is remembered by its code alone, which the record
  * itself holds. */
-#include <string.h>
-
 #include "core/coap/engine_internal.h"
 
 /* EXCHANGE_LIFETIME with the default parameters, §4.8.2: a peer's own are unknown. */

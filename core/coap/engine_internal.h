@@ -518,6 +518,9 @@ void proa__response_to(proa_coap *c, proa__peer *way, proa__request *q, const pr
 /* True while the rest of a notification is fetched. */
 bool proa__request_fetches_rest(const proa__request *q);
 
+/* True for a message of the fetching of a notification's rest, by its Token. */
+bool proa__is_of_rest(const proa__heard *h);
+
 /* Neither safe nor idempotent: RFC 7252 §5.1, RFC 8132 §2 and §3. */
 bool proa__request_is_unsafe(const proa__request *q);
 int proa__request_compose(proa_coap *c, const proa__request *q, const proa__message *m,

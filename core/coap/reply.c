@@ -10,8 +10,6 @@
  * The record of the received message (dedup.c) outlives it and answers repetitions. What can be
  * refused without asking anybody is refused here without leaving a trace: unknown critical options,
  * proxying, no room. */
-#include <string.h>
-
 #include "core/coap/engine_internal.h"
 
 /* RFC 7252 §8.2, DEFAULT_LEISURE: answers to a multicast are spread over this time. */

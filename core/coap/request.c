@@ -26,6 +26,11 @@
 /* Number and length of Echo take three bytes at most. */
 #define ECHO_OVERHEAD 3U
 
+bool proa__is_of_rest(const proa__heard *h)
+{
+    return (h->msg.token.bytes[TOKEN_LAST] & 1U) != 0;
+}
+
 bool proa__request_fetches_rest(const proa__request *q)
 {
     return q->observing && q->phase == PROA__PHASE_BLOCK2;
@@ -440,7 +445,7 @@ static void on_answer(proa_coap *c, proa__request *q, const proa__heard *h)
 
 static void dispatch(proa_coap *c, proa__request *q, const proa__heard *h)
 {
-    bool rest = (h->msg.token.bytes[TOKEN_LAST] & 1U) != 0;
+    bool rest = proa__is_of_rest(h);
     if (h->verdict != PROA__OPTIONS_OK || h->fields.oscore.data != NULL) {
         proa__request_fail(c, q, PROA_COAP_FAILED_PROTOCOL); /* sealed, but we did not ask so */
     } else if (q->cancelling) {

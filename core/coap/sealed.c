@@ -132,7 +132,7 @@ static void tell_unprotected(proa_coap *c, const proa__request *q, const proa__h
 static void response(proa_coap *c, proa__peer *way, proa__request *q, const proa__heard *h)
 {
     const proa_coap_oscore *o = oscore_of(c);
-    bool rest = (h->msg.token.bytes[PROA_COAP_TOKEN_MAX - 1] & 1U) != 0;
+    bool rest = proa__is_of_rest(h);
     if (rest && !proa__request_fetches_rest(q)) {
         return; /* of a round that is over */
     }

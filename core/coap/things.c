@@ -4,8 +4,6 @@
  * The index is a hash table whose chains run through the things themselves, so that adding to it
  * cannot fail; when it grows and there is no memory, chains only get longer. What a peer sent or
  * asked for is found by (kind, peer, name). Hashes are keyed, because peers choose the names. */
-#include <string.h>
-
 #include "core/base/map.h"
 #include "core/coap/engine_internal.h"
 

@@ -3,8 +3,6 @@
  * RFC 4648 §4. */
 #include "proa/codec/text.h"
 
-#include <string.h>
-
 #include "core/codec/decimal.h"
 #include "core/codec/real.h"
 

@@ -68,7 +68,6 @@ static void remove_from_index(proa_oscore *o, const proa__context *c)
 {
     proa_map_remove(&o->index, hash(o, key_of(c, true)), c->handle);
     proa_map_remove(&o->index, hash(o, key_of(c, false)), c->handle);
-    o->stats.contexts = o->index.count / 2;
 }
 
 static proa_err add_to_index(proa_oscore *o, const proa__context *c)
@@ -80,7 +79,6 @@ static proa_err add_to_index(proa_oscore *o, const proa__context *c)
     if (err != PROA_OK) {
         remove_from_index(o, c);
     }
-    o->stats.contexts = o->index.count / 2;
     return err;
 }
 
@@ -281,5 +279,7 @@ bool proa_oscore_look(const proa_oscore *o, uint64_t account, proa_oscore_info *
 
 proa_oscore_stats proa_oscore_read_stats(const proa_oscore *o)
 {
-    return o->stats;
+    proa_oscore_stats stats = o->stats;
+    stats.contexts = o->index.count / 2; /* by kid and by account */
+    return stats;
 }

@@ -3,7 +3,7 @@
  *
  * Every value has exactly one encoding, and only that is read: what is parsed writes the same bytes
  * again. So nobody can show one number in two shapes, of which only one is remembered. */
-#include "proa/oscore.h"
+#include "core/oscore/oscore_internal.h"
 
 enum {
     NUMBER_LEN = 0x07,
@@ -12,12 +12,6 @@ enum {
     RESERVED = 0xe0,
     NUMBER_LEN_MAX = 5
 };
-
-/* 0 has one byte; otherwise there are no leading zeros, §5. */
-static size_t number_len(uint64_t number)
-{
-    return number == 0 ? 1 : proa_uint_width(number);
-}
 
 proa_err proa_oscore_option_parse(proa_span value, proa_oscore_option *out)
 {
@@ -41,7 +35,7 @@ proa_err proa_oscore_option_parse(proa_span value, proa_oscore_option *out)
     if (r.err != PROA_OK) {
         return PROA_E_TRUNCATED;
     }
-    if (out->has_number && len != number_len(out->number)) {
+    if (out->has_number && len != proa__number_len(out->number)) {
         return PROA_E_FORMAT;
     }
     if (!out->has_kid) {
@@ -53,7 +47,7 @@ proa_err proa_oscore_option_parse(proa_span value, proa_oscore_option *out)
 
 void proa_oscore_option_write(proa_writer *w, const proa_oscore_option *option)
 {
-    size_t len = option->has_number ? number_len(option->number) : 0;
+    size_t len = option->has_number ? proa__number_len(option->number) : 0;
     unsigned flags = (unsigned)len | (option->has_kid ? HAS_KID : 0U) |
                      (option->has_kid_context ? HAS_KID_CONTEXT : 0U);
     if (option->number > PROA_OSCORE_NUMBER_MAX || option->kid_context.len > UINT8_MAX) {

@@ -12,9 +12,8 @@ static void describe(const proa__device *d, proa_registration *out)
     out->reg = d->reg;
     out->endpoint = proa__device_endpoint(d);
     memcpy(out->id, d->id, PROA_REG_ID_LEN);
-    out->peer.addr = d->addr;
+    out->peer = proa__device_peer(d);
     out->peer.session = d->alive ? d->session : 0;
-    out->peer.account = proa__device_peer(d).account;
     out->account = d->account;
     out->protection = (proa_protection)d->protection;
     out->lifetime_s = d->lifetime_s;

@@ -159,7 +159,7 @@ static void set_sizes(proa_client_config *config, proa_c2c_limits *limits)
     config->coap.relation_max = 128;
     config->coap.body_count_max = 16;
     config->coap.body_max = 65536;
-    config->coap.dedup_bytes = 4 * 1024 * 1024;
+    config->coap.dedup_bytes = DEDUP_BYTES;
     config->coap.peer_max = 1024;
     config->server_max = SERVERS_MAX;
     config->object_max = 80;
@@ -219,7 +219,6 @@ static proa_err open_engines(proa_device *d, const proa_device_options *o)
     config.secure = d->secure;
     config.coap.oscore = proa_oscore_for_coap(d->oscore);
     limits.contexts = &proa_c2c_oscore;
-    config.coap.dedup_bytes = DEDUP_BYTES;
     if (d->has_files) {
         config.store = proa_files_store(&d->files);
     }

@@ -167,7 +167,7 @@ static void g06_a_context_is_not_changed(void **state)
 }
 
 /* Provisioning that broke off after its first step leaves nothing for long. */
-static void g22_a_context_without_a_key_goes(void **state)
+static void g17_a_context_without_a_key_goes(void **state)
 {
     static const char tlv[] = "c80010 00010203 04050607 08090a0b 0c0d0e0f c10111 c10222";
     (void)state;
@@ -188,7 +188,7 @@ static void g22_a_context_without_a_key_goes(void **state)
 }
 
 /* A key that is refused in the end has let go of its context, which serves the next one. */
-static void g22_a_key_that_is_not_stored_leaves_no_keys(void **state)
+static void g17_a_key_that_is_not_stored_leaves_no_keys(void **state)
 {
     static const char context[] = "c80010 00010203 04050607 08090a0b 0c0d0e0f c10111 c10222";
     static const char key[] =
@@ -207,7 +207,7 @@ static void g22_a_key_that_is_not_stored_leaves_no_keys(void **state)
 }
 
 /* What was never linked may be what is left of a key that went: no other key gets it. */
-static void g22_a_reboot_sweeps_contexts_without_a_key(void **state)
+static void g17_a_reboot_sweeps_contexts_without_a_key(void **state)
 {
     static const char context[] = "c80010 00010203 04050607 08090a0b 0c0d0e0f c10111 c10222";
     (void)state;
@@ -352,9 +352,9 @@ int main(void)
         cmocka_unit_test(g07_both_directions_over_one_context),
         cmocka_unit_test(g05_secrets_are_not_read),
         cmocka_unit_test(g06_a_context_is_not_changed),
-        cmocka_unit_test(g22_a_context_without_a_key_goes),
-        cmocka_unit_test(g22_a_key_that_is_not_stored_leaves_no_keys),
-        cmocka_unit_test(g22_a_reboot_sweeps_contexts_without_a_key),
+        cmocka_unit_test(g17_a_context_without_a_key_goes),
+        cmocka_unit_test(g17_a_key_that_is_not_stored_leaves_no_keys),
+        cmocka_unit_test(g17_a_reboot_sweeps_contexts_without_a_key),
         cmocka_unit_test(g07_links_that_are_refused),
         cmocka_unit_test(g10_g13_rights_taken_end_the_observation),
         cmocka_unit_test(g23_expiry_takes_the_keys_along),

@@ -481,7 +481,7 @@ static void rfc8613_b_1_2_after_a_reboot_an_echo_goes_round(void **state)
     assert_int_equal(at[CLIENT].event.msg.code, PROA_COAP_CHANGED);
 }
 
-static void c2c_9_the_newest_request_says_where_the_peer_is(void **state)
+static void c2c_6_the_newest_request_says_where_the_peer_is(void **state)
 {
     (void)state;
     proa_coap_id relation = observe();
@@ -510,7 +510,7 @@ static void c2c_9_the_newest_request_says_where_the_peer_is(void **state)
 
 /* Held back on the way and sent by somebody else behind a newer one: done, for it is authentic and
  * new, but it says nothing about where the peer is. */
-static void c2c_9_an_older_request_does_not(void **state)
+static void c2c_6_an_older_request_does_not(void **state)
 {
     (void)state;
     drop_next[CLIENT] = 1;
@@ -571,7 +571,7 @@ static proa_addr where_asked(void)
 
 /* Seed 232 of proa-sim's scenario oscore: a peer that moved was asked at the address that a server had
  * written long ago, although it had spoken since. */
-static void c2c_9_a_peer_is_asked_where_it_was_heard(void **state)
+static void c2c_6_a_peer_is_asked_where_it_was_heard(void **state)
 {
     (void)state;
     for (int lost = 0; lost < 2; lost++) {
@@ -793,12 +793,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(rfc8613_7_4_a_replay_is_refused, start, end_),
         cmocka_unit_test_setup_teardown(rfc8613_b_1_2_after_a_reboot_an_echo_goes_round, start,
                                         end_),
-        cmocka_unit_test_setup_teardown(c2c_9_the_newest_request_says_where_the_peer_is, start,
+        cmocka_unit_test_setup_teardown(c2c_6_the_newest_request_says_where_the_peer_is, start,
                                         end_),
-        cmocka_unit_test_setup_teardown(c2c_9_an_older_request_does_not, start, end_),
+        cmocka_unit_test_setup_teardown(c2c_6_an_older_request_does_not, start, end_),
         cmocka_unit_test_setup_teardown(rfc8613_b_1_2_what_may_be_done_is_not_repeated, start,
                                         end_),
-        cmocka_unit_test_setup_teardown(c2c_9_a_peer_is_asked_where_it_was_heard, start, end_),
+        cmocka_unit_test_setup_teardown(c2c_6_a_peer_is_asked_where_it_was_heard, start, end_),
         cmocka_unit_test_setup_teardown(keys_that_go_end_what_they_protected, start, end_),
         cmocka_unit_test_setup_teardown(without_a_place_in_the_store_nothing_is_sent, start, end_),
         cmocka_unit_test(no_nonce_twice_on_a_bad_link),

@@ -319,7 +319,7 @@ static void core_6_4_notifications_over_oscore_until_the_end(void **state)
     assert_int_equal(l.devices[0].relations_ended, 1);
 }
 
-static void c2c_9_the_device_is_where_its_newest_request_came_from(void **state)
+static void c2c_6_the_device_is_where_its_newest_request_came_from(void **state)
 {
     (void)state;
     proa_reg reg = registered();
@@ -337,7 +337,7 @@ static void c2c_9_the_device_is_where_its_newest_request_came_from(void **state)
 }
 
 /* Any request under its keys moves a device, /ac as well as an Update. */
-static void c2c_9_any_request_says_where_the_device_is(void **state)
+static void c2c_6_any_request_says_where_the_device_is(void **state)
 {
     (void)state;
     proa_reg reg = registered();
@@ -671,8 +671,8 @@ int main(void)
         TEST(c2c_5_asking_for_access_over_oscore_is_asking_securely),
         TEST(core_6_3_operations_go_out_under_the_keys),
         TEST(core_6_4_notifications_over_oscore_until_the_end),
-        TEST(c2c_9_the_device_is_where_its_newest_request_came_from),
-        TEST(c2c_9_any_request_says_where_the_device_is),
+        TEST(c2c_6_the_device_is_where_its_newest_request_came_from),
+        TEST(c2c_6_any_request_says_where_the_device_is),
         TEST(transport_6_5_a_sleeper_is_asked_when_it_is_heard),
         TEST(b_1_2_a_restarted_server_asks_for_an_echo_once),
         TEST(a_restored_device_is_reached_at_once),

@@ -28,7 +28,6 @@ typedef struct story {
     demo_house house;
     bool quiet; /* --json: the story is told on standard error's side: not at all */
     bool colour;
-    bool oscore;
     bool refused_first;
     bool read_directly;
     bool observed;
@@ -107,8 +106,8 @@ static bool first_exchange(story *s)
         } else if (strcmp(event, "connected") == 0) {
             step(s, 4, "The switch talks to the lamp directly");
             tell(s, "   %s with the key the server made for this pair.\n",
-                 s->oscore ? "No handshake: each message is sealed"
-                           : "A DTLS session between the two,");
+                 s->house.oscore ? "No handshake: each message is sealed"
+                                 : "A DTLS session between the two,");
         } else if (strcmp(event, "outcome") == 0) {
             break;
         }
@@ -364,14 +363,14 @@ static json_t *count_json(const arm *a)
 
 static void print_json(const story *s, bool ok)
 {
-    json_t *result =
-        json_pack("{s:s, s:s, s:s, s:b, s:s, s:b, s:o, s:o, s:o, s:{s:o, s:o}, s:b}", "schema",
-                  "proa-demo-1", "version", PROA_BUILD_VERSION, "commit", PROA_BUILD_COMMIT, "ok",
-                  ok, "security", s->oscore ? "oscore" : "dtls", "refused_first", s->refused_first,
-                  "authorize_ms", s->authorize_ms < 0 ? json_null() : json_integer(s->authorize_ms),
-                  "direct_ms", arm_json(&s->direct), "via_server_ms", arm_json(&s->via_server),
-                  "notifications", "direct", count_json(&s->direct), "via_server",
-                  count_json(&s->via_server), "revoked_access_denied", s->revoked_access_denied);
+    json_t *result = json_pack(
+        "{s:s, s:s, s:s, s:b, s:s, s:b, s:o, s:o, s:o, s:{s:o, s:o}, s:b}", "schema", "proa-demo-1",
+        "version", PROA_BUILD_VERSION, "commit", PROA_BUILD_COMMIT, "ok", ok, "security",
+        s->house.oscore ? "oscore" : "dtls", "refused_first", s->refused_first, "authorize_ms",
+        s->authorize_ms < 0 ? json_null() : json_integer(s->authorize_ms), "direct_ms",
+        arm_json(&s->direct), "via_server_ms", arm_json(&s->via_server), "notifications", "direct",
+        count_json(&s->direct), "via_server", count_json(&s->via_server), "revoked_access_denied",
+        s->revoked_access_denied);
     if (s->failure != NULL) {
         json_object_set_new(result, "reason", json_string(s->failure));
     }
@@ -395,6 +394,7 @@ int main(int argc, char **argv)
 {
     static story s;
     bool once = false;
+    bool oscore = false;
     const char *pcap = NULL;
     struct sigaction action = {.sa_handler = on_interrupt};
     for (int i = 1; i < argc; i++) {
@@ -405,8 +405,8 @@ int main(int argc, char **argv)
         } else if (strcmp(argv[i], "--pcap") == 0 && i + 1 < argc) {
             pcap = argv[++i];
         } else if (strcmp(argv[i], "--security") == 0 && i + 1 < argc) {
-            s.oscore = strcmp(argv[++i], "oscore") == 0;
-            if (!s.oscore && strcmp(argv[i], "dtls") != 0) {
+            oscore = strcmp(argv[++i], "oscore") == 0;
+            if (!oscore && strcmp(argv[i], "dtls") != 0) {
                 fprintf(stderr, "proa-demo: --security is dtls or oscore, not %s\n", argv[i]);
                 return 2;
             }
@@ -427,8 +427,8 @@ int main(int argc, char **argv)
     s.authorize_ms = -1;
     step(&s, 1, "A server, a lamp and a switch");
     tell(&s, "   Three programs with a key each. Both devices register with the server (%s).\n",
-         s.oscore ? "OSCORE" : "DTLS");
-    bool ok = (demo_house_open(&s.house, argv[0], pcap, s.oscore) ||
+         oscore ? "OSCORE" : "DTLS");
+    bool ok = (demo_house_open(&s.house, argv[0], pcap, oscore) ||
                fail(&s, "the programs could not be started")) &&
               first_exchange(&s) && observe(&s) && measure(&s);
     if (ok && !once && !s.quiet) {
