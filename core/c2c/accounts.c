@@ -86,6 +86,18 @@ static bool is_newer(uint32_t a, uint32_t b)
     return (int16_t)(uint16_t)(a - b) > 0;
 }
 
+/* A key that came before the peer can have it has no way to the peer: docs/C2C.md §7. */
+static bool has_way(const proa__key *key)
+{
+    return proa__row_text(&key->row, PROA__KEY_URI).len > 0 || key->session != 0;
+}
+
+static bool is_better(const proa__key *key, const proa__key *than)
+{
+    return has_way(key) == has_way(than) ? is_newer(key->generation, than->generation)
+                                         : has_way(key);
+}
+
 proa__key *proa__c2c_key_of(proa_c2c *c, proa_span endpoint)
 {
     proa__key *best = NULL;
@@ -93,7 +105,7 @@ proa__key *proa__c2c_key_of(proa_c2c *c, proa_span endpoint)
         proa__key *key = proa__key_at(c, i);
         const proa__peer *peer = proa__c2c_live(c, key);
         if (peer != NULL && proa__row_text_is(&peer->row, PROA__PEER_ENDPOINT, endpoint) &&
-            (best == NULL || is_newer(key->generation, best->generation))) {
+            (best == NULL || is_better(key, best))) {
             best = key;
         }
     }
@@ -319,7 +331,10 @@ static void settle_key(proa_c2c *c, proa__key *key)
     if (key->moved && !key->drop && !gone) {
         proa__c2c_follow(c, key);
     }
-    key->drop = key->moved = false;
+    if (key->came && !gone && c->requester != NULL) {
+        c->requester->key_came(c, key);
+    }
+    key->drop = key->moved = key->came = false;
     proa__c2c_run_session(c, key);
 }
 

@@ -40,12 +40,21 @@
 
 /* ---- ends ------------------------------------------------------------------------------- */
 
+static void forget_before(proa_c2c *c, proa__ask *ask)
+{
+    if (ask->before != 0) {
+        proa_coap_cancel(proa__client_coap(c->client), c->now_ms, ask->before, false);
+        ask->before = 0;
+    }
+}
+
 static void forget_request(proa_c2c *c, proa__ask *ask, bool tell)
 {
     if (ask->request != 0) {
         proa_coap_cancel(proa__client_coap(c->client), c->now_ms, ask->request, tell);
         ask->request = 0;
     }
+    forget_before(c, ask);
 }
 
 static void post(proa_c2c *c, const proa__ask *ask, proa_c2c_event *event)
@@ -79,7 +88,8 @@ static void tell_verdict(proa_c2c *c, const proa__ask *ask, proa_c2c_event_kind 
         .via_server = ask->verdict.via_server,
         .err = ask->verdict.err,
         .retry_ms = ask->verdict.retry_ms,
-        .observing = ask->state == PROA__ASK_HELD && kind != PROA_C2C_OBSERVE_END,
+        .observing = kind == PROA_C2C_NOTIFICATION ||
+                     (kind == PROA_C2C_OUTCOME && ask->state == PROA__ASK_HELD),
         .format = PROA_FORMAT_NONE,
     };
     if (m != NULL && m->payload.len > 0 && !event.via_server) {
@@ -284,6 +294,42 @@ static void each_of_key(proa_c2c *c, const proa__key *key,
     }
 }
 
+/* Requests under way: they share the places of CoAP with those of the registrations. */
+static uint32_t count_requests(const proa_c2c *c)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < c->limits.ask_max; i++) {
+        const proa__ask *ask = proa__ask_at(c, i);
+        count += ask->state != PROA__ASK_FREE && ask->request != 0 ? 1 : 0;
+        count += ask->state != PROA__ASK_FREE && ask->before != 0 ? 1 : 0;
+    }
+    return count;
+}
+
+/* An observation by the older key ends when the host sees the new one used, and nothing is to be
+ * missed: so it is asked for again at once, and speaks until that is answered. */
+static void key_came(proa_c2c *c, const proa__key *key)
+{
+    const proa__peer *peer = proa__c2c_live(c, key);
+    uint32_t places = c->config->coap.request_max - c->config->server_max;
+    for (size_t i = 0; peer != NULL && i < c->limits.ask_max; i++) {
+        proa__ask *ask = proa__ask_at(c, i);
+        const proa__key *old = ask->state == PROA__ASK_HELD ? proa__c2c_key(c, ask->account) : NULL;
+        if (old == NULL || old == key || old->short_id != key->short_id) {
+            continue;
+        }
+        forget_before(c, ask);
+        if (count_requests(c) < places) {
+            ask->before = ask->request;
+            ask->request = 0;
+        } else {
+            forget_request(c, ask, false);
+        }
+        ask->deadline_ms = c->now_ms + TIMEOUT_DEFAULT_MS;
+        proa__ask_go(c, ask);
+    }
+}
+
 static void go_on(proa_c2c *c, proa__ask *ask, unsigned argument)
 {
     (void)argument;
@@ -358,6 +404,7 @@ static void succeed(proa_c2c *c, proa__ask *ask, const proa_coap_event *event)
         proa__ask_end(c, ask, &event->msg);
         return;
     }
+    forget_before(c, ask);
     ask->state = PROA__ASK_HELD;
     ask->tries = 0;
     ask->reasked = false;
@@ -368,6 +415,19 @@ static void succeed(proa_c2c *c, proa__ask *ask, const proa_coap_event *event)
     /* One that is asked for again never was away, to the application. */
     tell_verdict(c, ask, ask->told ? PROA_C2C_NOTIFICATION : PROA_C2C_OUTCOME, &event->msg);
     ask->told = true;
+}
+
+/* The same by the older key, while the new one is waited for. If that ends, nothing is lost yet. */
+static void old_speaks(proa_c2c *c, proa__ask *ask, const proa_coap_event *event)
+{
+    if (event->kind == PROA_COAP_EVENT_NOTIFICATION && PROA_COAP_CLASS(event->msg.code) == 2) {
+        proa__verdict verdict = ask->verdict;
+        proa__ask_judge(ask, PROA_OUTCOME_OK, false, &event->msg);
+        tell_verdict(c, ask, PROA_C2C_NOTIFICATION, &event->msg);
+        ask->verdict = verdict;
+    } else if (event->kind != PROA_COAP_EVENT_UNPROTECTED) {
+        ask->before = 0;
+    }
 }
 
 /* What the code of a host that let us in means for the application: docs/C2C.md §8. */
@@ -497,6 +557,8 @@ static void coap_event(proa_c2c *c, const proa_coap_event *event)
     proa__ask *ask = find_ask(c, (proa_c2c_id)event->user);
     if (what == PROA__FOR_AC) {
         proa__ac_event(c, event);
+    } else if (ask != NULL && ask->before == event->request) {
+        old_speaks(c, ask, event);
     } else if (ask == NULL || ask->request != event->request) {
         return; /* forgotten in the meantime */
     } else if (what == PROA__FOR_PROBE) {
@@ -610,6 +672,7 @@ static const proa__kind ask_kind = {.row_len = sizeof(proa__ask)};
 static const proa__requester requester = {
     .kind = &ask_kind,
     .coap_event = coap_event,
+    .key_came = key_came,
     .connected = connected,
     .connect_failed = connect_failed,
     .account_gone = account_gone,

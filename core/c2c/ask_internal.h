@@ -47,6 +47,7 @@ typedef struct proa__ask {
     uint16_t format;
     uint16_t server;       /* Short Server ID to ask; 0 = the first that can be asked */
     proa_coap_id request;  /* PROBE, SENT, HELD */
+    proa_coap_id before;   /* observes by an older key until `request` does; 0 = none */
     uint32_t pmax_s;       /* of its attributes; 0 = none */
     proa__verdict verdict; /* what is to be said at deadline_ms, or now */
     proa_account account;  /* CONNECT, SENT, HELD */

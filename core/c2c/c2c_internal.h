@@ -51,6 +51,7 @@ typedef struct proa__key {
     uint32_t oscore;
     bool drop;  /* its sessions belong to what it was before: end them */
     bool moved; /* the peer is said to be elsewhere: a handshake under way is in vain */
+    bool came;  /* it is new */
     /* From here on the run's own. */
     uint32_t session;    /* the one that requests go to; 0 = none */
     uint32_t opening;    /* a handshake of ours under way; 0 = none */
@@ -167,6 +168,8 @@ struct proa_c2c_contexts {
 typedef struct proa__requester {
     const proa__kind *kind; /* of the table of questions */
     void (*coap_event)(proa_c2c *c, const proa_coap_event *event);
+    /* A key came that takes over from another one of the same peer. */
+    void (*key_came)(proa_c2c *c, const proa__key *key);
     void (*connected)(proa_c2c *c, proa__key *key);
     void (*connect_failed)(proa_c2c *c, proa__key *key, proa_secure_reason reason);
     /* The account of this key can no longer be used: it goes, or became another one. */

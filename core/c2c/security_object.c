@@ -112,6 +112,7 @@ static proa_err accept(proa_c2c *c, const proa_actor *who, proa__row *draft,
         return PROA_E_FORMAT;
     }
     key->drop = old != NULL;
+    key->came = old == NULL;
     key->generation = c->generation == UINT16_MAX ? 1 : c->generation + 1U;
     proa__c2c_saw_generation(c,
                              key->generation); /* of no other key, whatever becomes of this one */

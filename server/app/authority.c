@@ -359,6 +359,7 @@ proa_err proa_authority_restore(proa_authority *a, const proa_grant *grant)
     }
     r->g = *grant;
     r->was_active = grant->state == PROA_GRANT_ACTIVE || grant->state == PROA_GRANT_REVOKING;
+    r->key_unsure = proa__grant_rolls(r);
     if (grant->state != PROA_GRANT_ACTIVE) {
         /* Interrupted: the key is gone with the process that drew it, so it is rolled back. */
         r->g.state = PROA_GRANT_REVOKING;

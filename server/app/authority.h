@@ -84,8 +84,10 @@ typedef struct proa_grant {
     char requester[PROA_ENDPOINT_MAX + 1];
     char host[PROA_ENDPOINT_MAX + 1];
     char rule[48];
-    proa_peer_security security;                           /* DTLS or OSCORE */
-    uint8_t identity[PROA_GRANT_IDENTITY_LEN];             /* key id on both devices (11000/x/3) */
+    proa_peer_security security;                   /* DTLS or OSCORE */
+    uint8_t identity[PROA_GRANT_IDENTITY_LEN];     /* key id on both devices (11000/x/3) */
+    uint8_t old_identity[PROA_GRANT_IDENTITY_LEN]; /* of the key it takes over from, which may
+                                                            * still be there; zeros = none */
     uint8_t requester_sender_id[PROA_GRANT_SENDER_ID_LEN]; /* OSCORE; the host's Recipient ID */
     uint8_t host_sender_id[PROA_GRANT_SENDER_ID_LEN];
     uint16_t requester_short_id; /* how the host calls the requester */

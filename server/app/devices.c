@@ -215,6 +215,19 @@ static uint32_t count_expected(const proa__device *device)
     return count;
 }
 
+/* Which of two keys is in use only a sync can tell. */
+static bool any_rolls(const proa__device *device)
+{
+    for (uint8_t side = 0; side < 2; side++) {
+        for (const proa__record *r = device->grants[side]; r != NULL; r = r->next[side]) {
+            if (proa__grant_is_live(r) && proa__grant_rolls(r)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 bool proa__device_lists_right(proa__device *device, proa_span links, bool *any)
 {
     listing l = {.device = device};
@@ -228,7 +241,7 @@ bool proa__device_lists_right(proa__device *device, proa_span links, bool *any)
         }
     }
     *any = l.any;
-    return !l.strange && l.expected == count_expected(device);
+    return !l.strange && l.expected == count_expected(device) && !any_rolls(device);
 }
 
 /* ---- where a host is -------------------------------------------------------------------- */

@@ -129,12 +129,55 @@ proa__device *proa__grant_peer(const proa__record *grant, uint8_t side)
     return grant->device[side == PROA__HOST ? PROA__REQUESTER : PROA__HOST];
 }
 
+bool proa__grant_rolls(const proa__record *grant)
+{
+    static const uint8_t none[PROA_GRANT_IDENTITY_LEN];
+    return memcmp(grant->g.old_identity, none, sizeof none) != 0;
+}
+
+uint8_t proa__grant_which_key(const proa__record *grant, proa_span identity)
+{
+    const proa_grant *g = &grant->g;
+    if (proa_span_equal(identity, proa_span_make(g->identity, sizeof g->identity))) {
+        return PROA__KEY_NEW;
+    }
+    return proa__grant_rolls(grant) &&
+                   proa_span_equal(identity,
+                                   proa_span_make(g->old_identity, sizeof g->old_identity))
+               ? PROA__KEY_OLD
+               : 0;
+}
+
+void proa__grant_mirror(proa_grant *g, const proa_grant *reverse)
+{
+    g->security = reverse->security;
+    memcpy(g->identity, reverse->identity, sizeof g->identity);
+    memcpy(g->old_identity, reverse->old_identity, sizeof g->old_identity);
+    memcpy(g->requester_sender_id, reverse->host_sender_id, sizeof g->requester_sender_id);
+    memcpy(g->host_sender_id, reverse->requester_sender_id, sizeof g->host_sender_id);
+    g->generation = reverse->generation;
+    g->requester_short_id = reverse->host_short_id;
+    g->host_short_id = reverse->requester_short_id;
+    g->host_security = reverse->requester_security;
+    g->host_client = reverse->requester_client;
+    g->requester_security = reverse->host_security;
+    g->requester_client = reverse->host_client;
+}
+
+void proa__grant_share_account(proa_authority *a, proa__record *grant)
+{
+    proa__record *reverse = proa__grant_reverse(grant);
+    if (reverse != NULL && proa__grant_is_live(reverse) && !proa__grant_is_adopted(reverse)) {
+        proa__grant_mirror(&reverse->g, &grant->g);
+        proa__grant_store(a, reverse);
+    }
+}
+
 static proa__record *by_identity(const proa__device *device, proa_span identity, bool live)
 {
     for (uint8_t side = 0; side < 2; side++) {
         for (proa__record *r = device->grants[side]; r != NULL; r = r->next[side]) {
-            proa_span own = proa_span_make(r->g.identity, sizeof r->g.identity);
-            if (proa__grant_is_live(r) == live && proa_span_equal(own, identity)) {
+            if (proa__grant_is_live(r) == live && proa__grant_which_key(r, identity) != 0) {
                 return r;
             }
         }

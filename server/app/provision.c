@@ -96,21 +96,6 @@ static void share_terms(proa_authority *a, uint64_t now_ms, proa__record *r, pro
     }
 }
 
-static void mirror_account(proa_grant *g, const proa_grant *reverse)
-{
-    g->security = reverse->security;
-    memcpy(g->identity, reverse->identity, sizeof g->identity);
-    memcpy(g->requester_sender_id, reverse->host_sender_id, sizeof g->requester_sender_id);
-    memcpy(g->host_sender_id, reverse->requester_sender_id, sizeof g->host_sender_id);
-    g->generation = reverse->generation;
-    g->requester_short_id = reverse->host_short_id;
-    g->host_short_id = reverse->requester_short_id;
-    g->host_security = reverse->requester_security;
-    g->host_client = reverse->requester_client;
-    g->requester_security = reverse->host_security;
-    g->requester_client = reverse->host_client;
-}
-
 static const proa__fail *fresh_account(proa_authority *a, proa__job *job,
                                        const proa__record *reverse, proa_peer_security wanted)
 {
@@ -118,13 +103,14 @@ static const proa__fail *fresh_account(proa_authority *a, proa__job *job,
     proa__device *requester = job->device[PROA__REQUESTER];
     proa_grant *g = &job->grant->g;
     if (reverse != NULL) {
-        mirror_account(g, &reverse->g); /* lost there, too: the short ids stay */
+        proa__grant_mirror(g, &reverse->g); /* lost there, too: the short ids stay */
     }
     g->security = proa__device_security(host, requester, wanted);
     if (g->security == PROA_PEER_SECURITY_OSCORE && !(host->has_oscore && requester->has_oscore)) {
         return &no_security;
     }
     g->generation++;
+    memset(g->old_identity, 0, sizeof g->old_identity);
     g->host_security = g->host_client = PROA_ID_ALL;
     g->requester_security = g->requester_client = PROA_ID_ALL;
     if (g->requester_short_id == 0) {
@@ -203,19 +189,24 @@ static const proa__fail *open_grant(proa_authority *a, uint64_t now_ms, proa__jo
     r->job = job;
     job->before_count = before_count;
     memcpy(job->before, before, sizeof before);
+    bool is_due = proa__roll_is_due(a, now_ms, job, r);
     set_terms(a, now_ms, job, &r->g, j);
     job->extend = proa__job_has_account(job);
     if (shares_account(job, reverse) && !job->reinstall) {
         share_terms(a, now_ms, r, reverse);
     }
     if (job->mode == PROA__REUSE) {
-        mirror_account(&r->g, &reverse->g);
+        proa__grant_mirror(&r->g, &reverse->g);
         job->extend = true;
     } else if (job->mode == PROA__FRESH) {
         const proa__fail *fail = fresh_account(a, job, reverse, j->security);
         if (fail != NULL) {
             return fail;
         }
+    }
+    job->roll = job->rolled[0] = job->rolled[1] = false;
+    if (is_due) {
+        proa__roll_begin(a, job);
     }
     plan_rights(job, changed);
     return NULL;
@@ -243,15 +234,18 @@ static const proa__fail *check(const proa_authority *a, const proa__job *job)
                : &no_network;
 }
 
-/* The pair has something that is being removed: let the devices be put right first, once. */
+/* The pair has something that is being removed, or nobody knows which keys it has: let the devices
+ * be looked at, and put right, first, once. */
 static bool must_wait(proa_authority *a, proa__job *job)
 {
     const proa__device *host = job->device[PROA__HOST];
     const proa__device *requester = job->device[PROA__REQUESTER];
     const proa__record *r = proa__grant_find(requester, host);
     const proa__record *reverse = proa__grant_find(host, requester);
-    if ((r == NULL || r->g.state != PROA_GRANT_REVOKING) &&
-        (reverse == NULL || reverse->g.state != PROA_GRANT_REVOKING)) {
+    bool removing = (r != NULL && r->g.state == PROA_GRANT_REVOKING) ||
+                    (reverse != NULL && reverse->g.state == PROA_GRANT_REVOKING);
+    bool unsure = (r != NULL && r->key_unsure) || (reverse != NULL && reverse->key_unsure);
+    if (!removing && (!unsure || job->waited)) {
         return false;
     }
     if (job->waited) {
@@ -311,6 +305,9 @@ static void finish(proa_authority *a, uint64_t now_ms, proa__job *job)
     r->was_active = true;
     r->rights_unsure = false;
     r->uri_stale = false;
+    if (job->rolled[PROA__REQUESTER]) {
+        proa__roll_end(a, r);
+    }
     proa__grant_arm(a, now_ms, r);
     if (shares_account(job, reverse) && reverse->g.expires_unix_s > r->g.expires_unix_s) {
         reverse->g.expires_unix_s = r->g.expires_unix_s; /* both devices have it by now */
@@ -342,6 +339,9 @@ static void roll_back(proa_authority *a, uint64_t now_ms, proa__job *job)
         proa__grant_arm(a, now_ms, r);
         if (job->touched[PROA__HOST]) {
             proa__sync_want(a, host);
+        }
+        if (job->roll) {
+            proa__roll_failed(a, r);
         }
         proa__grant_recheck(a, now_ms, r, r->why);
     } else if (r->was_active && PROA_COAP_CLASS(job->fail.code) == 5) {

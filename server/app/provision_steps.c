@@ -35,6 +35,7 @@ enum {
     STEP_REQUESTER_KEY,
     STEP_REQUESTER_LIFETIME,
     STEP_REQUESTER_URI,
+    STEP_HOST_URI,
     STEP_ACTIVE
 };
 
@@ -100,9 +101,11 @@ static bool drop_key_wanted(const proa__job *job)
     return job->rekey;
 }
 
+/* A FRESH account has no key yet; one whose key is rolled has one, and gets another beside it. */
 static bool host_key_wanted(const proa__job *job)
 {
-    return job->mode == PROA__FRESH && job->grant->g.host_security == PROA_ID_ALL;
+    return job->mode == PROA__FRESH ? job->grant->g.host_security == PROA_ID_ALL
+                                    : job->roll && !job->rolled[PROA__HOST];
 }
 
 static bool host_context_wanted(const proa__job *job)
@@ -137,7 +140,8 @@ static bool requester_client_wanted(const proa__job *job)
 
 static bool requester_key_wanted(const proa__job *job)
 {
-    return job->mode == PROA__FRESH && job->grant->g.requester_security == PROA_ID_ALL;
+    return job->mode == PROA__FRESH ? job->grant->g.requester_security == PROA_ID_ALL
+                                    : job->roll && !job->rolled[PROA__REQUESTER];
 }
 
 static bool requester_context_wanted(const proa__job *job)
@@ -148,7 +152,15 @@ static bool requester_context_wanted(const proa__job *job)
 
 static bool uri_wanted(const proa__job *job)
 {
-    return proa__job_has_account(job) && !job->uri_fine;
+    return proa__job_has_account(job) && !job->uri_fine && !job->rolled[PROA__REQUESTER];
+}
+
+/* Where the requester is, for the grant in the other direction. The host's new key has no URI before
+ * the requester has the key, so that the host goes on asking by the old one (roll.c). */
+static bool host_uri_wanted(const proa__job *job)
+{
+    const proa__record *reverse = proa__grant_reverse(job->grant);
+    return job->rolled[PROA__REQUESTER] && reverse != NULL && proa__grant_is_live(reverse);
 }
 
 static bool active_wanted(const proa__job *job)
@@ -341,6 +353,20 @@ static void ask_uri(proa_authority *a, uint64_t now_ms, proa__job *job, proa__re
     proa__wire_uri(request->w, job->grant->g.requester_security, host_uri(a, job, uri));
 }
 
+static void ask_host_uri(proa_authority *a, uint64_t now_ms, proa__job *job, proa__request *request)
+{
+    uint8_t uri[PROA_URI_MAX];
+    proa_writer w = proa_writer_make(uri, sizeof uri);
+    uint16_t instance = job->grant->g.host_security;
+    (void)now_ms;
+    if (proa__device_uri(a, job->device[PROA__REQUESTER], job->device[PROA__HOST],
+                         job->grant->g.security, &w) != PROA_OK) {
+        w.len = 0;
+    }
+    write_at(request, PROA_OBJECT_CLIENT_SECURITY, instance, 0);
+    proa__wire_uri(request->w, instance, proa_writer_span(&w));
+}
+
 static void set_active(proa_authority *a, uint64_t now_ms, proa__job *job, proa__request *request)
 {
     (void)a;
@@ -502,6 +528,7 @@ static proa__verdict take_drop_key(proa_authority *a, uint64_t now_ms, proa__job
         return proa__step_failed(job, answer);
     }
     job->grant->g.host_security = PROA_ID_ALL;
+    job->rolled[PROA__HOST] = false;
     job->rekey = false;
     return PROA__STEP_NEXT;
 }
@@ -513,9 +540,14 @@ static proa__verdict take_secret(proa_authority *a, proa__job *job, const proa__
 {
     if (answer->result == PROA_OP_ANSWERED && answer->code == PROA_COAP_BAD_REQUEST &&
         ++job->tries < PROA__TRIES_MAX && proa__job_new_key(a, job)) {
-        job->rekey = job->grant->g.host_security != PROA_ID_ALL;
+        job->rekey =
+            job->roll ? job->rolled[PROA__HOST] : job->grant->g.host_security != PROA_ID_ALL;
         job->step = STEP_DROP_KEY;
         return PROA__STEP_JUMP;
+    }
+    if (job->roll && answer->result == PROA_OP_ANSWERED && PROA_COAP_CLASS(answer->code) != 2) {
+        proa__roll_give_up(a, job);
+        return PROA__STEP_NEXT;
     }
     if (!proa__answer_ok(answer)) {
         return proa__step_failed(job, answer);
@@ -525,6 +557,14 @@ static proa__verdict take_secret(proa_authority *a, proa__job *job, const proa__
     }
     *instance = answer->created.ids[1];
     return PROA__STEP_NEXT;
+}
+
+static proa__verdict take_key(proa_authority *a, proa__job *job, const proa__answer *answer,
+                              uint8_t side, uint16_t *instance)
+{
+    proa__verdict verdict = take_secret(a, job, answer, instance);
+    job->rolled[side] = job->roll && verdict == PROA__STEP_NEXT;
+    return verdict;
 }
 
 static proa__verdict take_host_context(proa_authority *a, uint64_t now_ms, proa__job *job,
@@ -538,7 +578,7 @@ static proa__verdict take_host_key(proa_authority *a, uint64_t now_ms, proa__job
                                    const proa__answer *answer)
 {
     (void)now_ms;
-    return take_secret(a, job, answer, &job->grant->g.host_security);
+    return take_key(a, job, answer, PROA__HOST, &job->grant->g.host_security);
 }
 
 static proa__verdict take_read_rights(proa_authority *a, uint64_t now_ms, proa__job *job,
@@ -619,8 +659,7 @@ static proa__verdict take_check_requester(proa_authority *a, uint64_t now_ms, pr
         return stop_with(job, &garbled);
     }
     if (!is_there || row.short_id != g->host_short_id ||
-        !proa_span_equal(proa_span_make(row.identity, row.identity_len),
-                         proa_span_make(g->identity, sizeof g->identity))) {
+        proa__grant_which_key(job->grant, proa_span_make(row.identity, row.identity_len)) == 0) {
         return account_lost(a, job);
     }
     proa_span wanted = host_uri(a, job, uri);
@@ -649,7 +688,7 @@ static proa__verdict take_requester_key(proa_authority *a, uint64_t now_ms, proa
                                         const proa__answer *answer)
 {
     (void)now_ms;
-    return take_secret(a, job, answer, &job->grant->g.requester_security);
+    return take_key(a, job, answer, PROA__REQUESTER, &job->grant->g.requester_security);
 }
 
 /* clang-format off */
@@ -690,6 +729,8 @@ const proa__step proa__provision_steps[PROA__PROVISION_STEPS] = {
         {PROA__REQUESTER, false, lifetime_wanted, ask_requester_lifetime, take_write},
     [STEP_REQUESTER_URI] =
         {PROA__REQUESTER, false, uri_wanted, ask_uri, take_write},
+    [STEP_HOST_URI] =
+        {PROA__HOST, false, host_uri_wanted, ask_host_uri, take_write},
     [STEP_ACTIVE] =
         {PROA__HOST, true, active_wanted, set_active, NULL},
 };

@@ -25,6 +25,7 @@
  *   provision_steps.c  the steps of that
  *   sync.c       steps that make one device hold exactly what the grants say
  *   rights.c     the plan that turns a device's 11002 into what it should be
+ *   roll.c       a new key beside the one in use
  *   wire.c       TLV of 11000, 11001 and 11002
  *   revoke.c     standing refusals, policy changes, expiry: how a grant ends
  *
@@ -104,6 +105,9 @@ struct proa__device {
     bool foreign_more; /* there are others that found no place here */
 };
 
+/* Keys of one account on one device. Two of them stand there while a new one takes over. */
+enum { PROA__KEY_NEW = 1, PROA__KEY_OLD = 2 };
+
 struct proa__record {
     proa_handle handle;
     proa_grant g;
@@ -116,7 +120,8 @@ struct proa__record {
     bool clean[2];        /* lost: that device holds nothing of it any more */
     bool rights_unsure;   /* the host may hold other rights than `entries` */
     bool uri_stale;       /* the requester holds another URI than it should (seen by a sync) */
-    bool seen[2];         /* by the sync under way on that side: the key is there */
+    uint8_t seen[2];      /* by the newest sync on that side: PROA__KEY_NEW, PROA__KEY_OLD */
+    bool key_unsure;      /* which keys stand where is to be found out by syncs (roll.c) */
     bool counted[2];      /* that sync began after this had to go */
     uint64_t retry_at_ms; /* lost: not installed again before */
     bool ending;          /* ends as soon as the job at work on it has stopped */
@@ -235,9 +240,11 @@ struct proa__job {
     proa_ac_body body;
     proa__record *grant;
     proa__mode mode;
-    bool extend;   /* write the account's lifetime */
-    bool rekey;    /* the key on the host is refused by the requester: replace it */
-    bool known[2]; /* the account was seen on that side */
+    bool extend;    /* write the account's lifetime */
+    bool rekey;     /* the key on the host is refused by the requester: replace it */
+    bool roll;      /* RENEW: the account gets a new key beside the one it has */
+    bool rolled[2]; /* that side has it */
+    bool known[2];  /* the account was seen on that side */
     bool uri_fine;
     uint8_t tries;
     uint8_t key[PROA_GRANT_KEY_LEN];
@@ -378,6 +385,19 @@ uint8_t proa__grant_side(const proa__record *grant, const proa__device *device);
 uint16_t proa__grant_short_id(const proa__record *grant, uint8_t side);
 proa__device *proa__grant_peer(const proa__record *grant, uint8_t side);
 
+/* True if the account has two keys: one takes over from the other. */
+bool proa__grant_rolls(const proa__record *grant);
+
+/* Which key of the account this is: PROA__KEY_NEW, PROA__KEY_OLD, 0 = none of them. */
+uint8_t proa__grant_which_key(const proa__record *grant, proa_span identity);
+
+/* Take over the account of the grant in the other direction. */
+void proa__grant_mirror(proa_grant *g, const proa_grant *reverse);
+
+/* The account of `grant` changed: so did that of the grant in the other direction, if it stands on
+ * the same. Stores that one. */
+void proa__grant_share_account(proa_authority *a, proa__record *grant);
+
 /* The grant of `device` (either role) whose account has this identity; live ones first. */
 proa__record *proa__grant_by_identity(const proa__device *device, proa_span identity);
 
@@ -469,7 +489,7 @@ void proa__job_answer(proa_authority *a, proa__job *job, uint8_t code, uint32_t 
 
 /* ---- provision.c, sync.c ---------------------------------------------------------------- */
 
-#define PROA__PROVISION_STEPS 18
+#define PROA__PROVISION_STEPS 19
 extern const proa__step proa__provision_steps[PROA__PROVISION_STEPS];
 extern const proa__plan proa__provision_plan;
 extern const proa__plan proa__sync_plan;
@@ -487,6 +507,28 @@ void proa__reinstall(proa_authority *a, uint64_t now_ms, proa__record *grant);
 void proa__sync_want(proa_authority *a, proa__device *device);
 void proa__sync_now(proa_authority *a, proa__device *device);
 void proa__sync_start_waiting(proa_authority *a);
+
+/* ---- roll.c ----------------------------------------------------------------------------- */
+
+/* True if the account of `grant` should get another key with this renewal; before its terms are
+ * set. */
+bool proa__roll_is_due(const proa_authority *a, uint64_t now_ms, const proa__job *job,
+                       const proa__record *grant);
+
+/* Draw it: sets job->roll, if it can be done. The grant is stored next. */
+void proa__roll_begin(proa_authority *a, proa__job *job);
+
+/* Both devices have it. */
+void proa__roll_end(proa_authority *a, proa__record *grant);
+
+/* A device has no room for it: go on without. */
+void proa__roll_give_up(proa_authority *a, proa__job *job);
+
+/* The job that was at it failed: the next syncs tell how far it came. */
+void proa__roll_failed(proa_authority *a, proa__record *grant);
+
+/* A sync of one of its devices came to its end. */
+void proa__roll_settle(proa_authority *a, proa__record *grant);
 
 /* ---- rights.c --------------------------------------------------------------------------- */
 

@@ -7,7 +7,8 @@
  * a device may have used the number again (docs/C2C.md §7).
  *
  * What is whose:
- *   identity of a live grant            stays; its instance number is learnt
+ *   identity of a live grant            stays; its instance number is learnt (it may have two:
+ *                                       roll.c)
  *   identity of a grant that is to go,
  *   or one that only we could have drawn   is removed, with its client and its rights
  *   any other identity                  somebody else's: stays, its short id is not used
@@ -116,7 +117,7 @@ static bool begin(proa_authority *a, uint64_t now_ms, proa__job *job)
     for (uint8_t side = 0; side < 2; side++) {
         for (proa__record *r = d->grants[side]; r != NULL; r = r->next[side]) {
             r->counted[side] = r->g.state == PROA_GRANT_REVOKING || r->lost;
-            r->seen[side] = false;
+            r->seen[side] = 0;
         }
     }
     return true;
@@ -233,9 +234,13 @@ static proa__verdict take_keys(proa_authority *a, uint64_t now_ms, proa__job *jo
         proa_span identity = proa_span_make(row.identity, row.identity_len);
         proa__record *r = proa__grant_by_identity(d, identity);
         if (r != NULL && proa__grant_is_live(r)) {
-            r->seen[proa__grant_side(r, d)] = true;
-            learn(r, d, row.instance, PROA_ID_ALL);
-            compare_uri(a, r, d, &row);
+            uint8_t *seen = &r->seen[proa__grant_side(r, d)];
+            uint8_t which = proa__grant_which_key(r, identity);
+            *seen |= which;
+            if (which == PROA__KEY_NEW || (*seen & PROA__KEY_NEW) == 0) {
+                learn(r, d, row.instance, PROA_ID_ALL);
+                compare_uri(a, r, d, &row);
+            }
         } else if (r != NULL || proa__identity_is_ours(identity)) {
             delete_later(job, KEYS, row.instance);
             job->repaired = job->repaired || r == NULL;
@@ -280,8 +285,8 @@ static void note_use(proa_authority *a, uint64_t now_ms, proa__record *r, const 
 static bool key_was_seen(const proa__record *r, const proa__device *d)
 {
     const proa__record *reverse = proa__grant_reverse(r);
-    return r->seen[proa__grant_side(r, d)] ||
-           (reverse != NULL && reverse->seen[proa__grant_side(reverse, d)] &&
+    return r->seen[proa__grant_side(r, d)] != 0 ||
+           (reverse != NULL && reverse->seen[proa__grant_side(reverse, d)] != 0 &&
             memcmp(r->g.identity, reverse->g.identity, sizeof r->g.identity) == 0);
 }
 
@@ -315,7 +320,7 @@ static void missing(proa_authority *a, uint64_t now_ms, proa__job *job, proa__re
 {
     const proa__device *d = job->device[0];
     uint16_t key = side == PROA__HOST ? r->g.host_security : r->g.requester_security;
-    if (r->seen[side] && key != PROA_ID_ALL) {
+    if (r->seen[side] != 0 && key != PROA_ID_ALL) {
         delete_later(job, KEYS, key);
     }
     if (d->lost_means_ended) {
@@ -560,6 +565,9 @@ static void settle(proa_authority *a, uint64_t now_ms, proa__record *r, uint8_t 
     if (side == PROA__HOST) {
         r->rights_unsure = false;
     }
+    if (proa__grant_is_live(r)) {
+        proa__roll_settle(a, r);
+    }
     if (!r->counted[side]) {
         return;
     }
@@ -618,6 +626,7 @@ static void stop(proa_authority *a, uint64_t now_ms, proa__job *job)
     for (uint8_t side = 0; side < 2; side++) {
         for (proa__record *r = d->grants[side]; r != NULL; r = r->next[side]) {
             r->counted[side] = false;
+            r->seen[side] = 0;
         }
     }
     if (d->reg != 0 && d->reg == job->reg[0]) {

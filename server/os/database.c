@@ -46,8 +46,8 @@ static const char *const sql_of[STATEMENTS] = {
         " requester_short_id, host_short_id, host_security, host_client, requester_security,"
         " requester_client, entries, lifetime_s, granted_unix_s, expires_unix_s,"
         " revoke_on_deregister, host_cleared, requester_cleared, uses, last_use_unix_s, security,"
-        " requester_sender_id, host_sender_id)"
-        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " requester_sender_id, host_sender_id, old_identity)"
+        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [DROP_GRANT] = "DELETE FROM grant_ WHERE id = ?",
     [PUT_OVERRIDE] = "INSERT OR REPLACE INTO refusal(requester, host, path, since_unix_s)"
                      " VALUES(?,?,?,?)",
@@ -74,7 +74,7 @@ static const char schema[] =
     " requester_security INTEGER, requester_client INTEGER, entries BLOB, lifetime_s INTEGER,"
     " granted_unix_s INTEGER, expires_unix_s INTEGER, revoke_on_deregister INTEGER,"
     " host_cleared INTEGER, requester_cleared INTEGER, uses INTEGER, last_use_unix_s INTEGER,"
-    " security INTEGER, requester_sender_id BLOB, host_sender_id BLOB);"
+    " security INTEGER, requester_sender_id BLOB, host_sender_id BLOB, old_identity BLOB);"
     "CREATE TABLE IF NOT EXISTS refusal(requester TEXT, host TEXT, path TEXT,"
     " since_unix_s INTEGER, PRIMARY KEY(requester, host, path));"
     "CREATE TABLE IF NOT EXISTS audit(id INTEGER PRIMARY KEY AUTOINCREMENT, unix_s INTEGER,"
@@ -267,6 +267,7 @@ void proa_database_put_grant(proa_database *db, const proa_grant *g)
     number(&b, g->security);
     blob(&b, g->requester_sender_id, sizeof g->requester_sender_id);
     blob(&b, g->host_sender_id, sizeof g->host_sender_id);
+    blob(&b, g->old_identity, sizeof g->old_identity);
     run(&b);
 }
 
@@ -449,6 +450,7 @@ static void read_grant(sqlite3_stmt *s, proa_grant *g)
     g->security = GET(proa_peer_security, 22);
     get_blob(s, 23, g->requester_sender_id, sizeof g->requester_sender_id);
     get_blob(s, 24, g->host_sender_id, sizeof g->host_sender_id);
+    get_blob(s, 25, g->old_identity, sizeof g->old_identity);
     while (proa_reader_left(&r) >= 7 && g->entry_count < PROA_AC_ENTRIES_MAX) {
         proa_grant_entry *entry = &g->entries[g->entry_count++];
         entry->object = proa_read_u16(&r);
@@ -470,7 +472,7 @@ bool proa_database_each_grant(proa_database *db, bool (*each)(void *ctx, const p
             " host_short_id, host_security, host_client, requester_security, requester_client,"
             " entries, lifetime_s, granted_unix_s, expires_unix_s, revoke_on_deregister,"
             " host_cleared, requester_cleared, uses, last_use_unix_s, security,"
-            " requester_sender_id, host_sender_id FROM grant_ ORDER BY id",
+            " requester_sender_id, host_sender_id, old_identity FROM grant_ ORDER BY id",
             -1, &s, NULL) != SQLITE_OK) {
         return false;
     }

@@ -295,7 +295,8 @@ uint8_t world_device_create(world_device *d, const proa_action *action, proa_pat
     uint8_t code = PROA_COAP_SERVICE_UNAVAILABLE;
     for (size_t i = 0; i < WORLD_ROWS && code == PROA_COAP_SERVICE_UNAVAILABLE; i++) {
         if (object == KEYS && !d->keys[i].used) {
-            world_key key = {.used = true, .instance = instance, .context = PROA_ID_ALL};
+            world_key key = {
+                .used = true, .made = ++d->made, .instance = instance, .context = PROA_ID_ALL};
             put_all(object, &base, action->payload, &key);
             code = key_is_fine(d, &key) ? PROA_COAP_CREATED : PROA_COAP_BAD_REQUEST;
             d->keys[i] = code == PROA_COAP_CREATED ? key : d->keys[i];
@@ -321,6 +322,38 @@ uint8_t world_device_create(world_device *d, const proa_action *action, proa_pat
     }
     *created = base;
     return code;
+}
+
+world_key *world_device_key(world_device *d, uint16_t short_id, bool to_ask)
+{
+    world_key *best = NULL;
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        world_key *key = &d->keys[i];
+        if (key->used && key->short_id == short_id && (!to_ask || key->uri[0] != '\0') &&
+            (best == NULL || key->made > best->made)) {
+            best = key;
+        }
+    }
+    return best;
+}
+
+bool world_device_used(world_device *d, const world_key *key)
+{
+    bool any = false;
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        world_key *old = &d->keys[i];
+        if (!old->used || old->short_id != key->short_id || old->made >= key->made) {
+            continue;
+        }
+        for (size_t j = 0; j < WORLD_ROWS; j++) {
+            if (d->contexts[j].used && d->contexts[j].instance == old->context) {
+                memset(&d->contexts[j], 0, sizeof d->contexts[j]);
+            }
+        }
+        memset(old, 0, sizeof *old);
+        any = true;
+    }
+    return any;
 }
 
 uint8_t world_device_write(world_device *d, const proa_action *action)

@@ -30,6 +30,7 @@ typedef struct world_context {
 
 typedef struct world_key {
     bool used;
+    uint32_t made; /* later ones have greater numbers */
     uint16_t instance;
     uint8_t mode;
     uint16_t context; /* instance of 21; PROA_ID_ALL = none */
@@ -76,6 +77,7 @@ typedef struct world_device {
     world_access accesses[WORLD_ROWS];
     uint32_t writes; /* operations that changed something, since the beginning */
     uint32_t reads;
+    uint32_t made; /* keys */
 } world_device;
 
 /* What an OPERATE action does; each returns the code of the answer. */
@@ -83,6 +85,12 @@ uint8_t world_device_create(world_device *d, const proa_action *action, proa_pat
 uint8_t world_device_write(world_device *d, const proa_action *action);
 uint8_t world_device_delete(world_device *d, const proa_action *action);
 uint8_t world_device_read(world_device *d, const proa_action *action, proa_writer *w);
+
+/* The newest key for a peer, with a URI if that matters; NULL. */
+world_key *world_device_key(world_device *d, uint16_t short_id, bool to_ask);
+
+/* A key was used: the older ones for the same peer go, with their contexts. True if any did. */
+bool world_device_used(world_device *d, const world_key *key);
 
 /* What the device lists at registration. */
 void world_device_list(world_device *d, char *links, size_t cap);

@@ -650,6 +650,160 @@ static void g23_a_context_goes_with_its_grant(void **state)
     assert_int_equal(contexts_of(lamp) + contexts_of(button), 0);
 }
 
+/* ---- another key ------------------------------------------------------------------------ */
+
+static void grant_by_oscore(void)
+{
+    give_oscore(lamp);
+    give_oscore(button);
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+}
+
+/* From so much of its lifetime on a repeated /ac is a renewal. */
+static void let_age(void)
+{
+    world_pass(&w, world_grant(&w, "button", "lamp")->lifetime_s / 2 * 1000ULL);
+}
+
+static bool has_one_identity(const char *requester, const char *host)
+{
+    static const uint8_t none[PROA_GRANT_IDENTITY_LEN];
+    return memcmp(world_grant(&w, requester, host)->old_identity, none, sizeof none) == 0;
+}
+
+static void c2c_7_a_renewal_brings_a_new_context(void **state)
+{
+    (void)state;
+    grant_by_oscore();
+    world_key before = *world_key_of(button, "lamp");
+    let_age();
+    world_arm(&w);
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    assert_string_equal(w.trace, "aHHHRRRa!"); /* stored, then on each: context, key, lifetime */
+    assert_int_equal(contexts_of(lamp), 2);
+    assert_int_equal(contexts_of(button), 2);
+    assert_false(has_one_identity("button", "lamp"));
+    world_update(&w, lamp);
+    world_run(&w);
+    assert_int_equal(contexts_of(lamp), 2); /* not ours to take: it may be in use */
+    world_use(&w, "used");
+    assert_int_equal(contexts_of(lamp), 1);
+    assert_int_equal(contexts_of(button), 1);
+    assert_memory_not_equal(world_key_of(button, "lamp")->identity, before.identity, 16);
+    assert_string_equal(world_key_of(button, "lamp")->uri, before.uri);
+    assert_true(has_one_identity("button", "lamp"));
+    world_check(&w, "rolled");
+    let_age();
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    assert_int_equal(contexts_of(lamp), 2); /* and again */
+}
+
+/* Who asks again soon, or has still not used the newer key, gets a lifetime and no key. */
+static void c2c_7_one_new_context_at_a_time(void **state)
+{
+    (void)state;
+    grant_by_oscore();
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R | W), PROA_COAP_CREATED);
+    assert_int_equal(contexts_of(lamp), 1);
+    let_age();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+        assert_int_equal(contexts_of(lamp), 2);
+        assert_int_equal(contexts_of(button), 2);
+        let_age();
+    }
+    world_use(&w, "used");
+    world_check(&w, "used");
+}
+
+static void c2c_7_dtls_keeps_its_key(void **state)
+{
+    (void)state;
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    world_key before = *world_key_of(button, "lamp");
+    let_age();
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    assert_memory_equal(world_key_of(button, "lamp")->identity, before.identity, 16);
+    world_check(&w, "renewed");
+}
+
+/* The host asks the requester, too, by the same account: it has a way by the new key only when the
+ * requester knows that. */
+static void c2c_7_both_directions_get_the_new_context(void **state)
+{
+    (void)state;
+    grant_by_oscore();
+    assert_int_equal(world_get(&w, lamp, "button", 3347, 0, R), PROA_COAP_CREATED);
+    let_age();
+    world_arm(&w);
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    assert_string_equal(w.trace, "aaaHHHRRRHaa!"); /* the last H is the URI */
+    world_use(&w, "used");
+    assert_int_equal(contexts_of(lamp), 1);
+    assert_string_equal(world_key_of(lamp, "button")->uri, "coap://[2001:db8::2]:40000");
+    assert_true(has_one_identity("button", "lamp"));
+    assert_true(has_one_identity("lamp", "button"));
+    world_check(&w, "rolled");
+    world_restart(&w);
+    world_pass(&w, 1000);
+    world_check(&w, "after a restart");
+}
+
+/* A device without room for a second key: a longer life for the one it has. */
+static void c2c_7_no_room_for_a_new_context(void **state)
+{
+    for (uint32_t at = 2; at <= 6; at++) { /* POST /21 and /11000 on the host and the requester */
+        end(state);
+        start(state);
+        grant_by_oscore();
+        world_key before = *world_key_of(button, "lamp");
+        let_age();
+        world_arm(&w);
+        w.fault = WORLD_FAULT_CODE;
+        w.fault_code = PROA_COAP_SERVICE_UNAVAILABLE;
+        w.fault_at = at;
+        uint8_t code = world_get(&w, button, "lamp", 3311, 0, R);
+        world_pass(&w, 1000);
+        if (at == 4) { /* the lifetime: no key's business */
+            assert_int_equal(code, PROA_COAP_SERVICE_UNAVAILABLE);
+        } else if (at == 5) { /* a read */
+            assert_int_equal(code, PROA_COAP_SERVICE_UNAVAILABLE);
+        } else {
+            assert_int_equal(code, PROA_COAP_CREATED);
+            assert_memory_equal(world_key_of(button, "lamp")->identity, before.identity, 16);
+            assert_memory_equal(world_key_of(lamp, "button")->identity, before.identity, 16);
+        }
+        assert_true(has_one_identity("button", "lamp"));
+    }
+}
+
+/* The server is lost in the middle of it, at each of its actions. */
+static void c2c_7_a_new_context_and_a_restart(void **state)
+{
+    bool reached = true;
+    for (uint32_t n = 1; reached; n++) {
+        end(state);
+        start(state);
+        grant_by_oscore();
+        let_age();
+        world_arm(&w);
+        w.crash_at = n;
+        (void)world_ask(&w, button, "lamp", &(proa_ac_body){{{3311, 0, R}}, 1}, true);
+        world_run(&w);
+        reached = w.crashed;
+        world_use(&w, "used before");
+        world_restart(&w);
+        world_pass(&w, 60000);
+        world_update(&w, lamp);
+        world_update(&w, button);
+        world_pass(&w, 60000);
+        world_use(&w, "used");
+        world_pass(&w, 60000);
+        assert_true(has_one_identity("button", "lamp"));
+        world_check(&w, "settled");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -684,6 +838,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(c2c_5_the_other_direction_reuses_the_context, start, end),
         cmocka_unit_test_setup_teardown(c2c_5_a_refused_recipient_id_is_replaced, start, end),
         cmocka_unit_test_setup_teardown(g23_a_context_goes_with_its_grant, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_a_renewal_brings_a_new_context, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_one_new_context_at_a_time, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_dtls_keeps_its_key, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_both_directions_get_the_new_context, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_no_room_for_a_new_context, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_a_new_context_and_a_restart, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -654,6 +654,57 @@ static void check_grant(world *w, const proa_grant *g, const char *when)
     }
 }
 
+static world_device *find(world *w, const char *endpoint)
+{
+    for (size_t i = 0; i < w->device_count; i++) {
+        if (strcmp(w->devices[i].endpoint, endpoint) == 0) {
+            return &w->devices[i];
+        }
+    }
+    return NULL;
+}
+
+static void use(world *w, const proa_grant *g, const char *when)
+{
+    world_device *requester = find(w, g->requester);
+    world_device *host = find(w, g->host);
+    const world_client *at_requester = world_client_of(requester, g->host);
+    const world_client *at_host = world_client_of(host, g->requester);
+    const world_key *key =
+        at_requester == NULL ? NULL : world_device_key(requester, at_requester->short_id, true);
+    const world_key *twin = NULL;
+    if (key == NULL || at_host == NULL) {
+        return; /* an account of somebody else, or one that is to go */
+    }
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        if (host->keys[i].used && host->keys[i].short_id == at_host->short_id &&
+            memcmp(host->keys[i].identity, key->identity, 16) == 0) {
+            twin = &host->keys[i];
+        }
+    }
+    const world_device *d = requester;
+    MUST(twin != NULL);
+    bool at_end[2] = {world_device_used(host, twin), world_device_used(requester, key)};
+    if (at_end[0]) {
+        world_update(w, host);
+    }
+    if (at_end[1]) {
+        world_update(w, requester);
+    }
+}
+
+void world_use(world *w, const char *when)
+{
+    const proa_grant *g;
+    uint32_t cursor = 0;
+    while ((g = proa_authority_grant(w->authority, &cursor)) != NULL) {
+        if (g->state == PROA_GRANT_ACTIVE) {
+            use(w, g, when);
+        }
+    }
+    world_run(w);
+}
+
 void world_check(world *w, const char *when)
 {
     uint32_t cursor = 0;

@@ -115,6 +115,10 @@ void world_run(world *w);
 void world_release(world *w);
 void world_release_stores(world *w);
 
+/* Each requester uses each grant: by the newest key that it has a URI for, which the host must know,
+ * and both drop older ones (docs/C2C.md §7). Then devices that dropped something update. */
+void world_use(world *w, const char *when);
+
 /* Let time pass, running whenever something is due. */
 void world_pass(world *w, uint64_t ms);
 

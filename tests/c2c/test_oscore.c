@@ -95,19 +95,24 @@ static void g07_a_context_for_each_peer(void **state)
     world_close(&w);
 }
 
-/* The grant the other way round uses the same context: an entry and an address are all it needs. */
-static void g07_both_directions_over_one_context(void **state)
+/* coap://[2001:db8::11]:5684 */
+#define URI_OF_0 "c8001a636f61703a2f2f5b323030313a6462383a3a31315d3a35363834"
+
+static void open_both_directions(void)
 {
-    (void)state;
     open_granted(R, DAY);
     assert_int_equal(/* rights for 1, whom 0 calls 21 */
                      world_server(&w, 0, PROA_COAP_POST, "/11002",
                                   "c2000cef c10100 8302 411501 c10301"),
                      PROA_COAP_CREATED);
-    assert_int_equal(/* coap://[2001:db8::11]:5684 */
-                     world_server(&w, 1, PROA_COAP_POST, "/11000/0",
-                                  "c8001a636f61703a2f2f5b323030313a6462383a3a31315d3a35363834"),
-                     PROA_COAP_CHANGED);
+    assert_int_equal(world_server(&w, 1, PROA_COAP_POST, "/11000/0", URI_OF_0), PROA_COAP_CHANGED);
+}
+
+/* The grant the other way round uses the same context: an entry and an address are all it needs. */
+static void g07_both_directions_over_one_context(void **state)
+{
+    (void)state;
+    open_both_directions();
     expect_reads(1, 0);
     expect_reads(0, 1);
     assert_int_equal(contexts_of(0), 1);
@@ -279,6 +284,79 @@ static void g10_g13_rights_taken_end_the_observation(void **state)
     }
 }
 
+/* A renewal brings a new context. Nothing is missed, and the old one is gone afterwards. */
+static void c2c_7_a_new_context_takes_over(void **state)
+{
+    static const char *const values[] = {"00002", "00003", "00004", "00005"};
+    (void)state;
+    open_granted(R, DAY);
+    (void)world_ask(&w, 0, 1, PROA_OP_OBSERVE);
+    world_settle(&w);
+    world_forget_events(&w);
+    world_change(&w, 1, values[0]);
+    world_run(&w, 1000);
+    world_roll(&w, 0, 1, 1);
+    world_roll(&w, 0, 1, 0);
+    world_change(&w, 1, values[1]);
+    world_run(&w, 1000);
+    assert_int_equal(contexts_of(0), 1);
+    assert_int_equal(contexts_of(1), 1);
+    assert_int_equal(blobs_of(1, 'k'), 1);
+    for (size_t i = 2; i < 4; i++) {
+        world_change(&w, 1, values[i]);
+        world_run(&w, 1000);
+    }
+    /* 00003 comes twice at most: by the old context and as the first answer by the new one. */
+    assert_in_range(world_events(&w, 0, PROA_C2C_NOTIFICATION), 4, 5);
+    assert_int_equal(world_events(&w, 0, PROA_C2C_OBSERVE_END), 0);
+    assert_int_equal(world_events(&w, 0, PROA_C2C_PEER_REMOVED), 0);
+    assert_int_equal(proa_client_stats_get(w.devices[1].client).observations, 1);
+    world_close(&w);
+}
+
+/* The new context was made on the host only, or the network is away: the old one serves. */
+static void c2c_7_until_the_new_context_works_the_old_one_does(void **state)
+{
+    (void)state;
+    open_granted(R, DAY);
+    (void)world_ask(&w, 0, 1, PROA_OP_OBSERVE);
+    world_settle(&w);
+    world_forget_events(&w);
+    w.devices[1].lose_from_peers = 1; /* the first request by the new one */
+    world_roll(&w, 0, 1, 1);
+    world_roll(&w, 0, 1, 0);
+    world_change(&w, 1, "00002");
+    world_run(&w, 100);
+    assert_int_equal(world_events(&w, 0, PROA_C2C_NOTIFICATION), 1);
+    assert_int_equal(contexts_of(1), 2);
+    world_run(&w, 10000);
+    assert_int_equal(contexts_of(1), 1);
+    assert_int_equal(contexts_of(0), 1);
+    world_change(&w, 1, "00003");
+    world_run(&w, 1000);
+    assert_int_equal(world_events(&w, 0, PROA_C2C_NOTIFICATION), 3);
+    assert_int_equal(proa_client_stats_get(w.devices[0].client).observations, 0);
+    world_close(&w);
+}
+
+/* The host asks, too. Its new key comes before the requester knows it, and without a URI. */
+static void c2c_7_a_key_without_a_way_is_not_asked_by(void **state)
+{
+    (void)state;
+    open_both_directions();
+    world_roll(&w, 0, 1, 1);
+    expect_reads(1, 0);
+    expect_reads(0, 1);
+    assert_int_equal(contexts_of(1), 2);
+    world_roll(&w, 0, 1, 0);
+    expect_reads(0, 1);
+    assert_int_equal(contexts_of(0), 1);
+    assert_int_equal(contexts_of(1), 1);
+    assert_int_equal(world_server(&w, 1, PROA_COAP_POST, "/11000/1", URI_OF_0), PROA_COAP_CHANGED);
+    expect_reads(1, 0);
+    world_close(&w);
+}
+
 static void g23_expiry_takes_the_keys_along(void **state)
 {
     proa_c2c_peer peer;
@@ -357,6 +435,9 @@ int main(void)
         cmocka_unit_test(g17_a_reboot_sweeps_contexts_without_a_key),
         cmocka_unit_test(g07_links_that_are_refused),
         cmocka_unit_test(g10_g13_rights_taken_end_the_observation),
+        cmocka_unit_test(c2c_7_a_new_context_takes_over),
+        cmocka_unit_test(c2c_7_until_the_new_context_works_the_old_one_does),
+        cmocka_unit_test(c2c_7_a_key_without_a_way_is_not_asked_by),
         cmocka_unit_test(g23_expiry_takes_the_keys_along),
         cmocka_unit_test(g25_reboots_need_nobody),
         cmocka_unit_test(g01_g11_strangers),

@@ -416,6 +416,13 @@ static void note_reply(world *w, const proa_addr *from, proa_span datagram)
     memcpy(reply->bytes, datagram.data, datagram.len);
 }
 
+static bool is_lost(const world *w, world_device *to, const proa_addr *from)
+{
+    bool lost = to->cut || (to->lose_from_peers > 0 && !proa_addr_equal(from, &w->addr));
+    to->lose_from_peers -= lost && !to->cut ? 1 : 0;
+    return lost;
+}
+
 static void deliver(world *w, const proa_addr *from, const proa_addr *to, proa_span datagram)
 {
     uint8_t *copy = guard_copy(datagram.data, datagram.len);
@@ -428,7 +435,7 @@ static void deliver(world *w, const proa_addr *from, const proa_addr *to, proa_s
     }
     for (size_t i = 0; i < w->device_count; i++) {
         world_device *d = &w->devices[i];
-        if (proa_addr_equal(to, &d->addr) && !d->cut) {
+        if (proa_addr_equal(to, &d->addr) && !is_lost(w, d, from)) {
             proa_client_input(d->client, w->now_ms, from, in, false);
         }
     }
@@ -641,14 +648,30 @@ static void install(world *w, const grant_end *end, uint32_t lifetime_s)
     install_key(w, end, context);
 }
 
+/* Both ends of a grant, and of the n-th key for it. */
+static void set_ends(size_t requester, size_t host, uint8_t nth, grant_end *at_host,
+                     grant_end *at_requester)
+{
+    uint8_t key = (uint8_t)(0x80 + 16 * requester + host + 8U * nth);
+    uint8_t ours = (uint8_t)(0xa0 + requester + 0x20U * nth); /* Sender IDs */
+    uint8_t theirs = (uint8_t)(0xb0 + host + 0x20U * nth);
+    *at_host = (grant_end){host, requester, (uint8_t)(2 + requester), key, theirs, ours, false};
+    *at_requester = (grant_end){requester, host, (uint8_t)(20 + host), key, ours, theirs, true};
+}
+
+void world_roll(world *w, size_t requester, size_t host, size_t at)
+{
+    grant_end at_host, at_requester;
+    set_ends(requester, host, 1, &at_host, &at_requester);
+    const grant_end *end = at == host ? &at_host : &at_requester;
+    install_key(w, end, w->oscore ? install_context(w, end) : PROA_ID_ALL);
+}
+
 void world_grant(world *w, size_t requester, size_t host, uint8_t rights, uint32_t lifetime_s)
 {
     char tlv[100];
-    uint8_t key = (uint8_t)(0x80 + 16 * requester + host);
-    uint8_t ours = (uint8_t)(0xa0 + requester); /* Sender IDs */
-    uint8_t theirs = (uint8_t)(0xb0 + host);
-    grant_end at_host = {host, requester, (uint8_t)(2 + requester), key, theirs, ours, false};
-    grant_end at_requester = {requester, host, (uint8_t)(20 + host), key, ours, theirs, true};
+    grant_end at_host, at_requester;
+    set_ends(requester, host, 0, &at_host, &at_requester);
     install(w, &at_host, lifetime_s);
     sprintf(tlv, "c2000cef c10100 8302 41%02x%02x c10301", at_host.short_id, rights);
     assert_int_equal(world_server(w, host, PROA_COAP_POST, "/11002", tlv), PROA_COAP_CREATED);

@@ -37,11 +37,12 @@ typedef struct world_device {
     proa_client *client;
     proa_c2c *c2c;
     proa_secure *box;
-    proa_oscore *contexts; /* NULL: accounts by DTLS only */
-    bool store_fails;      /* writes of new keys do */
-    bool cut;              /* nothing reaches it and nothing leaves it */
-    proa_object light;     /* 3311 */
-    char value[16];        /* 3311/0/5706 */
+    proa_oscore *contexts;    /* NULL: accounts by DTLS only */
+    bool store_fails;         /* writes of new keys do */
+    bool cut;                 /* nothing reaches it and nothing leaves it */
+    unsigned lose_from_peers; /* so many datagrams of other devices do not arrive */
+    proa_object light;        /* 3311 */
+    char value[16];           /* 3311/0/5706 */
     size_t value_len;
     uint32_t server_session; /* at the server */
     world_blob blobs[WORLD_BLOBS];
@@ -105,6 +106,9 @@ uint8_t world_server(world *w, size_t device, uint8_t code, const char *path, co
 
 /* The server answers the waiting /ac. payload in hex or NULL. */
 void world_answer_ac(world *w, uint8_t code, const char *payload);
+
+/* What the server does when a grant is renewed: a second key beside the first; on the host first. */
+void world_roll(world *w, size_t requester, size_t host, size_t at);
 
 /* What our server does for a grant: accounts on both ends, and rights on /3311/0 for the
  * requester, which the host calls 2; the host is 1 at the requester. Real TLV, a key of its own. By
