@@ -40,6 +40,7 @@ typedef struct proa__server {
     bool disable_wanted; /* /1/x/4 was executed */
     bool beside_tried;   /* this exchange has had its second handshake */
     bool resuming;       /* contact was lost and no Update has shown yet that it is back */
+    bool keys_refused;   /* somebody says so, without protection, of the request under way */
     bool older;          /* it does not know LwM2M 1.2: we are a 1.1 client to it */
     uint8_t mode;        /* proa_security_mode */
     uint8_t state;       /* proa_registration_state */

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "core/client/client_internal.h"
+#include "core/coap/sealed.h"
 #include "proa/payload.h"
 
 #define BACK_OFF_FIRST_MS 2000U
@@ -316,7 +317,7 @@ static proa_err send(proa_client *c, proa__server *s, proa_registration_state st
     if (everything && c->config.queue_mode) {
         add_text(&m, PROA_COAP_OPT_URI_QUERY, "Q");
     }
-    s->list_changed = s->lifetime_changed = s->beside_tried = false;
+    s->list_changed = s->lifetime_changed = s->beside_tried = s->keys_refused = false;
     s->update_ms = PROA_NEVER;
     s->state = (uint8_t)state;
     s->request = 0;
@@ -467,10 +468,24 @@ static void answered(proa_client *c, proa__server *s, const proa_coap_msg *m)
     fail(c, s, PROA_OK, m->code, busy ? max_age_ms(m) : 0);
 }
 
+/* The server has lost what it knew of our OSCORE keys, or somebody wants us to think so. It cannot
+ * begin anew, because it does not know where we are: so we do (RFC 8613 Appendix B.2). But only after
+ * a whole exchange without a protected answer, which nobody can bring about who merely sends: that
+ * is once in MAX_TRANSMIT_WAIT. */
+static void renew_keys(proa_client *c, proa__server *s)
+{
+    const proa_coap_oscore *oscore = c->config.coap.oscore;
+    if (s->keys_refused && s->oscore != NULL && oscore->renew != NULL) {
+        (void)oscore->renew(oscore->ctx, s->peer.account); /* else the old ones are tried again */
+    }
+    s->keys_refused = false;
+}
+
 static void unanswered(proa_client *c, proa__server *s, proa_err err)
 {
     s->list_changed = true;
     s->lifetime_changed = true;
+    renew_keys(c, s);
     if (s->opening != 0) {
         s->state = PROA_REG_CONNECTING; /* the handshake beside it is still under way */
         return;
@@ -486,7 +501,8 @@ void proa__registration_coap_event(proa_client *c, const proa_coap_event *event)
         return;
     }
     if (event->kind == PROA_COAP_EVENT_UNPROTECTED) {
-        return; /* anybody can say that */
+        c->servers[i].keys_refused = true; /* anybody can say that */
+        return;
     }
     proa__server *s = &c->servers[i];
     s->request = 0;

@@ -53,10 +53,12 @@ struct proa_coap_oscore {
     void *ctx;
 
     /* Not for the engine, but for those above it, who know accounts and do not link OSCORE unless
-     * the program does: proa_oscore_add and proa_oscore_remove. */
+     * the program does: proa_oscore_add, proa_oscore_remove, proa_oscore_renew (PROA_E_NOT_FOUND if
+     * these keys cannot be renewed). */
     proa_err (*add)(void *ctx, uint64_t account, const struct proa_oscore_params *params,
                     bool fresh);
     void (*remove)(void *ctx, uint64_t account);
+    proa_err (*renew)(void *ctx, uint64_t account);
     uint16_t overhead; /* bytes that sealing adds at most */
 
     /* Open a request; it has the OSCORE option. `buf` has cap bytes for the inner message. */

@@ -133,12 +133,18 @@ static void remove_account(void *ctx, uint64_t account)
     proa_oscore_remove(ctx, account);
 }
 
+static proa_err renew(void *ctx, uint64_t account)
+{
+    return err_of(proa_oscore_renew(ctx, account));
+}
+
 const proa_coap_oscore *proa_oscore_for_coap(proa_oscore *o)
 {
     o->coap = (proa_coap_oscore){.part = &proa_coap_sealed_part,
                                  .ctx = o,
                                  .add = add,
                                  .remove = remove_account,
+                                 .renew = renew,
                                  .overhead = PROA_OSCORE_OVERHEAD_MAX,
                                  .open_request = open_request,
                                  .open_response = open_response,
