@@ -195,7 +195,7 @@ proa_err __wrap_proa_oscore_add(proa_oscore *o, uint64_t account, const proa_osc
     proa_oscore_origin told = selected == BEGIN_AT_ZERO ? PROA_OSCORE_FRESH : origin;
     proa_err err = __real_proa_oscore_add(o, account, params, told);
     if (selected == SKIP_ECHO && err == PROA_OK) {
-        proa__context_of_account(o, account)->floor = 0;
+        proa__context_of_account(o, account)->synchronised = true;
     }
     return err;
 }
@@ -212,13 +212,13 @@ proa_err __wrap_proa__state_load(const proa_oscore *o, uint64_t account, const u
                                      : __real_proa__state_load(o, account, fingerprint, out);
 }
 
-proa_oscore_result __real_proa__state_draw(proa_oscore *o, proa__context *c, uint64_t *number);
-proa_oscore_result __wrap_proa__state_draw(proa_oscore *o, proa__context *c, uint64_t *number);
+proa_oscore_result __real_proa__state_draw(proa_oscore *o, proa__context *c, uint8_t *number);
+proa_oscore_result __wrap_proa__state_draw(proa_oscore *o, proa__context *c, uint8_t *number);
 
-proa_oscore_result __wrap_proa__state_draw(proa_oscore *o, proa__context *c, uint64_t *number)
+proa_oscore_result __wrap_proa__state_draw(proa_oscore *o, proa__context *c, uint8_t *number)
 {
     if (selected == SAME_NUMBER && c->next % 8 == 5 && c->next < c->reserved) {
-        *number = c->next - 1;
+        proa__number_write(number, c->next - 1);
         c->next++;
         return PROA_OSCORE_DONE;
     }
@@ -248,15 +248,13 @@ proa__window_result __wrap_proa__window_look(const proa__window *w, uint64_t num
     return selected == ACCEPT_REPLAYS ? PROA__WINDOW_NEW : __real_proa__window_look(w, number);
 }
 
-void __real_proa__window_add(proa__window *w, uint64_t number);
-void __wrap_proa__window_add(proa__window *w, uint64_t number);
+proa__window_result __real_proa__window_take(proa__window *w, uint64_t number);
+proa__window_result __wrap_proa__window_take(proa__window *w, uint64_t number);
 
-void __wrap_proa__window_add(proa__window *w, uint64_t number)
+proa__window_result __wrap_proa__window_take(proa__window *w, uint64_t number)
 {
-    if (__real_proa__window_look(w, number) ==
-        PROA__WINDOW_NEW) { /* or it would stop the program */
-        __real_proa__window_add(w, number);
-    }
+    proa__window_result result = __real_proa__window_take(w, number);
+    return selected == ACCEPT_REPLAYS ? PROA__WINDOW_NEW : result;
 }
 
 /* ---- on the server ---------------------------------------------------------------------- */

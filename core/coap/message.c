@@ -19,11 +19,12 @@
 #define EXT8_BASE 13U
 #define EXT16_BASE 269U
 
-/* Most values are a few bytes: two moves that overlap in the middle instead of a call. */
+/* Most values are a few bytes: two moves that overlap in the middle instead of a call. Longer ones may
+ * overlap where they go. */
 static inline void copy_value(uint8_t *to, const uint8_t *from, size_t len)
 {
     if (len > 16) {
-        memcpy(to, from, len);
+        memmove(to, from, len);
     } else if (len >= 8) {
         uint8_t tail[8];
         memcpy(tail, from + len - 8, 8);
@@ -310,7 +311,7 @@ void proa_coap_add_payload(proa_coap_builder *b, proa_span payload)
         return;
     }
     b->w.data[b->w.len] = PAYLOAD_MARKER;
-    memcpy(b->w.data + b->w.len + 1, payload.data, payload.len);
+    memmove(b->w.data + b->w.len + 1, payload.data, payload.len);
     b->w.len += 1 + payload.len;
 }
 

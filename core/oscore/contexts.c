@@ -11,42 +11,36 @@
 
 /* ---- indexes ------------------------------------------------------------------------------ */
 
-/* What a context is found by: its kid, or 8 bytes of its account. */
-typedef struct key {
-    bool is_kid;
-    proa_span bytes;
-} key;
+/* What a context is found by: its kid, or the 8 bytes of its account, which are more than any kid
+ * has. */
+_Static_assert(sizeof(uint64_t) > PROA_OSCORE_ID_MAX, "a key's length says which it is");
 
-static key kid_key(proa_span kid)
+static proa_span account_key(const uint64_t *account)
 {
-    return (key){true, kid};
+    return proa_span_make(account, sizeof *account);
 }
 
-static key account_key(const uint64_t *account)
+static proa_span kid_key(const proa__context *c)
 {
-    return (key){false, proa_span_make(account, sizeof *account)};
-}
-
-static key key_of(const proa__context *c, bool is_kid)
-{
-    return is_kid ? kid_key(proa_span_make(c->keys.recipient_id, c->keys.recipient_id_len))
-                  : account_key(&c->account);
+    return proa_span_make(c->keys.recipient.id, c->keys.recipient.id_len);
 }
 
 static bool has_key(const void *owner, proa_handle handle, const void *wanted)
 {
-    const key *k = wanted;
-    return proa_span_equal(key_of(proa__context_get(owner, handle), k->is_kid).bytes, k->bytes);
+    const proa_span *key = wanted;
+    const proa__context *c = proa__context_get(owner, handle);
+    return proa_span_equal(key->len > PROA_OSCORE_ID_MAX ? account_key(&c->account) : kid_key(c),
+                           *key);
 }
 
-static uint32_t hash(const proa_oscore *o, key k)
+static uint32_t hash(const proa_oscore *o, proa_span key)
 {
-    return proa_map_hash(&o->index, k.is_kid, k.bytes);
+    return proa_map_hash(&o->index, 0, key);
 }
 
-static proa__context *find(const proa_oscore *o, key k)
+static proa__context *find(const proa_oscore *o, proa_span key)
 {
-    return proa__context_get(o, proa_map_find(&o->index, hash(o, k), has_key, o, &k));
+    return proa__context_get(o, proa_map_find(&o->index, hash(o, key), has_key, o, &key));
 }
 
 proa__context *proa__context_get(const proa_oscore *o, uint32_t handle)
@@ -61,20 +55,20 @@ proa__context *proa__context_of_account(const proa_oscore *o, uint64_t account)
 
 proa__context *proa__context_of_kid(const proa_oscore *o, proa_span kid)
 {
-    return find(o, kid_key(kid));
+    return kid.len <= PROA_OSCORE_ID_MAX ? find(o, kid) : NULL;
 }
 
 static void remove_from_index(proa_oscore *o, const proa__context *c)
 {
-    proa_map_remove(&o->index, hash(o, key_of(c, true)), c->handle);
-    proa_map_remove(&o->index, hash(o, key_of(c, false)), c->handle);
+    proa_map_remove(&o->index, hash(o, kid_key(c)), c->handle);
+    proa_map_remove(&o->index, hash(o, account_key(&c->account)), c->handle);
 }
 
 static proa_err add_to_index(proa_oscore *o, const proa__context *c)
 {
-    proa_err err = proa_map_add(&o->index, hash(o, key_of(c, true)), c->handle);
+    proa_err err = proa_map_add(&o->index, hash(o, kid_key(c)), c->handle);
     if (err == PROA_OK) {
-        err = proa_map_add(&o->index, hash(o, key_of(c, false)), c->handle);
+        err = proa_map_add(&o->index, hash(o, account_key(&c->account)), c->handle);
     }
     if (err != PROA_OK) {
         remove_from_index(o, c);
@@ -136,20 +130,18 @@ static proa_err begin_counting(proa_oscore *o, proa__context *c, const proa_osco
 {
     proa__state state;
     proa_err err = proa__state_load(o, c->account, c->fingerprint, &state);
-    c->floor = PROA__UNSURE;
     if (err == PROA_OK) {
         c->next = c->reserved = state.reserved;
         c->lost = state.lost;
         proa_span id_context = proa_span_make(state.id_context, state.id_context_len);
-        return id_context.len > 0 ? proa__oscore_derive(o, params, &id_context, &c->keys) : PROA_OK;
+        return id_context.len > 0 ? proa__oscore_derive(o, params, &id_context, c) : PROA_OK;
     }
     if (err == PROA_E_IO) {
         return err;
     }
     if (origin == PROA_OSCORE_FRESH && err == PROA_E_NOT_FOUND) {
-        c->floor = 0;
-        c->reserved = o->config.margin;
-        return proa__state_store(o, c, c->reserved);
+        c->synchronised = true;
+        return proa__state_reserve(o, c);
     }
     c->lost = true;
     return PROA_OK;
@@ -160,11 +152,10 @@ static proa_err begin_counting(proa_oscore *o, proa__context *c, const proa_osco
 static proa_err fill(proa_oscore *o, proa__context *c, const proa_oscore_params *params,
                      proa_oscore_origin origin, bool *known)
 {
-    proa_err err = proa__oscore_derive(o, params, NULL, &c->keys);
+    proa_err err = proa__oscore_derive(o, params, NULL, c);
     if (err != PROA_OK) {
         return err;
     }
-    memcpy(c->fingerprint, c->keys.fingerprint, sizeof c->fingerprint);
     c->announced = params->has_id_context;
     const proa__context *other = proa__context_of_kid(o, params->recipient_id);
     if (other != NULL && other->account != c->account) {
@@ -269,7 +260,7 @@ bool proa_oscore_look(const proa_oscore *o, uint64_t account, proa_oscore_info *
     *out = (proa_oscore_info){
         .usable = !c->lost && c->next <= PROA_OSCORE_NUMBER_MAX,
         .renewing = c->candidate != 0,
-        .synchronised = c->floor != PROA__UNSURE,
+        .synchronised = c->synchronised,
         .next = c->next,
         .reserved = c->reserved,
         .newest = c->window.top,

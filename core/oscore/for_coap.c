@@ -48,7 +48,7 @@ static proa_coap_opened open_request(void *ctx, proa_span datagram, uint8_t *buf
     case PROA_OSCORE_REPLAY:
     case PROA_OSCORE_FORGED:
     case PROA_OSCORE_BUSY:
-        out->code = proa_oscore_refusal_of(verdict).code;
+        out->code = proa_oscore_refusal_of(verdict);
         return PROA_COAP_OPENED_REFUSED;
     case PROA_OSCORE_FAILED:
     case PROA_OSCORE_RETRY:

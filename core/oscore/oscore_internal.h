@@ -27,20 +27,23 @@
 #define PROA__ECHO_LEN 8
 #define PROA__ANY_MARGIN 64U
 
+/* What one end encrypts with. */
+typedef struct proa__end {
+    uint8_t key[PROA_AEAD_KEY_MAX];
+    uint8_t id_len;
+    uint8_t id[PROA_OSCORE_ID_MAX];
+} proa__end;
+
 /* Derived once, then constant. */
 typedef struct proa__keys {
     const proa_aead *aead;
-    uint8_t sender_key[PROA_AEAD_KEY_MAX];
-    uint8_t recipient_key[PROA_AEAD_KEY_MAX];
+    proa__end sender, recipient;
     uint8_t iv[PROA_AEAD_NONCE_MAX];
-    uint8_t sender_id_len, recipient_id_len, id_context_len;
-    uint8_t sender_id[PROA_OSCORE_ID_MAX];
-    uint8_t recipient_id[PROA_OSCORE_ID_MAX];
-    /* As it travels: one of B.2 has the head of a CBOR string in front, of so many bytes. */
-    uint8_t id_context[2 + PROA_OSCORE_ID_CONTEXT_MAX];
-    uint8_t id_context_head;
     bool has_id_context;
-    uint8_t fingerprint[PROA__FINGERPRINT_LEN]; /* tells nothing of the keys */
+    /* As it travels: one of B.2 has the head of a CBOR string in front, of so many bytes. */
+    uint8_t id_context_head;
+    uint8_t id_context_len;
+    uint8_t id_context[2 + PROA_OSCORE_ID_CONTEXT_MAX];
 } proa__keys;
 
 /* Where a candidate of B.2 stands. */
@@ -50,20 +53,15 @@ typedef enum proa__phase {
     PROA__THIRD  /* asks under R2 || R3 */
 } proa__phase;
 
-/* Below this number nothing is known: the value after a reboot. */
-#define PROA__UNSURE UINT64_MAX
-
+/* What a board reaches with short instructions stands in front. */
 typedef struct proa__context {
-    proa__keys keys;
-    uint8_t fingerprint[PROA__FINGERPRINT_LEN]; /* of the parameters, not of B.2's strings */
     uint64_t account;
-    proa_handle handle;    /* its own */
-    proa_handle candidate; /* of a current one: the context that B.2 tries, or 0 */
     uint64_t next;         /* our next number */
     uint64_t reserved;     /* the store knows that numbers below it may be used */
-    proa__window window;
-    uint64_t floor; /* numbers below it need the Echo, whatever the window says */
-    uint8_t echo[PROA__ECHO_LEN];
+    uint64_t floor;        /* numbers below it need the Echo, whatever the window says */
+    proa_handle handle;    /* its own */
+    proa_handle candidate; /* of a current one: the context that B.2 tries, or 0 */
+    bool synchronised;     /* window and floor count: not yet after a reboot */
     bool has_echo;
     bool lost;      /* these keys may not send any more */
     bool announced; /* requests carry the kid context */
@@ -71,7 +69,11 @@ typedef struct proa__context {
     uint8_t phase;
     uint8_t tries;   /* B.2: requests under a candidate that has not been confirmed */
     uint8_t refused; /* B.2: the peer's attempts that had to wait for it */
-    uint32_t epoch;  /* B.2: an R2 belongs to one incarnation of one context */
+    proa__keys keys;
+    proa__window window;
+    uint8_t fingerprint[PROA__FINGERPRINT_LEN]; /* of the parameters; tells nothing of the keys */
+    uint8_t echo[PROA__ECHO_LEN];
+    uint32_t epoch; /* B.2: an R2 belongs to one incarnation of one context */
 } proa__context;
 
 struct proa_oscore {
@@ -86,10 +88,11 @@ struct proa_oscore {
 
 /* ---- derive.c ----------------------------------------------------------------------------- */
 
-/* Keys of `params`, with `id_context`, which is B.2's, in place of theirs if not NULL. Returns PROA_OK,
- * PROA_E_RANGE, PROA_E_UNSUPPORTED, PROA_E_CRYPTO. */
+/* Keys of `params` into c->keys, and their fingerprint; or, if `id_context` is not NULL, with this of
+ * B.2's in place of theirs, and the fingerprint stays as it is. Returns PROA_OK, PROA_E_RANGE,
+ * PROA_E_UNSUPPORTED, PROA_E_CRYPTO. */
 PROA_CHECK proa_err proa__oscore_derive(const proa_oscore *o, const proa_oscore_params *params,
-                                        const proa_span *id_context, proa__keys *out);
+                                        const proa_span *id_context, proa__context *c);
 
 /* The ID Context that the keys were derived with. */
 static inline proa_span proa__id_context(const proa__keys *keys)
@@ -98,13 +101,26 @@ static inline proa_span proa__id_context(const proa__keys *keys)
                           (size_t)keys->id_context_len - keys->id_context_head);
 }
 
+/* A Partial IV with all its leading zeros. */
+#define PROA__NUMBER_LEN 5
+
 /* Who made the number of a nonce, and who asked: both are sender or recipient, seen from here. */
-void proa__oscore_nonce(const proa__keys *keys, bool ours, uint64_t number,
+void proa__oscore_nonce(const proa__keys *keys, bool ours, const uint8_t number[PROA__NUMBER_LEN],
                         uint8_t out[PROA_AEAD_NONCE_MAX]);
 
 #define PROA__AAD_MAX 40
-proa_span proa__oscore_aad(const proa__keys *keys, bool we_asked, uint64_t request_number,
+proa_span proa__oscore_aad(const proa__keys *keys, bool we_asked,
+                           const uint8_t request_number[PROA__NUMBER_LEN],
                            uint8_t out[PROA__AAD_MAX]);
+
+/* The one AEAD call that protects or unprotects a message.
+ *
+ * own_number  of a response that has one; NULL: the nonce is the request's.
+ * seals       encrypt `text` of `len` bytes and append the tag, or else the reverse.
+ * Returns as the AEAD does. */
+PROA_CHECK proa_err proa__oscore_crypt(const proa__keys *keys, const proa_oscore_binding *b,
+                                       const uint8_t *own_number, bool seals, uint8_t *text,
+                                       size_t len);
 
 /* ---- bindings ----------------------------------------------------------------------------- */
 
@@ -121,8 +137,8 @@ enum {
 
 /* Bytes of a Partial IV: no leading zeros, but one byte for 0 (§5). */
 size_t proa__number_len(uint64_t number);
-uint64_t proa__number_read(const uint8_t bytes[5]);
-void proa__number_write(uint8_t bytes[5], uint64_t number);
+uint64_t proa__number_read(const uint8_t bytes[PROA__NUMBER_LEN]);
+void proa__number_write(uint8_t bytes[PROA__NUMBER_LEN], uint64_t number);
 
 /* ---- state.c ------------------------------------------------------------------------------ */
 
@@ -146,8 +162,12 @@ PROA_CHECK proa_err proa__state_parse(proa_span blob,
 PROA_CHECK proa_err proa__state_store(proa_oscore *o, const proa__context *c, uint64_t reserved);
 void proa__state_forget(const proa_oscore *o, uint64_t account);
 
+/* Numbers from c->next on for a while: stored, then c->reserved is behind them. */
+PROA_CHECK proa_err proa__state_reserve(proa_oscore *o, proa__context *c);
+
 /* The next number of ours, stored before it is given out. */
-PROA_CHECK proa_oscore_result proa__state_draw(proa_oscore *o, proa__context *c, uint64_t *number);
+PROA_CHECK proa_oscore_result proa__state_draw(proa_oscore *o, proa__context *c,
+                                               uint8_t number[PROA__NUMBER_LEN]);
 
 /* ---- contexts.c --------------------------------------------------------------------------- */
 
@@ -182,37 +202,37 @@ PROA_CHECK proa_oscore_result proa__oscore_seal(proa_oscore *o, const proa__cont
                                                 const proa_span *kid_context, uint8_t *out,
                                                 size_t cap, size_t *len);
 
-/* An outer message taken apart. */
-typedef struct proa__outer {
-    proa_coap_msg msg;
+/* A datagram on its way in: what it says outside, and where the inner message goes. */
+typedef struct proa__arrival {
+    proa_oscore *o;
+    proa_span datagram;
+    uint8_t *buf; /* cap bytes, at least as many as the datagram has */
+    size_t cap;
+    proa_oscore_received *out; /* is emptied at the end if nothing is to come out */
+    proa_coap_msg outer;
     proa_oscore_option option;
-} proa__outer;
+    uint8_t number[PROA__NUMBER_LEN]; /* of the option */
+    bool has_outside;                 /* options of which proa__is_outer is true */
+    proa_coap_msg inner;              /* once it is open */
+} proa__arrival;
 
-/* Decrypt into buf and check what comes out; nothing is remembered yet. ACCEPTED, MALFORMED, FORGED,
- * FAILED. */
-PROA_CHECK proa_oscore_verdict proa__oscore_open(const proa__context *c,
-                                                 const proa_oscore_binding *b,
-                                                 const proa__outer *outer, uint8_t *buf, size_t cap,
-                                                 proa_coap_msg *inner, proa_span *message);
+/* Decrypt into in->buf and check what comes out; nothing is remembered yet. ACCEPTED, MALFORMED,
+ * FORGED, FAILED. */
+PROA_CHECK proa_oscore_verdict proa__oscore_open(proa__arrival *in, const proa__context *c,
+                                                 const proa_oscore_binding *b);
 
-/* 4.01 to a request, protected by `c` under a number of its own, into buf.
- * echo         NULL: none.
+/* 4.01 to the request of in->out->binding, protected by `c` under a number of its own.
+ * echo         empty: none.
  * kid_context  NULL: none. */
-PROA_CHECK proa_oscore_verdict proa__oscore_answer_401(proa_oscore *o, proa__context *c,
-                                                       const proa__outer *outer,
-                                                       const uint8_t *echo,
-                                                       const proa_span *kid_context, uint8_t *buf,
-                                                       size_t cap, proa_oscore_received *out);
+PROA_CHECK proa_oscore_verdict proa__oscore_answer_401(proa__arrival *in, proa__context *c,
+                                                       proa_span echo,
+                                                       const proa_span *kid_context);
 
 /* A request that `c` has verified: replay window, Echo. ACCEPTED, ANSWER, REPLAY, FAILED. */
-PROA_CHECK proa_oscore_verdict proa__oscore_admit(proa_oscore *o, proa__context *c,
-                                                  const proa__outer *outer,
-                                                  const proa_coap_msg *inner, proa_span message,
-                                                  uint8_t *buf, size_t cap,
-                                                  proa_oscore_received *out);
+PROA_CHECK proa_oscore_verdict proa__oscore_admit(proa__arrival *in, proa__context *c);
 
-/* The binding of a request of the peer under `c`. */
-proa_oscore_binding proa__oscore_bind(const proa__context *c, uint64_t request_number);
+/* in->out->binding becomes that of this request of the peer under `c`. */
+void proa__oscore_bind(proa__arrival *in, const proa__context *c);
 
 /* ---- B.2 ---------------------------------------------------------------------------------- */
 
@@ -221,12 +241,11 @@ struct proa_oscore_renewal {
     proa_oscore_result (*begin)(proa_oscore *o, proa__context *current, proa__context **candidate);
 
     /* A request for `current`, whose keys are lost or do not fit. UNKNOWN if this is none of B.2. */
-    proa_oscore_verdict (*request)(proa_oscore *o, proa__context *current, const proa__outer *outer,
-                                   uint8_t *buf, size_t cap, proa_oscore_received *out);
+    proa_oscore_verdict (*request)(proa__arrival *in, proa__context *current);
 
     /* A response with a kid context to a request under `c`. */
-    proa_oscore_verdict (*response)(proa_oscore *o, proa__context *c, const proa_oscore_binding *b,
-                                    const proa__outer *outer, uint8_t *buf, size_t cap);
+    proa_oscore_verdict (*response)(proa__arrival *in, proa__context *c,
+                                    const proa_oscore_binding *b);
 
     /* A message of the peer under the candidate `c` was authentic: it becomes the current one. */
     bool (*confirm)(proa_oscore *o, proa__context *c);

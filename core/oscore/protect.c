@@ -23,12 +23,11 @@ bool proa__has_observe(const proa_coap_msg *m)
     return proa_coap_option_find(m, PROA_COAP_OPT_OBSERVE, &unused);
 }
 
-/* Only outside, Figure 5. What is unknown is inside. Observe is both. */
+/* Only outside, Figure 5: Uri-Host 3, Uri-Port 7, Proxy-Uri 35 and Proxy-Scheme 39, which differ in
+ * two bits, and Hop-Limit. What is unknown is inside. Observe is both. */
 bool proa__is_outer(uint16_t number)
 {
-    return number == PROA_COAP_OPT_URI_HOST || number == PROA_COAP_OPT_URI_PORT ||
-           number == PROA_COAP_OPT_PROXY_URI || number == PROA_COAP_OPT_PROXY_SCHEME ||
-           number == OPT_HOP_LIMIT;
+    return (number & ~(4U | 32U)) == PROA_COAP_OPT_URI_HOST || number == OPT_HOP_LIMIT;
 }
 
 /* A Proxy-Uri that has more than scheme and authority would show the path to everybody. */
@@ -44,16 +43,6 @@ static bool shows_a_path(proa_span uri)
     return false;
 }
 
-static bool is_request(uint8_t code)
-{
-    return PROA_COAP_CLASS(code) == 0 && code != PROA_COAP_EMPTY;
-}
-
-static bool is_response(uint8_t code)
-{
-    return PROA_COAP_CLASS(code) >= 2 && PROA_COAP_CLASS(code) <= 5;
-}
-
 static proa_oscore_option option_of(const proa__context *c, const proa_oscore_binding *b,
                                     const proa_span *kid_context)
 {
@@ -61,83 +50,60 @@ static proa_oscore_option option_of(const proa__context *c, const proa_oscore_bi
     if (kid_context != NULL) {
         option.kid_context = *kid_context;
     }
-    if ((b->marks & PROA__ASKED) != 0) {
-        option.has_number = option.has_kid = true;
-        option.number = proa__number_read(b->request_number);
-        option.kid = proa_span_make(c->keys.sender_id, c->keys.sender_id_len);
-    } else if ((b->marks & PROA__NUMBERED) != 0) {
-        option.has_number = true;
-        option.number = proa__number_read(b->number);
-    }
+    option.has_kid = (b->marks & PROA__ASKED) != 0;
+    option.has_number = (b->marks & (PROA__ASKED | PROA__NUMBERED)) != 0;
+    option.number = proa__number_read(option.has_kid ? b->request_number : b->number);
+    option.kid = proa_span_make(c->keys.sender.id, c->keys.sender.id_len);
     return option;
 }
 
-/* Header, outer options with the OSCORE option in its place, payload marker. False if an option is
- * there that must not be. */
-static bool write_outer(const proa_coap_msg *m, proa_span value, proa_writer *w)
+/* The outer options with the OSCORE option in its place. False if one is there that must not be. */
+static bool add_outer(proa_coap_builder *b, const proa_coap_msg *m, proa_span value)
 {
-    bool observes = proa__has_observe(m);
-    uint8_t code = is_request(m->code) ? (observes ? PROA_COAP_FETCH : PROA_COAP_POST)
-                                       : (observes ? PROA_COAP_CONTENT : PROA_COAP_CHANGED);
-    proa_coap_builder b = proa_coap_build(w->data, w->cap, m->type, code, m->mid, &m->token);
     proa_coap_options it = proa_coap_options_of(m);
     bool written = false;
-    bool more = true;
-    while (more) {
+    bool more;
+    do {
         proa_coap_option option;
         more = proa__option_next(&it, &option);
         if (!written && (!more || option.number >= PROA_COAP_OPT_OSCORE)) {
-            proa_coap_add(&b, PROA_COAP_OPT_OSCORE, value);
+            proa_coap_add(b, PROA_COAP_OPT_OSCORE, value);
             written = true;
         }
-        if (!more) {
-            break;
-        }
-        if (option.number == PROA_COAP_OPT_OSCORE ||
-            (option.number == PROA_COAP_OPT_PROXY_URI && shows_a_path(option.value))) {
+        if (more && (option.number == PROA_COAP_OPT_OSCORE ||
+                     (option.number == PROA_COAP_OPT_PROXY_URI && shows_a_path(option.value)))) {
             return false;
         }
-        if (proa__is_outer(option.number) || option.number == PROA_COAP_OPT_OBSERVE) {
-            proa_coap_add(&b, option.number, option.value);
+        if (more && (proa__is_outer(option.number) || option.number == PROA_COAP_OPT_OBSERVE)) {
+            proa_coap_add(b, option.number, option.value);
         }
-    }
-    *w = b.w;
-    proa_write_u8(w, 0xff);
+    } while (more);
     return true;
 }
 
 /* Code, inner options, payload (§5.3). Observe of a notification has no value, §4.1.3.5.2. */
-static void write_inner(const proa_coap_msg *m, proa_writer *w)
+static void add_inner(proa_coap_builder *b, const proa_coap_msg *m, bool asks)
 {
-    proa_write_u8(w, m->code);
-    proa_coap_builder b = {*w, 0};
+    proa_write_u8(&b->w, m->code);
+    b->last_number = 0;
     proa_coap_options it = proa_coap_options_of(m);
     for (proa_coap_option option; proa__option_next(&it, &option);) {
-        if (option.number == PROA_COAP_OPT_OBSERVE && !is_request(m->code)) {
+        if (option.number == PROA_COAP_OPT_OBSERVE && !asks) {
             option.value.len = 0;
         }
         if (!proa__is_outer(option.number)) {
-            proa_coap_add(&b, option.number, option.value);
+            proa_coap_add(b, option.number, option.value);
         }
     }
-    proa_coap_add_payload(&b, m->payload);
-    *w = b.w;
+    proa_coap_add_payload(b, m->payload);
 }
 
 /* Encrypts `text` and sees to it that no second plaintext is encrypted under this number. */
 static proa_oscore_result encrypt(proa_oscore *o, const proa__context *c, proa_oscore_binding *b,
                                   uint8_t *text, size_t len)
 {
-    uint8_t nonce[PROA_AEAD_NONCE_MAX];
-    uint8_t aad[PROA__AAD_MAX];
-    bool asked = (b->marks & PROA__ASKED) != 0;
-    bool ours = asked || (b->marks & PROA__NUMBERED) != 0;
-    uint64_t request_number = proa__number_read(b->request_number);
-    uint64_t number = asked || !ours ? request_number : proa__number_read(b->number);
-    const proa_aead *aead = c->keys.aead;
-    proa__oscore_nonce(&c->keys, ours, number, nonce);
-    if (aead->seal(aead, c->keys.sender_key, nonce,
-                   proa__oscore_aad(&c->keys, asked, request_number, aad), text, len) != PROA_OK) {
+    bool own = (b->marks & (PROA__ASKED | PROA__NUMBERED)) == PROA__NUMBERED;
+    if (proa__oscore_crypt(&c->keys, b, own ? b->number : NULL, true, text, len) != PROA_OK) {
         return PROA_OSCORE_BROKEN;
     }
     unsigned check = ((unsigned)text[len] << 8 | text[len + 1]) & CHECK_MASK;
@@ -160,30 +126,34 @@ proa_oscore_result proa__oscore_seal(proa_oscore *o, const proa__context *c, pro
     *len = 0;
     bool asks = (b->marks & PROA__ASKED) != 0;
     if ((b->marks & PROA__BEGUN) == 0 || proa_coap_parse(&m, message) != PROA_OK ||
-        !(asks ? is_request(m.code) : is_response(m.code))) {
+        m.code == PROA_COAP_EMPTY || (PROA_COAP_CLASS(m.code) == 0) != asks) {
         return PROA_OSCORE_UNFIT;
     }
     proa_oscore_option option = option_of(c, b, kid_context);
     proa_oscore_option_write(&v, &option);
-    proa_writer w = proa_writer_make(out, cap);
-    if (!write_outer(&m, proa_writer_span(&v), &w)) {
+    bool observes = proa__has_observe(&m);
+    uint8_t code = asks ? (observes ? PROA_COAP_FETCH : PROA_COAP_POST)
+                        : (observes ? PROA_COAP_CONTENT : PROA_COAP_CHANGED);
+    proa_coap_builder w = proa_coap_build(out, cap, m.type, code, m.mid, &m.token);
+    if (!add_outer(&w, &m, proa_writer_span(&v))) {
         return PROA_OSCORE_UNFIT;
     }
-    size_t text_at = w.len;
-    write_inner(&m, &w);
-    size_t tag_len = c->keys.aead->tag_len;
-    if (v.err != PROA_OK || w.err != PROA_OK || tag_len > cap - w.len) {
+    proa_write_u8(&w.w, 0xff);
+    size_t text_at = w.w.len;
+    add_inner(&w, &m, asks);
+    size_t end = w.w.len + c->keys.aead->tag_len;
+    if (v.err != PROA_OK || w.w.err != PROA_OK || end > cap) {
         return PROA_OSCORE_SHORT;
     }
-    proa_oscore_result result = encrypt(o, c, b, out + text_at, w.len - text_at);
+    proa_oscore_result result = encrypt(o, c, b, out + text_at, w.w.len - text_at);
     if (result != PROA_OSCORE_DONE) {
-        proa_wipe(out, w.len + tag_len); /* what must not leave is not left lying about */
+        proa_wipe(out, end); /* what must not leave is not left lying about */
         return result;
     }
-    if (asks && proa__has_observe(&m)) {
+    if (asks && observes) {
         b->marks |= PROA__OBSERVE;
     }
-    *len = w.len + tag_len;
+    *len = end;
     o->stats.protected_++;
     return PROA_OSCORE_DONE;
 }
@@ -206,24 +176,22 @@ proa_oscore_result proa_oscore_protect(proa_oscore *o, proa_oscore_binding *bind
 proa_oscore_result proa_oscore_begin_request(proa_oscore *o, uint64_t account,
                                              proa_oscore_binding *binding)
 {
-    uint64_t number;
     memset(binding, 0, sizeof *binding);
     proa__context *c = proa__context_of_account(o, account);
     if (c == NULL) {
         return PROA_OSCORE_GONE;
     }
-    const proa_oscore_renewal *renewal = o->config.renewal;
+    proa_oscore_result result = PROA_OSCORE_DONE;
     if (c->lost || c->candidate != 0) {
-        proa_oscore_result result = renewal == NULL ? PROA_OSCORE_LOST : renewal->begin(o, c, &c);
-        if (result != PROA_OSCORE_DONE) {
-            return result;
-        }
+        const proa_oscore_renewal *renewal = o->config.renewal;
+        result = renewal == NULL ? PROA_OSCORE_LOST : renewal->begin(o, c, &c);
     }
-    proa_oscore_result result = proa__state_draw(o, c, &number);
+    if (result == PROA_OSCORE_DONE) {
+        result = proa__state_draw(o, c, binding->request_number);
+    }
     if (result == PROA_OSCORE_DONE) {
         binding->context = c->handle;
         binding->marks = PROA__ASKED | PROA__BEGUN;
-        proa__number_write(binding->request_number, number);
     }
     return result;
 }
@@ -237,30 +205,22 @@ proa_oscore_result proa_oscore_renew(proa_oscore *o, uint64_t account)
     return o->config.renewal == NULL ? PROA_OSCORE_LOST : o->config.renewal->begin(o, c, &c);
 }
 
-proa_oscore_binding proa__oscore_bind(const proa__context *c, uint64_t request_number)
-{
-    proa_oscore_binding b = {.context = c->handle};
-    proa__number_write(b.request_number, request_number);
-    return b;
-}
-
 proa_oscore_result proa_oscore_begin_response(proa_oscore *o, proa_oscore_binding *binding,
                                               bool own_number)
 {
     proa__context *c = proa__context_get(o, binding->context);
-    if (c == NULL || c->lost || (binding->marks & PROA__ASKED) != 0) {
+    unsigned marks = binding->marks;
+    if (c == NULL || c->lost || (marks & PROA__ASKED) != 0) {
         return PROA_OSCORE_GONE;
     }
-    unsigned marks = binding->marks & PROA__OBSERVE;
-    if (own_number || (binding->marks & PROA__USED) != 0) {
-        uint64_t number;
-        proa_oscore_result result = proa__state_draw(o, c, &number);
+    bool numbered = own_number || (marks & PROA__USED) != 0;
+    if (numbered) {
+        proa_oscore_result result = proa__state_draw(o, c, binding->number);
         if (result != PROA_OSCORE_DONE) {
             return result;
         }
-        proa__number_write(binding->number, number);
-        marks |= PROA__NUMBERED;
     }
-    binding->marks = (uint16_t)(marks | PROA__USED | PROA__BEGUN);
+    binding->marks = (uint16_t)((marks & PROA__OBSERVE) | PROA__USED | PROA__BEGUN |
+                                (numbered ? PROA__NUMBERED : 0));
     return PROA_OSCORE_DONE;
 }

@@ -123,8 +123,9 @@ static proa_err make(const proa_oscore *o, const proa__context *like, const stri
     out->account = like->account;
     memcpy(out->fingerprint, like->fingerprint, sizeof out->fingerprint);
     out->phase = (uint8_t)phase;
+    out->synchronised = true; /* nobody has used these keys before */
     out->announced = id_context != NULL;
-    return proa__oscore_derive(o, &params, id_context != NULL ? &bytes : NULL, &out->keys);
+    return proa__oscore_derive(o, &params, id_context != NULL ? &bytes : NULL, out);
 }
 
 /* Ends the candidate of `current`, if there is one, and makes another. */
@@ -177,14 +178,13 @@ static proa_oscore_result begin(proa_oscore *o, proa__context *current, proa__co
 }
 
 /* A first answer: under R2 and what the request was under. */
-static proa_oscore_verdict response(proa_oscore *o, proa__context *c, const proa_oscore_binding *b,
-                                    const proa__outer *outer, uint8_t *buf, size_t cap)
+static proa_oscore_verdict response(proa__arrival *in, proa__context *c,
+                                    const proa_oscore_binding *b)
 {
+    proa_oscore *o = in->o;
     proa__context second = {.account = 0};
-    proa_coap_msg inner;
-    proa_span message;
     string r2;
-    if (c->phase == PROA__THIRD || !unwrap(outer->option.kid_context, &r2)) {
+    if (c->phase == PROA__THIRD || !unwrap(in->option.kid_context, &r2)) {
         return PROA_OSCORE_MALFORMED;
     }
     string id2 = r2;
@@ -194,8 +194,7 @@ static proa_oscore_verdict response(proa_oscore *o, proa__context *c, const proa
     }
     proa_err err = make(o, c, &id2, PROA__FIRST, &second);
     proa_oscore_verdict verdict =
-        err == PROA_OK ? proa__oscore_open(&second, b, outer, buf, cap, &inner, &message)
-                       : PROA_OSCORE_MALFORMED;
+        err == PROA_OK ? proa__oscore_open(in, &second, b) : PROA_OSCORE_MALFORMED;
     proa_wipe(&second, sizeof second);
     proa__context *current = proa__context_of_account(o, c->account);
     if (verdict != PROA_OSCORE_ACCEPTED || current == NULL) {
@@ -217,14 +216,12 @@ static proa_oscore_verdict response(proa_oscore *o, proa__context *c, const proa
 /* Stored first, then relied on. */
 static bool adopt(proa_oscore *o, proa__context *c)
 {
-    uint64_t reserved = c->next + o->config.margin;
     c->phase = PROA__CURRENT;
     c->announced = false; /* the kid alone says who we are; the peer knows the string by now */
     c->tries = 0;
-    if (proa__state_store(o, c, reserved) != PROA_OK) {
+    if (proa__state_reserve(o, c) != PROA_OK) {
         return false;
     }
-    c->reserved = reserved;
     o->stats.renewals++;
     return proa__context_install(o, c) == PROA_OK;
 }
@@ -244,13 +241,10 @@ static bool confirm(proa_oscore *o, proa__context *c)
 /* ---- answering ---------------------------------------------------------------------------- */
 
 /* A request that needs an answer with an R2 of ours. */
-static proa_oscore_verdict first(proa_oscore *o, const proa__context *current,
-                                 const proa__outer *outer, const string *id1, uint8_t *buf,
-                                 size_t cap, proa_oscore_received *out)
+static proa_oscore_verdict first(proa__arrival *in, const proa__context *current, const string *id1)
 {
+    const proa_oscore *o = in->o;
     proa__context c = {.account = 0};
-    proa_coap_msg inner;
-    proa_span message;
     uint8_t mac[PROA_SHA256_LEN];
     uint8_t wrapped[WRAPPED_MAX];
     string id2 = {{0}, 0};
@@ -260,8 +254,8 @@ static proa_oscore_verdict first(proa_oscore *o, const proa__context *current,
     if (make(o, current, id1, PROA__FIRST, &c) != PROA_OK) {
         return PROA_OSCORE_UNKNOWN;
     }
-    proa_oscore_binding b = proa__oscore_bind(&c, outer->option.number);
-    proa_oscore_verdict verdict = proa__oscore_open(&c, &b, outer, buf, cap, &inner, &message);
+    proa__oscore_bind(in, &c);
+    proa_oscore_verdict verdict = proa__oscore_open(in, &c, &in->out->binding);
     if (verdict == PROA_OSCORE_ACCEPTED) {
         append_random(o, &id2);
         verdict = make_mac(o, current, id2.bytes, mac) ? verdict : PROA_OSCORE_FAILED;
@@ -274,7 +268,7 @@ static proa_oscore_verdict first(proa_oscore *o, const proa__context *current,
         bool fits = id1 == NULL || append(&id2, id1->bytes, id1->len);
         proa_err err = make(o, current, &id2, PROA__FIRST, &c);
         verdict = fits && err == PROA_OK
-                      ? proa__oscore_answer_401(o, &c, outer, NULL, &kid_context, buf, cap, out)
+                      ? proa__oscore_answer_401(in, &c, proa_span_make(NULL, 0), &kid_context)
                       : PROA_OSCORE_FAILED;
     }
     proa_wipe(&c, sizeof c);
@@ -289,29 +283,26 @@ static bool insists(const proa_oscore *o, const proa__context *current)
     if (candidate == NULL || candidate->refused >= REFUSED_MAX) {
         return false;
     }
-    size_t len =
-        keys->sender_id_len < keys->recipient_id_len ? keys->sender_id_len : keys->recipient_id_len;
-    int order = memcmp(keys->sender_id, keys->recipient_id, len);
-    bool smaller = order != 0 ? order < 0 : keys->sender_id_len < keys->recipient_id_len;
+    const proa__end *us = &keys->sender;
+    const proa__end *them = &keys->recipient;
+    int order = memcmp(us->id, them->id, us->id_len < them->id_len ? us->id_len : them->id_len);
+    bool smaller = order != 0 ? order < 0 : us->id_len < them->id_len;
     candidate->refused = (uint8_t)(candidate->refused + smaller);
     return smaller;
 }
 
 /* A request under an R2 of ours. */
-static proa_oscore_verdict third(proa_oscore *o, const proa__context *current,
-                                 const proa__outer *outer, const string *id3, uint8_t *buf,
-                                 size_t cap, proa_oscore_received *out)
+static proa_oscore_verdict third(proa__arrival *in, const proa__context *current, const string *id3)
 {
-    proa_coap_msg inner;
-    proa_span message;
+    proa_oscore *o = in->o;
     proa__context *c = proa__context_take(o);
     if (c == NULL) {
         return PROA_OSCORE_BUSY;
     }
     proa_oscore_verdict verdict = PROA_OSCORE_UNKNOWN;
     if (make(o, current, id3, PROA__THIRD, c) == PROA_OK) {
-        proa_oscore_binding b = proa__oscore_bind(c, outer->option.number);
-        verdict = proa__oscore_open(c, &b, outer, buf, cap, &inner, &message);
+        proa__oscore_bind(in, c);
+        verdict = proa__oscore_open(in, c, &in->out->binding);
     }
     if (verdict == PROA_OSCORE_ACCEPTED && insists(o, current)) {
         verdict = PROA_OSCORE_BUSY;
@@ -323,22 +314,20 @@ static proa_oscore_verdict third(proa_oscore *o, const proa__context *current,
         proa__context_end(o, c);
         return verdict;
     }
-    return proa__oscore_admit(o, c, outer, &inner, message, buf, cap, out);
+    return proa__oscore_admit(in, c);
 }
 
-static proa_oscore_verdict request(proa_oscore *o, proa__context *current, const proa__outer *outer,
-                                   uint8_t *buf, size_t cap, proa_oscore_received *out)
+static proa_oscore_verdict request(proa__arrival *in, proa__context *current)
 {
     string s;
-    if (!outer->option.has_kid_context) {
+    if (!in->option.has_kid_context) {
         /* The peer has keys, we have lost what belongs to them: they are what it asks under. */
-        return current->lost ? first(o, current, outer, NULL, buf, cap, out) : PROA_OSCORE_UNKNOWN;
+        return current->lost ? first(in, current, NULL) : PROA_OSCORE_UNKNOWN;
     }
-    if (!unwrap(outer->option.kid_context, &s)) {
+    if (!unwrap(in->option.kid_context, &s)) {
         return PROA_OSCORE_UNKNOWN;
     }
-    return is_ours(o, current, &s) ? third(o, current, outer, &s, buf, cap, out)
-                                   : first(o, current, outer, &s, buf, cap, out);
+    return is_ours(in->o, current, &s) ? third(in, current, &s) : first(in, current, &s);
 }
 
 const proa_oscore_renewal proa_oscore_appendix_b2 = {begin, request, response, confirm};

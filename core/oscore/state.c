@@ -13,44 +13,45 @@
 enum {
     FORMAT = 1,
     LOST = 1 << 0,
-    NUMBER_LEN = 6, /* 2^40 itself has to fit: everything used up */
-    BLOB_MAX = 2 + PROA__FINGERPRINT_LEN + NUMBER_LEN + 1 + PROA_OSCORE_ID_CONTEXT_MAX
+    NUMBER_LEN = 1 + PROA__NUMBER_LEN, /* 2^40 itself has to fit: everything used up */
+    /* Where what stands; the ID Context is the rest. */
+    ABOUT_AT = 1,
+    FLAGS_AT = ABOUT_AT + PROA__FINGERPRINT_LEN,
+    NUMBER_AT = FLAGS_AT + 1,
+    REST_LEN_AT = NUMBER_AT + NUMBER_LEN,
+    REST_AT = REST_LEN_AT + 1,
+    BLOB_MAX = REST_AT + PROA_OSCORE_ID_CONTEXT_MAX
 };
 
-typedef struct blob_name {
-    char text[PROA_STORE_NAME_MAX];
-} blob_name;
-
-static blob_name name_of(uint64_t account)
+/* "osc." and the account in 16 hexadecimal digits. */
+static const char *name_of(uint64_t account, char name[PROA_STORE_NAME_MAX])
 {
-    blob_name name = {"osc."};
-    for (unsigned i = 19; i >= 4; i--, account >>= 4) {
-        name.text[i] = "0123456789abcdef"[account & 15U];
+    memcpy(name, "osc.", 4);
+    for (unsigned i = 20; i > 4; account >>= 4) {
+        unsigned digit = (unsigned)account & 15U;
+        name[--i] = (char)(digit < 10 ? '0' + digit : 'a' - 10 + digit);
     }
+    name[20] = '\0';
     return name;
 }
 
 proa_err proa__state_parse(proa_span blob, const uint8_t fingerprint[PROA__FINGERPRINT_LEN],
                            proa__state *out)
 {
-    proa_reader r = proa_reader_make(blob);
-    if (proa_read_u8(&r) != FORMAT) {
+    const uint8_t *at = blob.data;
+    if (blob.len < REST_AT || at[0] != FORMAT || (at[FLAGS_AT] & ~LOST) != 0 ||
+        blob.len > BLOB_MAX || at[REST_LEN_AT] != blob.len - REST_AT) {
         return PROA_E_FORMAT;
     }
-    proa_span about = proa_read_span(&r, PROA__FINGERPRINT_LEN);
-    uint8_t flags = proa_read_u8(&r);
-    out->reserved = proa_read_uint(&r, NUMBER_LEN);
-    out->id_context_len = proa_read_u8(&r);
-    proa_span id_context = proa_read_span(&r, out->id_context_len);
-    out->lost = (flags & LOST) != 0;
-    if (r.err != PROA_OK || proa_reader_left(&r) > 0 || (flags & ~LOST) != 0 ||
-        id_context.len > sizeof out->id_context || out->reserved > PROA_OSCORE_NUMBER_MAX + 1) {
+    out->lost = at[FLAGS_AT] != 0;
+    out->reserved = (uint64_t)at[NUMBER_AT] << 40 | proa__number_read(at + NUMBER_AT + 1);
+    out->id_context_len = at[REST_LEN_AT];
+    if (out->reserved > PROA_OSCORE_NUMBER_MAX + 1) {
         return PROA_E_FORMAT;
     }
-    if (id_context.len > 0) {
-        memcpy(out->id_context, id_context.data, id_context.len);
-    }
-    return memcmp(about.data, fingerprint, PROA__FINGERPRINT_LEN) == 0 ? PROA_OK : PROA_E_NOT_FOUND;
+    memcpy(out->id_context, at + REST_AT, out->id_context_len);
+    return memcmp(at + ABOUT_AT, fingerprint, PROA__FINGERPRINT_LEN) == 0 ? PROA_OK
+                                                                          : PROA_E_NOT_FOUND;
 }
 
 proa_err proa__state_load(const proa_oscore *o, uint64_t account,
@@ -58,16 +59,14 @@ proa_err proa__state_load(const proa_oscore *o, uint64_t account,
 {
     const proa_store *store = &o->config.store;
     uint8_t blob[BLOB_MAX];
-    blob_name name = name_of(account);
+    char name[PROA_STORE_NAME_MAX];
     if (store->read == NULL) {
         return PROA_E_NOT_FOUND;
     }
-    int len = store->read(store->ctx, name.text, blob, sizeof blob);
-    if (len == PROA_E_NO_SPACE) {
-        return PROA_E_FORMAT; /* longer than any blob of ours */
-    }
+    int len = store->read(store->ctx, name_of(account, name), blob, sizeof blob);
     if (len < 0) {
-        return (proa_err)len;
+        /* longer than any blob of ours? */
+        return len == PROA_E_NO_SPACE ? PROA_E_FORMAT : (proa_err)len;
     }
     return proa__state_parse(proa_span_make(blob, (size_t)len), fingerprint, out);
 }
@@ -76,48 +75,60 @@ proa_err proa__state_store(proa_oscore *o, const proa__context *c, uint64_t rese
 {
     const proa_store *store = &o->config.store;
     uint8_t blob[BLOB_MAX];
-    blob_name name = name_of(c->account);
+    char name[PROA_STORE_NAME_MAX];
     if (store->write == NULL) {
         return PROA_OK;
     }
-    proa_writer w = proa_writer_make(blob, sizeof blob);
-    proa_span id_context = proa__id_context(&c->keys);
-    size_t id_context_len = c->keys.id_context_head > 0 ? id_context.len : 0;
-    proa_write_u8(&w, FORMAT);
-    proa_write_bytes(&w, c->fingerprint, PROA__FINGERPRINT_LEN);
-    proa_write_u8(&w, c->lost || c->renewing ? LOST : 0);
-    proa_write_uint(&w, reserved, NUMBER_LEN);
-    proa_write_u8(&w, (uint8_t)id_context_len);
-    proa_write_bytes(&w, id_context.data, id_context_len);
+    proa_span rest = proa__id_context(&c->keys);
+    if (c->keys.id_context_head == 0) {
+        rest.len = 0; /* the parameters have it */
+    }
+    blob[0] = FORMAT;
+    memcpy(blob + ABOUT_AT, c->fingerprint, PROA__FINGERPRINT_LEN);
+    blob[FLAGS_AT] = c->lost || c->renewing ? LOST : 0;
+    blob[NUMBER_AT] = (uint8_t)(reserved >> 40);
+    proa__number_write(blob + NUMBER_AT + 1, reserved);
+    blob[REST_LEN_AT] = (uint8_t)rest.len;
+    memcpy(blob + REST_AT, rest.data, rest.len);
     o->stats.stores++;
-    return store->write(store->ctx, name.text, proa_writer_span(&w));
+    return store->write(store->ctx, name_of(c->account, name),
+                        proa_span_make(blob, REST_AT + rest.len));
 }
 
 void proa__state_forget(const proa_oscore *o, uint64_t account)
 {
-    if (o->config.store.remove != NULL) {
-        blob_name name = name_of(account);
+    const proa_store *store = &o->config.store;
+    char name[PROA_STORE_NAME_MAX];
+    if (store->remove != NULL) {
         /* What a medium keeps against our will is about keys that nobody has any more. */
-        (void)o->config.store.remove(o->config.store.ctx, name.text);
+        (void)store->remove(store->ctx, name_of(account, name));
     }
 }
 
-proa_oscore_result proa__state_draw(proa_oscore *o, proa__context *c, uint64_t *number)
+proa_err proa__state_reserve(proa_oscore *o, proa__context *c)
+{
+    uint64_t reserved = c->next + o->config.margin;
+    if (reserved > PROA_OSCORE_NUMBER_MAX) {
+        reserved = PROA_OSCORE_NUMBER_MAX + (uint64_t)1;
+    }
+    /* A candidate's keys are forgotten by a reboot, so it need not be known how far they came. */
+    proa_err err = c->phase == PROA__CURRENT ? proa__state_store(o, c, reserved) : PROA_OK;
+    if (err == PROA_OK) {
+        c->reserved = reserved;
+    }
+    return err;
+}
+
+proa_oscore_result proa__state_draw(proa_oscore *o, proa__context *c,
+                                    uint8_t number[PROA__NUMBER_LEN])
 {
     if (c->next > PROA_OSCORE_NUMBER_MAX) {
         o->stats.refused_exhausted++;
         return PROA_OSCORE_EXHAUSTED;
     }
-    if (c->next >= c->reserved) {
-        uint64_t reserved = c->next + o->config.margin;
-        reserved =
-            reserved <= PROA_OSCORE_NUMBER_MAX ? reserved : PROA_OSCORE_NUMBER_MAX + (uint64_t)1;
-        /* A candidate's keys are forgotten by a reboot, so it need not be known how far they came. */
-        if (c->phase == PROA__CURRENT && proa__state_store(o, c, reserved) != PROA_OK) {
-            return PROA_OSCORE_NOT_STORED;
-        }
-        c->reserved = reserved;
+    if (c->next >= c->reserved && proa__state_reserve(o, c) != PROA_OK) {
+        return PROA_OSCORE_NOT_STORED;
     }
-    *number = c->next++;
+    proa__number_write(number, c->next++);
     return PROA_OSCORE_DONE;
 }

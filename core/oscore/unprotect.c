@@ -17,207 +17,161 @@
 /* ---- the outer message -------------------------------------------------------------------- */
 
 /* False if it breaks the rules of messages with the OSCORE option (§2, §6.1). */
-static bool read_outer(proa_span datagram, proa__outer *outer)
+static bool read_outer(proa__arrival *in)
 {
-    if (proa_coap_parse(&outer->msg, datagram) != PROA_OK || outer->msg.payload.len == 0) {
+    if (proa_coap_parse(&in->outer, in->datagram) != PROA_OK || in->outer.payload.len == 0) {
         return false;
     }
-    proa_coap_options it = proa_coap_options_of(&outer->msg);
+    proa_coap_options it = proa_coap_options_of(&in->outer);
     unsigned count = 0;
     for (proa_coap_option option; proa__option_next(&it, &option);) {
+        in->has_outside |= proa__is_outer(option.number);
         if (option.number == PROA_COAP_OPT_OSCORE) {
             count++;
-            if (proa_oscore_option_parse(option.value, &outer->option) != PROA_OK) {
+            if (proa_oscore_option_parse(option.value, &in->option) != PROA_OK) {
                 return false;
             }
         }
     }
+    proa__number_write(in->number, in->option.number);
     return count == 1;
 }
 
 /* ---- the inner message -------------------------------------------------------------------- */
 
-static size_t write_head(uint8_t out[5], uint32_t delta, uint32_t len)
+static bool next_outside(proa_coap_options *it, proa_coap_option *option)
 {
-    uint32_t parts[2] = {delta, len};
-    uint32_t nibbles[2];
-    size_t at = 1;
-    for (unsigned i = 0; i < 2; i++) {
-        uint32_t value = parts[i];
-        nibbles[i] = value < 13 ? value : value < 269 ? 13 : 14;
-        if (value >= 269) {
-            out[at++] = (uint8_t)((value - 269) >> 8);
-            out[at++] = (uint8_t)(value - 269);
-        } else if (value >= 13) {
-            out[at++] = (uint8_t)(value - 13);
+    bool more;
+    do {
+        more = proa__option_next(it, option);
+    } while (more && !proa__is_outer(option->number));
+    return more;
+}
+
+/* Builds the inner message again, with what of the outer options belongs to it: those that are only
+ * outside, Figure 5, in place of inner ones of their number. The others are thrown away. Observe of a
+ * notification comes out as the lower 24 bits of its number, §4.1.3.5.2.
+ *
+ * What is read moves to the end of the room that the datagram had, behind what is written: that is
+ * nothing that was not in the datagram, but for Observe's three bytes, and there the tag was. */
+static void merge(proa__arrival *in)
+{
+    const proa_coap_msg *m = &in->outer;
+    proa_span *message = &in->out->message;
+    size_t at = 4U + m->token.len;
+    size_t len = message->len - at;
+    uint8_t *from = in->buf + in->datagram.len - len;
+    memmove(from, in->buf + at, len);
+    proa_coap_options inside = {from, from + in->inner.options.len, 0};
+    proa_coap_options outside = proa_coap_options_of(m);
+    proa_coap_builder b =
+        proa_coap_build(in->buf, in->datagram.len, m->type, in->inner.code, m->mid, &m->token);
+    proa_coap_option x = {0, {NULL, 0}}, y = {0, {NULL, 0}};
+    bool more = next_outside(&outside, &x);
+    bool any;
+    do {
+        any = proa__option_next(&inside, &y);
+        bool replaced = false;
+        for (; more && (!any || x.number <= y.number); more = next_outside(&outside, &x)) {
+            replaced = any && x.number == y.number;
+            proa_coap_add(&b, x.number, x.value);
         }
-    }
-    out[0] = (uint8_t)(nibbles[0] << 4 | nibbles[1]);
-    return at;
-}
-
-/* Put an option into the message at `w`, in the place of one with its number, if there is one. */
-static void put_option(proa_writer *w, uint16_t number, proa_span value)
-{
-    proa_coap_msg m;
-    proa_coap_option option = {0, {NULL, 0}};
-    if (w->err != PROA_OK || proa_coap_parse(&m, proa_writer_span(w)) != PROA_OK) {
-        return;
-    }
-    proa_coap_options it = proa_coap_options_of(&m);
-    const uint8_t *from = it.at;
-    uint16_t before = 0;
-    bool more = proa__option_next(&it, &option);
-    while (more && option.number < number) {
-        from = it.at;
-        before = option.number;
-        more = proa__option_next(&it, &option);
-    }
-    /* Where there are no options, they would begin behind the Token. */
-    size_t at = from == NULL ? 4U + m.token.len : (size_t)(from - w->data);
-    const uint8_t *to = from;
-    uint8_t head[5];
-    size_t next_len = 0;
-    if (more && option.number == number) {
-        to = it.at;
-    } else if (more) {
-        to = option.value.data;
-        next_len = write_head(head, (uint32_t)option.number - number, (uint32_t)option.value.len);
-    }
-    uint8_t own[5];
-    size_t own_len = write_head(own, (uint32_t)number - before, (uint32_t)value.len);
-    size_t gone = (size_t)(to - from);
-    memmove(w->data + at, w->data + at + gone, w->len - at - gone);
-    w->len -= gone;
-    proa_write_insert(w, at, head, next_len);
-    proa_write_insert(w, at, value.data, value.len);
-    proa_write_insert(w, at, own, own_len);
-}
-
-/* What of the outer options belongs to the inner message: those that are only outside, Figure 5. The
- * others are thrown away. False if there was nothing to do. */
-static bool add_outer_options(const proa_coap_msg *outer, proa_writer *w)
-{
-    bool any = false;
-    proa_coap_options it = proa_coap_options_of(outer);
-    for (proa_coap_option option; proa__option_next(&it, &option);) {
-        if (proa__is_outer(option.number)) {
-            put_option(w, option.number, option.value);
-            any = true;
+        if (!any || replaced) {
+            continue;
         }
-    }
-    return any;
-}
-
-/* Observe comes out as the lower 24 bits of the notification's number, §4.1.3.5.2. */
-static void number_observe(const proa__outer *outer, proa_writer *w)
-{
-    uint8_t bytes[5];
-    proa__number_write(bytes, outer->option.number & 0xffffff);
-    size_t len = proa_uint_width(outer->option.number & 0xffffff);
-    put_option(w, PROA_COAP_OPT_OBSERVE, proa_span_make(bytes + 5 - len, len));
-}
-
-static proa_err decrypt(const proa__context *c, const proa_oscore_binding *b,
-                        const proa__outer *outer, uint8_t *text)
-{
-    uint8_t nonce[PROA_AEAD_NONCE_MAX];
-    uint8_t aad[PROA__AAD_MAX];
-    const proa_aead *aead = c->keys.aead;
-    bool asked = (b->marks & PROA__ASKED) != 0;
-    uint64_t request_number = proa__number_read(b->request_number);
-    bool numbered = asked && outer->option.has_number;
-    proa__oscore_nonce(&c->keys, asked && !numbered,
-                       numbered ? outer->option.number : request_number, nonce);
-    return aead->open(aead, c->keys.recipient_key, nonce,
-                      proa__oscore_aad(&c->keys, asked, request_number, aad), text,
-                      outer->msg.payload.len);
+        if (y.number == PROA_COAP_OPT_OBSERVE && PROA_COAP_CLASS(m->code) != 0) {
+            proa_coap_add_uint(&b, y.number, (uint32_t)in->option.number & 0xffffff);
+        } else {
+            proa_coap_add(&b, y.number, y.value);
+        }
+    } while (any);
+    proa_coap_add_payload(
+        &b, proa_span_make(from + len - in->inner.payload.len, in->inner.payload.len));
+    *message = proa_writer_span(&b.w);
 }
 
 /* The plaintext begins with the code, which has its place before the Message ID and the Token: so
  * decrypting one byte too early, over the end of header and Token, leaves options and payload where
  * they belong, and the code is taken out before header and Token are written. */
-proa_oscore_verdict proa__oscore_open(const proa__context *c, const proa_oscore_binding *b,
-                                      const proa__outer *outer, uint8_t *buf, size_t cap,
-                                      proa_coap_msg *inner, proa_span *message)
+proa_oscore_verdict proa__oscore_open(proa__arrival *in, const proa__context *c,
+                                      const proa_oscore_binding *b)
 {
-    const proa_coap_msg *m = &outer->msg;
+    const proa_coap_msg *m = &in->outer;
     size_t at = 3U + m->token.len;
-    if (m->payload.len + at > cap) {
-        return PROA_OSCORE_FAILED;
-    }
-    memcpy(buf + at, m->payload.data, m->payload.len);
-    proa_err err = decrypt(c, b, outer, buf + at);
+    size_t len = m->payload.len;
+    uint8_t *text = in->buf + at;
+    bool asked = (b->marks & PROA__ASKED) != 0;
+    memcpy(text, m->payload.data, len);
+    proa_err err = proa__oscore_crypt(
+        &c->keys, b, asked && in->option.has_number ? in->number : NULL, false, text, len);
     if (err != PROA_OK) {
         return err == PROA_E_DENIED ? PROA_OSCORE_FORGED : PROA_OSCORE_FAILED;
     }
-    size_t len = m->payload.len - c->keys.aead->tag_len;
-    if (len == 0) {
-        return PROA_OSCORE_MALFORMED;
-    }
-    uint8_t code = buf[at];
-    (void)proa_coap_build(buf, at + 1, m->type, code, m->mid, &m->token);
-    proa_writer w = {buf, at + len, cap, PROA_OK};
+    len -= c->keys.aead->tag_len;
+    uint8_t code = *text;
+    memcpy(in->buf, in->datagram.data, at + 1);
+    in->buf[1] = code;
+    in->out->account = c->account;
+    in->out->message = proa_span_make(in->buf, at + len);
     proa_span unused;
-    if (proa_coap_parse(inner, proa_writer_span(&w)) != PROA_OK ||
-        proa_coap_option_find(inner, PROA_COAP_OPT_OSCORE, &unused) || code == PROA_COAP_EMPTY ||
-        (PROA_COAP_CLASS(code) == 0) != (PROA_COAP_CLASS(m->code) == 0)) {
+    if (len == 0 || proa_coap_parse(&in->inner, in->out->message) != PROA_OK ||
+        proa_coap_option_find(&in->inner, PROA_COAP_OPT_OSCORE, &unused) ||
+        code == PROA_COAP_EMPTY || (PROA_COAP_CLASS(code) == 0) == asked) {
         return PROA_OSCORE_MALFORMED;
     }
-    bool notifies = PROA_COAP_CLASS(code) != 0 && proa__has_observe(inner);
-    bool changed = add_outer_options(m, &w);
-    if (notifies) {
-        number_observe(outer, &w);
-        changed = true;
-    }
-    *message = proa_writer_span(&w);
-    if (w.err != PROA_OK || (changed && proa_coap_parse(inner, *message) != PROA_OK)) {
-        return PROA_OSCORE_FAILED;
+    if (in->has_outside || (asked && proa__has_observe(&in->inner))) {
+        merge(in);
+        if (proa_coap_parse(&in->inner, in->out->message) != PROA_OK) {
+            return PROA_OSCORE_FAILED;
+        }
     }
     return PROA_OSCORE_ACCEPTED;
 }
 
+/* Opened, and B.2 has drawn its conclusion. */
+static proa_oscore_verdict verify(proa__arrival *in, proa__context *c, const proa_oscore_binding *b)
+{
+    proa_oscore_verdict verdict = proa__oscore_open(in, c, b);
+    if (verdict == PROA_OSCORE_ACCEPTED && c->phase != PROA__CURRENT &&
+        !in->o->config.renewal->confirm(in->o, c)) {
+        return PROA_OSCORE_FAILED;
+    }
+    return verdict;
+}
+
 /* ---- the Echo of B.1.2 -------------------------------------------------------------------- */
 
-proa_oscore_verdict proa__oscore_answer_401(proa_oscore *o, proa__context *c,
-                                            const proa__outer *outer, const uint8_t *echo,
-                                            const proa_span *kid_context, uint8_t *buf, size_t cap,
-                                            proa_oscore_received *out)
+proa_oscore_verdict proa__oscore_answer_401(proa__arrival *in, proa__context *c, proa_span echo,
+                                            const proa_span *kid_context)
 {
     uint8_t plain[4 + PROA_COAP_TOKEN_MAX + 3 + PROA__ECHO_LEN];
-    const proa_coap_msg *m = &outer->msg;
+    const proa_coap_msg *m = &in->outer;
+    proa_oscore_binding *binding = &in->out->binding;
+    size_t len;
     proa_coap_builder b = proa_coap_build(plain, sizeof plain,
                                           m->type == PROA_COAP_CON ? PROA_COAP_ACK : PROA_COAP_NON,
                                           PROA_COAP_UNAUTHORIZED, m->mid, &m->token);
-    if (echo != NULL) {
-        proa_coap_add(&b, PROA_COAP_OPT_ECHO, proa_span_make(echo, PROA__ECHO_LEN));
+    if (echo.len > 0) {
+        proa_coap_add(&b, PROA_COAP_OPT_ECHO, echo);
     }
-    proa_oscore_binding binding = proa__oscore_bind(c, outer->option.number);
-    uint64_t number;
-    size_t len;
-    if (proa__state_draw(o, c, &number) != PROA_OSCORE_DONE) {
+    binding->marks = PROA__NUMBERED | PROA__USED | PROA__BEGUN;
+    if (proa__state_draw(in->o, c, binding->number) != PROA_OSCORE_DONE ||
+        proa__oscore_seal(in->o, c, binding, proa_writer_span(&b.w), kid_context, in->buf, in->cap,
+                          &len) != PROA_OSCORE_DONE) {
         return PROA_OSCORE_FAILED;
     }
-    proa__number_write(binding.number, number);
-    binding.marks = PROA__NUMBERED | PROA__USED | PROA__BEGUN;
-    if (proa__oscore_seal(o, c, &binding, proa_writer_span(&b.w), kid_context, buf, cap, &len) !=
-        PROA_OSCORE_DONE) {
-        return PROA_OSCORE_FAILED;
-    }
-    out->account = c->account;
-    out->message = proa_span_make(buf, len);
+    in->out->message = proa_span_make(in->buf, len);
     return PROA_OSCORE_ANSWER;
 }
 
-static proa_oscore_verdict challenge(proa_oscore *o, proa__context *c, const proa__outer *outer,
-                                     uint8_t *buf, size_t cap, proa_oscore_received *out)
+static proa_oscore_verdict challenge(proa__arrival *in, proa__context *c)
 {
     if (!c->has_echo) {
-        proa_random_fill(&o->config.random, c->echo, sizeof c->echo);
+        proa_random_fill(&in->o->config.random, c->echo, sizeof c->echo);
         c->has_echo = true;
     }
-    o->stats.challenges++;
-    return proa__oscore_answer_401(o, c, outer, c->echo, NULL, buf, cap, out);
+    in->o->stats.challenges++;
+    return proa__oscore_answer_401(in, c, proa_span_make(c->echo, sizeof c->echo), NULL);
 }
 
 static bool brings_echo(const proa__context *c, const proa_coap_msg *inner)
@@ -229,69 +183,50 @@ static bool brings_echo(const proa__context *c, const proa_coap_msg *inner)
 
 /* ---- requests ----------------------------------------------------------------------------- */
 
-static proa_oscore_verdict look(proa_oscore *o, const proa__context *c, uint64_t number)
+void proa__oscore_bind(proa__arrival *in, const proa__context *c)
 {
-    if (c->floor == PROA__UNSURE) {
-        return PROA_OSCORE_ACCEPTED; /* the window holds nothing yet */
-    }
-    switch (proa__window_look(&c->window, number)) {
-    case PROA__WINDOW_NEW:
-        return PROA_OSCORE_ACCEPTED;
-    case PROA__WINDOW_OLD:
-        o->stats.too_old++;
-        return PROA_OSCORE_REPLAY;
-    case PROA__WINDOW_SEEN:
-    case PROA__WINDOW_NONE:
-        break;
-    }
-    return PROA_OSCORE_REPLAY;
+    proa_oscore_binding *b = &in->out->binding;
+    b->context = c->handle;
+    memcpy(b->request_number, in->number, sizeof b->request_number);
 }
 
-proa_oscore_verdict proa__oscore_admit(proa_oscore *o, proa__context *c, const proa__outer *outer,
-                                       const proa_coap_msg *inner, proa_span message, uint8_t *buf,
-                                       size_t cap, proa_oscore_received *out)
+proa_oscore_verdict proa__oscore_admit(proa__arrival *in, proa__context *c)
 {
-    uint64_t number = outer->option.number;
-    if (number < c->floor && !brings_echo(c, inner)) {
-        if (c->floor == PROA__UNSURE) {
-            return challenge(o, c, outer, buf, cap, out);
+    proa_oscore *o = in->o;
+    uint64_t number = in->option.number;
+    if ((!c->synchronised || number < c->floor) && !brings_echo(c, &in->inner)) {
+        if (!c->synchronised) {
+            return challenge(in, c);
         }
         o->stats.too_old++;
         return PROA_OSCORE_REPLAY;
     }
-    if (c->floor == PROA__UNSURE) {
+    if (!c->synchronised) {
         c->window = (proa__window){number, 0};
         c->floor = number;
+        c->synchronised = true;
         o->stats.synchronised++;
     }
-    proa__window_add(&c->window, number);
-    out->binding = proa__oscore_bind(c, number);
-    if (proa__has_observe(inner)) {
-        out->binding.marks |= PROA__OBSERVE;
+    if (proa__has_observe(&in->inner)) {
+        in->out->binding.marks |= PROA__OBSERVE;
     }
-    out->account = c->account;
-    out->message = message;
-    return PROA_OSCORE_ACCEPTED;
+    return proa__window_take(&c->window, number) == PROA__WINDOW_NEW ? PROA_OSCORE_ACCEPTED
+                                                                     : PROA_OSCORE_REPLAY;
 }
 
 /* One context's opinion of a request. */
-static proa_oscore_verdict judge(proa_oscore *o, proa__context *c, const proa__outer *outer,
-                                 uint8_t *buf, size_t cap, proa_oscore_received *out)
+static proa_oscore_verdict judge(proa__arrival *in, proa__context *c)
 {
-    proa_coap_msg inner;
-    proa_span message;
-    proa_oscore_verdict verdict = look(o, c, outer->option.number);
-    if (verdict == PROA_OSCORE_ACCEPTED) {
-        proa_oscore_binding b = proa__oscore_bind(c, outer->option.number);
-        verdict = proa__oscore_open(c, &b, outer, buf, cap, &inner, &message);
-    }
-    if (verdict == PROA_OSCORE_ACCEPTED) {
-        if (c->phase != PROA__CURRENT && !o->config.renewal->confirm(o, c)) {
-            return PROA_OSCORE_FAILED;
+    if (c->synchronised) { /* else the window holds nothing yet */
+        proa__window_result result = proa__window_look(&c->window, in->option.number);
+        if (result != PROA__WINDOW_NEW) {
+            in->o->stats.too_old += result == PROA__WINDOW_OLD;
+            return PROA_OSCORE_REPLAY;
         }
-        verdict = proa__oscore_admit(o, c, outer, &inner, message, buf, cap, out);
     }
-    return verdict;
+    proa__oscore_bind(in, c);
+    proa_oscore_verdict verdict = verify(in, c, &in->out->binding);
+    return verdict == PROA_OSCORE_ACCEPTED ? proa__oscore_admit(in, c) : verdict;
 }
 
 /* Does the kid context of a request, if there is one, name this context? */
@@ -302,158 +237,133 @@ static bool fits(const proa__context *c, const proa_oscore_option *option)
            (c->keys.has_id_context && proa_span_equal(option->kid_context, own));
 }
 
-static proa_oscore_verdict find_and_judge(proa_oscore *o, const proa__outer *outer, uint8_t *buf,
-                                          size_t cap, proa_oscore_received *out)
+static proa_oscore_verdict judge_request(proa__arrival *in)
 {
-    proa__context *c = proa__context_of_kid(o, outer->option.kid);
+    const proa_oscore *o = in->o;
+    proa__context *c = proa__context_of_kid(o, in->option.kid);
     if (c == NULL) {
         return PROA_OSCORE_UNKNOWN;
     }
     proa_oscore_verdict verdict = PROA_OSCORE_UNKNOWN;
     proa__context *candidate = proa__context_get(o, c->candidate);
-    if (candidate != NULL && candidate->phase == PROA__THIRD && fits(candidate, &outer->option)) {
+    if (candidate != NULL && candidate->phase == PROA__THIRD && fits(candidate, &in->option)) {
         /* The peer may have taken the new keys into use without our having heard of it. */
-        verdict = judge(o, candidate, outer, buf, cap, out);
+        verdict = judge(in, candidate);
     }
-    if (!c->lost && fits(c, &outer->option) &&
+    if (!c->lost && fits(c, &in->option) &&
         (verdict == PROA_OSCORE_UNKNOWN || verdict == PROA_OSCORE_FORGED)) {
-        verdict = judge(o, c, outer, buf, cap, out);
+        verdict = judge(in, c);
     }
     bool open = verdict == PROA_OSCORE_UNKNOWN || (verdict == PROA_OSCORE_FORGED && c->lost);
     if (open && o->config.renewal != NULL) {
-        verdict = o->config.renewal->request(o, c, outer, buf, cap, out);
+        verdict = o->config.renewal->request(in, c);
     }
     return verdict;
-}
-
-static proa_oscore_verdict count(proa_oscore *o, proa_oscore_verdict verdict)
-{
-    o->stats.verdicts[verdict]++;
-    return verdict;
-}
-
-/* Plaintext that nobody may have does not stay. */
-static proa_oscore_verdict close_(proa_oscore *o, proa_oscore_verdict verdict, uint8_t *buf,
-                                  size_t cap, const proa__outer *outer, proa_oscore_received *out)
-{
-    if (verdict != PROA_OSCORE_ACCEPTED && verdict != PROA_OSCORE_ANSWER) {
-        size_t used = 4U + PROA_COAP_TOKEN_MAX + outer->msg.payload.len;
-        proa_wipe(buf, used < cap ? used : cap);
-        *out = (proa_oscore_received){.account = 0};
-    }
-    return count(o, verdict);
-}
-
-proa_oscore_verdict proa_oscore_unprotect_request(proa_oscore *o, proa_span datagram, uint8_t *buf,
-                                                  size_t cap, proa_oscore_received *out)
-{
-    proa__outer outer;
-    *out = (proa_oscore_received){.account = 0};
-    if (!read_outer(datagram, &outer) || PROA_COAP_CLASS(outer.msg.code) != 0 ||
-        !outer.option.has_kid || !outer.option.has_number) {
-        return count(o, PROA_OSCORE_MALFORMED);
-    }
-    proa_oscore_verdict verdict = find_and_judge(o, &outer, buf, cap, out);
-    return close_(o, verdict, buf, cap, &outer, out);
 }
 
 /* ---- responses ---------------------------------------------------------------------------- */
 
 /* May this still come (§7.4.1, §8.4.2)? A response that has been accepted was the only one, unless
  * the request observes: then numbers must grow, and at most the first comes without. */
-static bool is_expected(const proa_oscore_binding *b, const proa_oscore_option *option)
+static bool is_expected(const proa_oscore_binding *b, const proa__arrival *in)
 {
     if ((b->marks & PROA__OVER) != 0) {
         return false;
     }
-    if (!option->has_number) {
+    if (!in->option.has_number) {
         return (b->marks & PROA__USED) == 0;
     }
-    return (b->marks & PROA__NUMBERED) == 0 || option->number > proa__number_read(b->number);
+    return (b->marks & PROA__NUMBERED) == 0 || memcmp(in->number, b->number, sizeof b->number) > 0;
 }
 
-static proa_oscore_verdict accept(proa_oscore_binding *b, const proa__outer *outer,
-                                  const proa_coap_msg *inner)
+static proa_oscore_verdict accept(proa_oscore_binding *b, const proa__arrival *in)
 {
-    bool notifies = proa__has_observe(inner);
-    if (notifies && (b->marks & PROA__OBSERVE) == 0) {
+    unsigned marks = b->marks;
+    bool notifies = proa__has_observe(&in->inner);
+    if (notifies && (marks & PROA__OBSERVE) == 0) {
         return PROA_OSCORE_MALFORMED; /* §4.1.3.5.2 */
     }
-    b->marks |= PROA__USED | (notifies ? 0 : PROA__OVER);
-    if (outer->option.has_number) {
-        b->marks |= PROA__NUMBERED;
-        proa__number_write(b->number, outer->option.number);
+    marks |= PROA__USED | (notifies ? 0U : PROA__OVER);
+    if (in->option.has_number) {
+        marks |= PROA__NUMBERED;
+        memcpy(b->number, in->number, sizeof b->number);
     }
+    b->marks = (uint16_t)marks;
     return PROA_OSCORE_ACCEPTED;
 }
 
-static proa_oscore_verdict judge_response(proa_oscore *o, proa_oscore_binding *b,
-                                          const proa__outer *outer, uint8_t *buf, size_t cap,
-                                          proa_oscore_received *out)
+static proa_oscore_verdict judge_response(proa__arrival *in, proa_oscore_binding *b)
 {
-    proa__context *c = proa__context_get(o, b->context);
-    proa_coap_msg inner;
-    proa_span message;
+    const proa_oscore_renewal *renewal = in->o->config.renewal;
+    proa__context *c = proa__context_get(in->o, b->context);
     if (c == NULL || c->lost) {
         return PROA_OSCORE_UNKNOWN;
     }
-    if (!is_expected(b, &outer->option)) {
+    if (!is_expected(b, in)) {
         return PROA_OSCORE_REPLAY;
     }
-    if (outer->option.has_kid_context) {
-        return o->config.renewal == NULL ? PROA_OSCORE_MALFORMED
-                                         : o->config.renewal->response(o, c, b, outer, buf, cap);
+    if (in->option.has_kid_context) {
+        return renewal == NULL ? PROA_OSCORE_MALFORMED : renewal->response(in, c, b);
     }
-    proa_oscore_verdict verdict = proa__oscore_open(c, b, outer, buf, cap, &inner, &message);
-    if (verdict == PROA_OSCORE_ACCEPTED && c->phase != PROA__CURRENT &&
-        !o->config.renewal->confirm(o, c)) {
+    proa_oscore_verdict verdict = verify(in, c, b);
+    return verdict == PROA_OSCORE_ACCEPTED ? accept(b, in) : verdict;
+}
+
+/* ---- both --------------------------------------------------------------------------------- */
+
+/* b  of the request, if it is a response that comes; NULL: a request. */
+static proa_oscore_verdict unprotect(proa_oscore *o, proa_oscore_binding *b, proa_span datagram,
+                                     uint8_t *buf, size_t cap, proa_oscore_received *out)
+{
+    proa__arrival in = {.o = o, .datagram = datagram, .buf = buf, .cap = cap, .out = out};
+    proa_oscore_verdict verdict = PROA_OSCORE_MALFORMED;
+    memset(out, 0, sizeof *out);
+    if (cap < datagram.len) {
         verdict = PROA_OSCORE_FAILED;
+    } else if (!read_outer(&in)) {
+        verdict = PROA_OSCORE_MALFORMED;
+    } else if (b == NULL) {
+        if (PROA_COAP_CLASS(in.outer.code) == 0 && in.option.has_kid && in.option.has_number) {
+            verdict = judge_request(&in);
+        }
+    } else if (PROA_COAP_CLASS(in.outer.code) != 0 && (b->marks & PROA__ASKED) != 0) {
+        verdict = judge_response(&in, b);
     }
-    if (verdict == PROA_OSCORE_ACCEPTED) {
-        verdict = accept(b, outer, &inner);
+    if (verdict != PROA_OSCORE_ACCEPTED) {
+        memset(&out->binding, 0, sizeof out->binding);
+        if (verdict != PROA_OSCORE_ANSWER) {
+            /* Plaintext that nobody may have does not stay. */
+            proa_wipe(buf, cap < datagram.len ? cap : datagram.len);
+            memset(out, 0, sizeof *out);
+        }
     }
-    if (verdict == PROA_OSCORE_ACCEPTED) {
-        out->account = c->account;
-        out->message = message;
-    }
+    o->stats.verdicts[verdict]++;
     return verdict;
+}
+
+proa_oscore_verdict proa_oscore_unprotect_request(proa_oscore *o, proa_span datagram, uint8_t *buf,
+                                                  size_t cap, proa_oscore_received *out)
+{
+    return unprotect(o, NULL, datagram, buf, cap, out);
 }
 
 proa_oscore_verdict proa_oscore_unprotect_response(proa_oscore *o, proa_oscore_binding *binding,
                                                    proa_span datagram, uint8_t *buf, size_t cap,
                                                    proa_oscore_received *out)
 {
-    proa__outer outer;
-    *out = (proa_oscore_received){.account = 0};
-    if (!read_outer(datagram, &outer) || PROA_COAP_CLASS(outer.msg.code) < 2 ||
-        (binding->marks & PROA__ASKED) == 0) {
-        return count(o, PROA_OSCORE_MALFORMED);
-    }
-    proa_oscore_verdict verdict = judge_response(o, binding, &outer, buf, cap, out);
-    return close_(o, verdict, buf, cap, &outer, out);
+    return unprotect(o, binding, datagram, buf, cap, out);
 }
 
 /* ---- answers to what is refused ----------------------------------------------------------- */
 
-proa_oscore_refusal proa_oscore_refusal_of(proa_oscore_verdict verdict)
+uint8_t proa_oscore_refusal_of(proa_oscore_verdict verdict)
 {
-    static const proa_oscore_refusal silence = {PROA_COAP_EMPTY, ""};
-    switch (verdict) {
-    case PROA_OSCORE_MALFORMED:
-        return (proa_oscore_refusal){PROA_COAP_BAD_OPTION, "Failed to decode COSE"};
-    case PROA_OSCORE_UNKNOWN:
-        return (proa_oscore_refusal){PROA_COAP_UNAUTHORIZED, "Security context not found"};
-    case PROA_OSCORE_REPLAY:
-        return (proa_oscore_refusal){PROA_COAP_UNAUTHORIZED, "Replay detected"};
-    case PROA_OSCORE_FORGED:
-        return (proa_oscore_refusal){PROA_COAP_BAD_REQUEST, "Decryption failed"};
-    case PROA_OSCORE_BUSY:
-        return (proa_oscore_refusal){PROA_COAP_SERVICE_UNAVAILABLE, ""};
-    case PROA_OSCORE_FAILED:
-    case PROA_OSCORE_ACCEPTED:
-    case PROA_OSCORE_ANSWER:
-    case PROA_OSCORE_RETRY:
-        break;
-    }
-    return silence;
+    static const uint8_t codes[PROA_OSCORE_BUSY + 1] = {
+        [PROA_OSCORE_MALFORMED] = PROA_COAP_BAD_OPTION,
+        [PROA_OSCORE_UNKNOWN] = PROA_COAP_UNAUTHORIZED,
+        [PROA_OSCORE_REPLAY] = PROA_COAP_UNAUTHORIZED,
+        [PROA_OSCORE_FORGED] = PROA_COAP_BAD_REQUEST,
+        [PROA_OSCORE_BUSY] = PROA_COAP_SERVICE_UNAVAILABLE,
+    };
+    return codes[verdict];
 }

@@ -22,7 +22,7 @@ typedef enum proa__window_result {
 /* Asking changes nothing, because a number counts only once its message is authentic. */
 proa__window_result proa__window_look(const proa__window *w, uint64_t number);
 
-/* Remember a number that proa__window_look called NEW. */
-void proa__window_add(proa__window *w, uint64_t number);
+/* The same, and a NEW one is remembered. */
+proa__window_result proa__window_take(proa__window *w, uint64_t number);
 
 #endif

@@ -164,7 +164,8 @@ uint32_t proa_coap_option_uint(const proa_coap_msg *m, uint16_t number, uint32_t
 /* ---- building --------------------------------------------------------------------------- */
 
 /* A message under construction. Options must be added in ascending order of their numbers, which
- * is asserted; running out of space sticks (bytes.h) and is told by proa_coap_build_end. */
+ * is asserted; running out of space sticks (bytes.h) and is told by proa_coap_build_end. Values and
+ * payload may come from the same buffer, from 8 bytes behind where they are written to. */
 typedef struct proa_coap_builder {
     proa_writer w;
     uint16_t last_number;

@@ -283,7 +283,8 @@ typedef struct proa_oscore_received {
 /* Verify and decrypt a request (§8.2) that carries the OSCORE option.
  *
  * datagram  as received.
- * buf       cap bytes for the inner message, or for the answer: datagram.len, and 80 at least, do.
+ * buf       cap bytes for the inner message, or for the answer: datagram.len, and 80 at least. Must
+ *           not overlap `datagram`.
  * out       out; message borrows buf.
  * One AEAD call; for an answer one or two more. */
 PROA_CHECK proa_oscore_verdict proa_oscore_unprotect_request(proa_oscore *o, proa_span datagram,
@@ -302,14 +303,9 @@ PROA_CHECK proa_oscore_verdict proa_oscore_unprotect_response(proa_oscore *o,
                                                               size_t cap,
                                                               proa_oscore_received *out);
 
-/* The unprotected answer that a verdict on a request deserves (§7.4, §8.2): a code, a diagnostic
- * payload, and always Max-Age 0. Code 0: say nothing. For PROA_OSCORE_UNKNOWN the caller may put a
- * payload of its own instead. */
-typedef struct proa_oscore_refusal {
-    uint8_t code;
-    const char *text;
-} proa_oscore_refusal;
-
-proa_oscore_refusal proa_oscore_refusal_of(proa_oscore_verdict verdict);
+/* The code of the unprotected answer that a verdict on a request deserves (§7.4, §8.2), always with
+ * Max-Age 0; PROA_COAP_EMPTY: say nothing. For PROA_OSCORE_UNKNOWN the caller may add a payload of its
+ * own. What the RFC would put there says no more than the code. */
+uint8_t proa_oscore_refusal_of(proa_oscore_verdict verdict);
 
 #endif

@@ -685,11 +685,13 @@ static void rfc8613_8_2_nonsense_inside(void **state)
     };
     for (size_t i = 0; i < COUNT(plaintexts); i++) {
         uint8_t nonce[PROA_AEAD_NONCE_MAX], aad[PROA__AAD_MAX], text[64];
+        const uint8_t number[PROA__NUMBER_LEN] = {0, 0, 0, 0, (uint8_t)i};
         size_t len = hex(plaintexts[i], text, sizeof text);
         const proa__keys *keys = &end_context(&client)->keys;
-        proa__oscore_nonce(keys, true, i, nonce);
-        assert_int_equal(proa_mbedtls_aes_ccm.seal(&proa_mbedtls_aes_ccm, keys->sender_key, nonce,
-                                                   proa__oscore_aad(keys, true, i, aad), text, len),
+        proa__oscore_nonce(keys, true, number, nonce);
+        assert_int_equal(proa_mbedtls_aes_ccm.seal(&proa_mbedtls_aes_ccm, keys->sender.key, nonce,
+                                                   proa__oscore_aad(keys, true, number, aad), text,
+                                                   len),
                          PROA_OK);
         message wire, inner;
         proa_oscore_received in;
@@ -775,22 +777,19 @@ static void rfc8613_8_what_is_answered(void **state)
     static const struct {
         proa_oscore_verdict verdict;
         uint8_t code;
-        const char *text;
     } rows[] = {
-        {PROA_OSCORE_MALFORMED, PROA_COAP_BAD_OPTION, "Failed to decode COSE"},
-        {PROA_OSCORE_UNKNOWN, PROA_COAP_UNAUTHORIZED, "Security context not found"},
-        {PROA_OSCORE_REPLAY, PROA_COAP_UNAUTHORIZED, "Replay detected"},
-        {PROA_OSCORE_FORGED, PROA_COAP_BAD_REQUEST, "Decryption failed"},
-        {PROA_OSCORE_BUSY, PROA_COAP_SERVICE_UNAVAILABLE, ""},
-        {PROA_OSCORE_FAILED, PROA_COAP_EMPTY, ""},
-        {PROA_OSCORE_ACCEPTED, PROA_COAP_EMPTY, ""},
-        {PROA_OSCORE_ANSWER, PROA_COAP_EMPTY, ""},
-        {PROA_OSCORE_RETRY, PROA_COAP_EMPTY, ""},
+        {PROA_OSCORE_MALFORMED, PROA_COAP_BAD_OPTION},
+        {PROA_OSCORE_UNKNOWN, PROA_COAP_UNAUTHORIZED},
+        {PROA_OSCORE_REPLAY, PROA_COAP_UNAUTHORIZED},
+        {PROA_OSCORE_FORGED, PROA_COAP_BAD_REQUEST},
+        {PROA_OSCORE_BUSY, PROA_COAP_SERVICE_UNAVAILABLE},
+        {PROA_OSCORE_FAILED, PROA_COAP_EMPTY},
+        {PROA_OSCORE_ACCEPTED, PROA_COAP_EMPTY},
+        {PROA_OSCORE_ANSWER, PROA_COAP_EMPTY},
+        {PROA_OSCORE_RETRY, PROA_COAP_EMPTY},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        proa_oscore_refusal refusal = proa_oscore_refusal_of(rows[i].verdict);
-        assert_int_equal(refusal.code, rows[i].code);
-        assert_string_equal(refusal.text, rows[i].text);
+        assert_int_equal(proa_oscore_refusal_of(rows[i].verdict), rows[i].code);
     }
 }
 

@@ -89,14 +89,15 @@ static void rfc8613_c_1_to_c_3_derivation(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         end e;
         uint8_t nonce[PROA_AEAD_NONCE_MAX];
+        static const uint8_t zero[PROA__NUMBER_LEN];
         start(&e, rows[i].salt, rows[i].sender, rows[i].recipient, rows[i].id_context, 0);
         const proa__keys *keys = &end_context(&e)->keys;
-        is_hex(keys->sender_key, 16, rows[i].sender_key);
-        is_hex(keys->recipient_key, 16, rows[i].recipient_key);
+        is_hex(keys->sender.key, 16, rows[i].sender_key);
+        is_hex(keys->recipient.key, 16, rows[i].recipient_key);
         is_hex(keys->iv, 13, rows[i].iv);
-        proa__oscore_nonce(keys, true, 0, nonce);
+        proa__oscore_nonce(keys, true, zero, nonce);
         is_hex(nonce, 13, rows[i].sender_nonce);
-        proa__oscore_nonce(keys, false, 0, nonce);
+        proa__oscore_nonce(keys, false, zero, nonce);
         is_hex(nonce, 13, rows[i].recipient_nonce);
         end_off(&e);
     }
@@ -136,9 +137,9 @@ static void rfc8613_c_4_to_c_6_requests(void **state)
         message plain = message_of(v->plain);
         message wire = ask(&client, &b, &plain);
         is_hex(wire.bytes, wire.len, v->wire);
-        proa_span aad = proa__oscore_aad(&end_context(&client)->keys, true, 20, out);
+        proa_span aad = proa__oscore_aad(&end_context(&client)->keys, true, b.request_number, out);
         is_hex(aad.data, aad.len, v->aad);
-        proa__oscore_nonce(&end_context(&client)->keys, true, 20, nonce);
+        proa__oscore_nonce(&end_context(&client)->keys, true, b.request_number, nonce);
         is_hex(nonce, 13, v->nonce);
         end_off(&client);
 
@@ -218,16 +219,17 @@ static void rfc8613_5_4_additional_data_of_every_width(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         proa_aead aead = {.id = rows[i].alg};
         proa__keys keys = {.aead = &aead};
-        uint8_t out[PROA__AAD_MAX];
+        uint8_t out[PROA__AAD_MAX], number[PROA__NUMBER_LEN];
+        proa__number_write(number, rows[i].number);
         bytes id = of(rows[i].id);
-        memcpy(keys.sender_id, id.data, id.len);
-        keys.sender_id_len = (uint8_t)id.len;
-        proa_span aad = proa__oscore_aad(&keys, true, rows[i].number, out);
+        memcpy(keys.sender.id, id.data, id.len);
+        keys.sender.id_len = (uint8_t)id.len;
+        proa_span aad = proa__oscore_aad(&keys, true, number, out);
         is_hex(aad.data, aad.len, rows[i].aad);
-        memcpy(keys.recipient_id, id.data, id.len);
-        keys.recipient_id_len = (uint8_t)id.len;
-        keys.sender_id_len = 0;
-        aad = proa__oscore_aad(&keys, false, rows[i].number, out);
+        memcpy(keys.recipient.id, id.data, id.len);
+        keys.recipient.id_len = (uint8_t)id.len;
+        keys.sender.id_len = 0;
+        aad = proa__oscore_aad(&keys, false, number, out);
         is_hex(aad.data, aad.len, rows[i].aad);
     }
 }
@@ -257,14 +259,15 @@ static void rfc8613_5_2_nonce_of_every_width(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         proa_aead aead = {.nonce_len = rows[i].nonce_len};
         proa__keys keys = {.aead = &aead};
-        uint8_t nonce[PROA_AEAD_NONCE_MAX];
+        uint8_t nonce[PROA_AEAD_NONCE_MAX], number[PROA__NUMBER_LEN];
+        proa__number_write(number, rows[i].number);
         bytes id = of(rows[i].id);
-        memcpy(keys.sender_id, id.data, id.len);
-        keys.sender_id_len = (uint8_t)id.len;
-        proa__oscore_nonce(&keys, true, rows[i].number, nonce);
+        memcpy(keys.sender.id, id.data, id.len);
+        keys.sender.id_len = (uint8_t)id.len;
+        proa__oscore_nonce(&keys, true, number, nonce);
         is_hex(nonce, rows[i].nonce_len, rows[i].nonce);
         keys.iv[0] = 0x80; /* XOR, not put in its place */
-        proa__oscore_nonce(&keys, true, rows[i].number, nonce);
+        proa__oscore_nonce(&keys, true, number, nonce);
         assert_int_equal(nonce[0], 0x80 ^ id.len);
     }
 }
@@ -274,17 +277,17 @@ static void g06_hmac_0_only_for_compatibility(void **state)
 {
     (void)state;
     end e, other;
-    proa__keys keys;
+    proa__context c;
     ends_start(&e, &other, 1);
     e.params.sender_id = proa_span_of("s");
     e.params.recipient_id = proa_span_of("r");
     e.params.hmac = 0;
-    assert_int_equal(proa__oscore_derive(e.o, &e.params, NULL, &keys), PROA_E_UNSUPPORTED);
+    assert_int_equal(proa__oscore_derive(e.o, &e.params, NULL, &c), PROA_E_UNSUPPORTED);
     e.o->config.accept_hmac_0 = true;
-    assert_int_equal(proa__oscore_derive(e.o, &e.params, NULL, &keys), PROA_OK);
-    is_hex(keys.sender_key, 16, "529e4da9e30e60f5954aefaf8ffa6fc9");
-    is_hex(keys.recipient_key, 16, "c93f05ae3643598a0de8432b777f1d21");
-    is_hex(keys.iv, 13, "7fd16643e0caffffd1893f0642");
+    assert_int_equal(proa__oscore_derive(e.o, &e.params, NULL, &c), PROA_OK);
+    is_hex(c.keys.sender.key, 16, "529e4da9e30e60f5954aefaf8ffa6fc9");
+    is_hex(c.keys.recipient.key, 16, "c93f05ae3643598a0de8432b777f1d21");
+    is_hex(c.keys.iv, 13, "7fd16643e0caffffd1893f0642");
     end_off(&e);
     end_off(&other);
 }

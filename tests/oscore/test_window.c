@@ -31,8 +31,11 @@ static void run(const step *steps, size_t count)
             print_error("step %zu\n", i);
         }
         assert_int_equal(result, steps[i].result);
-        if (result == PROA__WINDOW_NEW) {
-            proa__window_add(&w, steps[i].number);
+        if (result != PROA__WINDOW_NEW) {
+            assert_int_equal(proa__window_take(&w, steps[i].number), result);
+        } else {
+            result = proa__window_take(&w, steps[i].number);
+            assert_int_equal(result, PROA__WINDOW_NEW);
         }
     }
 }
@@ -83,7 +86,7 @@ static void rfc8613_7_4_agrees_with_a_set(void **state)
             int expected = top >= 32 && number <= top - 32 ? OLD : seen[number] ? SEEN : NEW;
             assert_int_equal(result, expected);
             if (result == PROA__WINDOW_NEW) {
-                proa__window_add(&w, number);
+                assert_int_equal(proa__window_take(&w, number), NEW);
                 seen[number] = 1;
                 top = number > top ? number : top;
             }
