@@ -200,16 +200,15 @@ proa_err __wrap_proa_oscore_add(proa_oscore *o, uint64_t account, const proa_osc
     return err;
 }
 
-proa_err __real_proa__state_load(const proa_oscore *o, uint64_t account, const uint8_t *fingerprint,
+proa_err __real_proa__state_load(const proa_oscore *o, const proa__context *c, uint8_t *blob,
                                  proa__state *out);
-proa_err __wrap_proa__state_load(const proa_oscore *o, uint64_t account, const uint8_t *fingerprint,
+proa_err __wrap_proa__state_load(const proa_oscore *o, const proa__context *c, uint8_t *blob,
                                  proa__state *out);
 
-proa_err __wrap_proa__state_load(const proa_oscore *o, uint64_t account, const uint8_t *fingerprint,
+proa_err __wrap_proa__state_load(const proa_oscore *o, const proa__context *c, uint8_t *blob,
                                  proa__state *out)
 {
-    return selected == BEGIN_AT_ZERO ? PROA_E_NOT_FOUND
-                                     : __real_proa__state_load(o, account, fingerprint, out);
+    return selected == BEGIN_AT_ZERO ? PROA_E_NOT_FOUND : __real_proa__state_load(o, c, blob, out);
 }
 
 proa_oscore_result __real_proa__state_draw(proa_oscore *o, proa__context *c, uint8_t *number);

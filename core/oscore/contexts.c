@@ -15,32 +15,24 @@
  * has. */
 _Static_assert(sizeof(uint64_t) > PROA_OSCORE_ID_MAX, "a key's length says which it is");
 
-static proa_span account_key(const uint64_t *account)
+static proa_span key_of(const proa__context *c, bool is_account)
 {
-    return proa_span_make(account, sizeof *account);
-}
-
-static proa_span kid_key(const proa__context *c)
-{
-    return proa_span_make(c->keys.recipient.id, c->keys.recipient.id_len);
+    const proa__end *peer = &c->keys.ends[PROA__THEIRS];
+    return is_account ? proa_span_make(&c->account, sizeof c->account)
+                      : proa_span_make(peer->id, peer->id_len);
 }
 
 static bool has_key(const void *owner, proa_handle handle, const void *wanted)
 {
     const proa_span *key = wanted;
     const proa__context *c = proa__context_get(owner, handle);
-    return proa_span_equal(key->len > PROA_OSCORE_ID_MAX ? account_key(&c->account) : kid_key(c),
-                           *key);
-}
-
-static uint32_t hash(const proa_oscore *o, proa_span key)
-{
-    return proa_map_hash(&o->index, 0, key);
+    return proa_span_equal(key_of(c, key->len > PROA_OSCORE_ID_MAX), *key);
 }
 
 static proa__context *find(const proa_oscore *o, proa_span key)
 {
-    return proa__context_get(o, proa_map_find(&o->index, hash(o, key), has_key, o, &key));
+    uint32_t hash = proa_map_hash(&o->index, 0, key);
+    return proa__context_get(o, proa_map_find(&o->index, hash, has_key, o, &key));
 }
 
 proa__context *proa__context_get(const proa_oscore *o, uint32_t handle)
@@ -50,7 +42,7 @@ proa__context *proa__context_get(const proa_oscore *o, uint32_t handle)
 
 proa__context *proa__context_of_account(const proa_oscore *o, uint64_t account)
 {
-    return find(o, account_key(&account));
+    return find(o, proa_span_make(&account, sizeof account));
 }
 
 proa__context *proa__context_of_kid(const proa_oscore *o, proa_span kid)
@@ -58,22 +50,20 @@ proa__context *proa__context_of_kid(const proa_oscore *o, proa_span kid)
     return kid.len <= PROA_OSCORE_ID_MAX ? find(o, kid) : NULL;
 }
 
-static void remove_from_index(proa_oscore *o, const proa__context *c)
+static proa_err index_by(proa_oscore *o, const proa__context *c, bool is_account, bool adds)
 {
-    proa_map_remove(&o->index, hash(o, kid_key(c)), c->handle);
-    proa_map_remove(&o->index, hash(o, account_key(&c->account)), c->handle);
+    uint32_t hash = proa_map_hash(&o->index, 0, key_of(c, is_account));
+    if (adds) {
+        return proa_map_add(&o->index, hash, c->handle);
+    }
+    proa_map_remove(&o->index, hash, c->handle);
+    return PROA_OK;
 }
 
-static proa_err add_to_index(proa_oscore *o, const proa__context *c)
+static proa_err set_index(proa_oscore *o, const proa__context *c, bool adds)
 {
-    proa_err err = proa_map_add(&o->index, hash(o, kid_key(c)), c->handle);
-    if (err == PROA_OK) {
-        err = proa_map_add(&o->index, hash(o, account_key(&c->account)), c->handle);
-    }
-    if (err != PROA_OK) {
-        remove_from_index(o, c);
-    }
-    return err;
+    proa_err err = index_by(o, c, false, adds);
+    return err == PROA_OK ? index_by(o, c, true, adds) : err;
 }
 
 /* ---- contexts ----------------------------------------------------------------------------- */
@@ -85,6 +75,7 @@ proa__context *proa__context_take(proa_oscore *o)
     if (c != NULL) {
         c->handle = handle;
         c->epoch = o->epochs++;
+        proa_random_fill(&o->config.random, c->echo, sizeof c->echo);
     }
     return c;
 }
@@ -103,7 +94,7 @@ void proa__context_end(proa_oscore *o, proa__context *c)
         give_back(o, candidate);
     }
     if (proa__context_of_account(o, c->account) == c) {
-        remove_from_index(o, c);
+        (void)set_index(o, c, false);
     }
     give_back(o, c);
 }
@@ -118,7 +109,11 @@ proa_err proa__context_install(proa_oscore *o, proa__context *c)
         proa__context_end(o, old);
     }
     c->phase = PROA__CURRENT;
-    return add_to_index(o, c);
+    proa_err err = set_index(o, c, true);
+    if (err != PROA_OK) {
+        (void)set_index(o, c, false);
+    }
+    return err;
 }
 
 /* ---- adding ------------------------------------------------------------------------------- */
@@ -129,12 +124,13 @@ static proa_err begin_counting(proa_oscore *o, proa__context *c, const proa_osco
                                proa_oscore_origin origin)
 {
     proa__state state;
-    proa_err err = proa__state_load(o, c->account, c->fingerprint, &state);
+    uint8_t blob[PROA__BLOB_MAX];
+    proa_err err = proa__state_load(o, c, blob, &state);
     if (err == PROA_OK) {
         c->next = c->reserved = state.reserved;
         c->lost = state.lost;
-        proa_span id_context = proa_span_make(state.id_context, state.id_context_len);
-        return id_context.len > 0 ? proa__oscore_derive(o, params, &id_context, c) : PROA_OK;
+        return state.id_context.len > 0 ? proa__oscore_derive(o, params, &state.id_context, c)
+                                        : PROA_OK;
     }
     if (err == PROA_E_IO) {
         return err;
@@ -156,7 +152,8 @@ static proa_err fill(proa_oscore *o, proa__context *c, const proa_oscore_params 
     if (err != PROA_OK) {
         return err;
     }
-    c->announced = params->has_id_context;
+    c->announced =
+        proa_span_make(params->has_id_context ? c->keys.id_context : NULL, c->keys.id_context_len);
     const proa__context *other = proa__context_of_kid(o, params->recipient_id);
     if (other != NULL && other->account != c->account) {
         return PROA_E_EXISTS;

@@ -77,20 +77,6 @@ static proa_err check(const proa_oscore *o, const proa_oscore_params *p, const p
     return fits ? PROA_OK : PROA_E_RANGE;
 }
 
-static uint8_t keep(uint8_t *to, proa_span from)
-{
-    if (from.len > 0) {
-        memcpy(to, from.data, from.len);
-    }
-    return (uint8_t)from.len;
-}
-
-static void derive_end(hkdf *h, proa_span id, size_t key_len, proa__end *out)
-{
-    expand(h, id, "Key", out->key, key_len);
-    out->id_len = keep(out->id, id);
-}
-
 proa_err proa__oscore_derive(const proa_oscore *o, const proa_oscore_params *params,
                              const proa_span *id_context, proa__context *c)
 {
@@ -107,8 +93,15 @@ proa_err proa__oscore_derive(const proa_oscore *o, const proa_oscore_params *par
     out->aead = aead;
     h.err =
         h.crypto->hmac_sha256(h.crypto->ctx, params->master_salt, &params->master_secret, 1, h.prk);
-    derive_end(&h, params->sender_id, aead->key_len, &out->sender);
-    derive_end(&h, params->recipient_id, aead->key_len, &out->recipient);
+    for (unsigned i = 0; i < 2; i++) {
+        proa__end *end = &out->ends[i];
+        const proa_span *id = i == PROA__OURS ? &params->sender_id : &params->recipient_id;
+        expand(&h, *id, "Key", end->key, aead->key_len);
+        end->id_len = (uint8_t)id->len;
+        for (size_t k = 0; k < id->len; k++) {
+            end->id[k] = id->data[k];
+        }
+    }
     expand(&h, proa_span_make(NULL, 0), "IV", out->iv, aead->nonce_len);
     proa_writer w = proa_writer_make(out->id_context, sizeof out->id_context);
     out->has_id_context = h.id_context != NULL;
@@ -129,19 +122,15 @@ proa_err proa__oscore_derive(const proa_oscore *o, const proa_oscore_params *par
 
 /* ---- nonce and additional data ------------------------------------------------------------ */
 
-static const proa__end *end_of(const proa__keys *keys, bool ours)
-{
-    return ours ? &keys->sender : &keys->recipient;
-}
-
-void proa__oscore_nonce(const proa__keys *keys, bool ours, const uint8_t number[PROA__NUMBER_LEN],
+void proa__oscore_nonce(const proa__keys *keys, bool ours,
+                        const uint8_t number[PROA_OSCORE_NUMBER_LEN],
                         uint8_t out[PROA_AEAD_NONCE_MAX])
 {
-    const proa__end *end = end_of(keys, ours);
+    const proa__end *end = &keys->ends[ours];
     memcpy(out, keys->iv, PROA_AEAD_NONCE_MAX);
     out[0] ^= end->id_len;
-    uint8_t *at = out + keys->aead->nonce_len - PROA__NUMBER_LEN;
-    for (size_t i = 0; i < PROA__NUMBER_LEN; i++) {
+    uint8_t *at = out + keys->aead->nonce_len - PROA_OSCORE_NUMBER_LEN;
+    for (size_t i = 0; i < PROA_OSCORE_NUMBER_LEN; i++) {
         at[i] ^= number[i];
     }
     at -= end->id_len;
@@ -152,7 +141,7 @@ void proa__oscore_nonce(const proa__keys *keys, bool ours, const uint8_t number[
 
 /* CBOR written by hand: no string in it is longer than 23 bytes, so every head is one byte. */
 proa_span proa__oscore_aad(const proa__keys *keys, bool we_asked,
-                           const uint8_t request_number[PROA__NUMBER_LEN],
+                           const uint8_t request_number[PROA_OSCORE_NUMBER_LEN],
                            uint8_t out[PROA__AAD_MAX])
 {
     enum {
@@ -161,11 +150,8 @@ proa_span proa__oscore_aad(const proa__keys *keys, bool we_asked,
     };
     static const uint8_t head[] = {0x83, 0x68, 'E',    'n',    'c',  'r',  'y', 'p',
                                    't',  '0',  STRING, STRING, 0x85, 0x01, 0x81};
-    const proa__end *end = end_of(keys, we_asked);
-    size_t zeros = 0;
-    while (zeros < PROA__NUMBER_LEN - 1 && request_number[zeros] == 0) {
-        zeros++;
-    }
+    const proa__end *end = &keys->ends[we_asked];
+    proa_span number = proa__number_span(request_number);
     memcpy(out, head, sizeof head); /* ["Encrypt0", h'', << [1, [ */
     uint8_t *at = out + sizeof head;
     if (keys->aead->id > 23) {
@@ -173,13 +159,11 @@ proa_span proa__oscore_aad(const proa__keys *keys, bool we_asked,
     }
     *at++ = (uint8_t)keys->aead->id; /* ], */
     *at++ = (uint8_t)(STRING | end->id_len);
-    for (size_t i = 0; i < end->id_len; i++) {
-        *at++ = end->id[i];
-    }
-    *at++ = (uint8_t)(STRING | (PROA__NUMBER_LEN - zeros));
-    while (zeros < PROA__NUMBER_LEN) {
-        *at++ = request_number[zeros++];
-    }
+    memcpy(at, end->id, end->id_len);
+    at += end->id_len;
+    *at++ = (uint8_t)(STRING | number.len);
+    memcpy(at, number.data, number.len);
+    at += number.len;
     *at++ = STRING; /* class I options, of which there are none: ] >>] */
     out[LEN_AT] = (uint8_t)(STRING | (at - out - LEN_AT - 1));
     return proa_span_make(out, (size_t)(at - out));
@@ -195,27 +179,31 @@ proa_err proa__oscore_crypt(const proa__keys *keys, const proa_oscore_binding *b
     bool has_own = own_number != NULL;
     proa__oscore_nonce(keys, has_own ? seals : asked, has_own ? own_number : b->request_number,
                        nonce);
-    return (seals ? aead->seal : aead->open)(aead, end_of(keys, seals)->key, nonce,
+    return (seals ? aead->seal : aead->open)(aead, keys->ends[seals].key, nonce,
                                              proa__oscore_aad(keys, asked, b->request_number, aad),
                                              text, len);
 }
 
 /* ---- numbers ------------------------------------------------------------------------------ */
 
-size_t proa__number_len(uint64_t number)
+proa_span proa__number_span(const uint8_t bytes[PROA_OSCORE_NUMBER_LEN])
 {
-    return number == 0 ? 1 : proa_uint_width(number);
+    size_t len = PROA_OSCORE_NUMBER_LEN;
+    for (; len > 1 && *bytes == 0; bytes++) {
+        len--;
+    }
+    return proa_span_make(bytes, len);
 }
 
-uint64_t proa__number_read(const uint8_t bytes[PROA__NUMBER_LEN])
+uint64_t proa__number_read(const uint8_t bytes[PROA_OSCORE_NUMBER_LEN])
 {
     return (uint64_t)bytes[0] << 32 | ((uint32_t)bytes[1] << 24 | (uint32_t)bytes[2] << 16 |
                                        (uint32_t)bytes[3] << 8 | bytes[4]);
 }
 
-void proa__number_write(uint8_t bytes[PROA__NUMBER_LEN], uint64_t number)
+void proa__number_write(uint8_t bytes[PROA_OSCORE_NUMBER_LEN], uint64_t number)
 {
-    for (size_t i = PROA__NUMBER_LEN; i > 0; i--, number >>= 8) {
+    for (size_t i = PROA_OSCORE_NUMBER_LEN; i > 0; i--, number >>= 8) {
         bytes[i - 1] = (uint8_t)number;
     }
 }

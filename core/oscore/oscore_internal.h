@@ -2,6 +2,8 @@
 #ifndef PROA_CORE_OSCORE_INTERNAL_H
 #define PROA_CORE_OSCORE_INTERNAL_H
 
+#include <string.h>
+
 #include "core/base/map.h"
 #include "core/base/pool.h"
 #include "core/coap/sealed.h"
@@ -34,10 +36,15 @@ typedef struct proa__end {
     uint8_t id[PROA_OSCORE_ID_MAX];
 } proa__end;
 
+enum {
+    PROA__THEIRS = 0, /* the recipient, as the RFC calls it */
+    PROA__OURS = 1    /* the sender */
+};
+
 /* Derived once, then constant. */
 typedef struct proa__keys {
     const proa_aead *aead;
-    proa__end sender, recipient;
+    proa__end ends[2]; /* [PROA__OURS], [PROA__THEIRS] */
     uint8_t iv[PROA_AEAD_NONCE_MAX];
     bool has_id_context;
     /* As it travels: one of B.2 has the head of a CBOR string in front, of so many bytes. */
@@ -62,25 +69,24 @@ typedef struct proa__context {
     proa_handle handle;    /* its own */
     proa_handle candidate; /* of a current one: the context that B.2 tries, or 0 */
     bool synchronised;     /* window and floor count: not yet after a reboot */
-    bool has_echo;
-    bool lost;      /* these keys may not send any more */
-    bool announced; /* requests carry the kid context */
-    bool renewing;  /* the peer may have other keys already: after a reboot these are lost */
+    bool lost;             /* these keys may not send any more */
+    bool renewing;         /* the peer may have other keys already: after a reboot these are lost */
     uint8_t phase;
-    uint8_t tries;   /* B.2: requests under a candidate that has not been confirmed */
-    uint8_t refused; /* B.2: the peer's attempts that had to wait for it */
+    uint8_t tries;       /* B.2: requests under a candidate that has not been confirmed */
+    uint8_t refused;     /* B.2: the peer's attempts that had to wait for it */
+    proa_span announced; /* goes along as kid context; data NULL: none does */
     proa__keys keys;
     proa__window window;
     uint8_t fingerprint[PROA__FINGERPRINT_LEN]; /* of the parameters; tells nothing of the keys */
-    uint8_t echo[PROA__ECHO_LEN];
+    uint8_t echo[PROA__ECHO_LEN];               /* of this boot */
     uint32_t epoch; /* B.2: an R2 belongs to one incarnation of one context */
 } proa__context;
 
 struct proa_oscore {
-    proa_oscore_config config;
+    proa_oscore_stats stats; /* in front, as in contexts */
     proa_pool contexts;
     proa_map index; /* current contexts, each under its kid and under its account */
-    proa_oscore_stats stats;
+    proa_oscore_config config;
     proa_coap_oscore coap;
     uint8_t secret[16]; /* of this boot: R2 of B.2 */
     uint32_t epochs;    /* incarnations so far */
@@ -101,16 +107,14 @@ static inline proa_span proa__id_context(const proa__keys *keys)
                           (size_t)keys->id_context_len - keys->id_context_head);
 }
 
-/* A Partial IV with all its leading zeros. */
-#define PROA__NUMBER_LEN 5
-
 /* Who made the number of a nonce, and who asked: both are sender or recipient, seen from here. */
-void proa__oscore_nonce(const proa__keys *keys, bool ours, const uint8_t number[PROA__NUMBER_LEN],
+void proa__oscore_nonce(const proa__keys *keys, bool ours,
+                        const uint8_t number[PROA_OSCORE_NUMBER_LEN],
                         uint8_t out[PROA_AEAD_NONCE_MAX]);
 
 #define PROA__AAD_MAX 40
 proa_span proa__oscore_aad(const proa__keys *keys, bool we_asked,
-                           const uint8_t request_number[PROA__NUMBER_LEN],
+                           const uint8_t request_number[PROA_OSCORE_NUMBER_LEN],
                            uint8_t out[PROA__AAD_MAX]);
 
 /* The one AEAD call that protects or unprotects a message.
@@ -135,25 +139,26 @@ enum {
     PROA__CHECK_SHIFT = 7
 };
 
-/* Bytes of a Partial IV: no leading zeros, but one byte for 0 (§5). */
-size_t proa__number_len(uint64_t number);
-uint64_t proa__number_read(const uint8_t bytes[PROA__NUMBER_LEN]);
-void proa__number_write(uint8_t bytes[PROA__NUMBER_LEN], uint64_t number);
+/* As a Partial IV travels: no leading zeros, but one byte for 0 (§5). */
+proa_span proa__number_span(const uint8_t bytes[PROA_OSCORE_NUMBER_LEN]);
+uint64_t proa__number_read(const uint8_t bytes[PROA_OSCORE_NUMBER_LEN]);
+void proa__number_write(uint8_t bytes[PROA_OSCORE_NUMBER_LEN], uint64_t number);
 
 /* ---- state.c ------------------------------------------------------------------------------ */
 
-/* What the store says of the account. The ID Context is B.2's, if it was run. */
+/* What the store says of the account of a context, if it is about its parameters. The ID Context is B.2's, if it was run. */
 typedef struct proa__state {
     bool lost; /* B.2 had begun to replace the keys */
     uint64_t reserved;
-    uint8_t id_context_len; /* 0: B.2 was not run */
-    uint8_t id_context[PROA_OSCORE_ID_CONTEXT_MAX];
+    proa_span id_context; /* empty: B.2 was not run */
 } proa__state;
 
-/* PROA_OK; PROA_E_NOT_FOUND (nothing, or about other keys); PROA_E_FORMAT (damaged); PROA_E_IO. */
-PROA_CHECK proa_err proa__state_load(const proa_oscore *o, uint64_t account,
-                                     const uint8_t fingerprint[PROA__FINGERPRINT_LEN],
-                                     proa__state *out);
+#define PROA__BLOB_MAX \
+    (1 + PROA__FINGERPRINT_LEN + 1 + 1 + PROA_OSCORE_NUMBER_LEN + 1 + PROA_OSCORE_ID_CONTEXT_MAX)
+
+/* What comes out borrows `blob`. PROA_OK; PROA_E_NOT_FOUND (nothing, or about other keys); PROA_E_FORMAT (damaged); PROA_E_IO. */
+PROA_CHECK proa_err proa__state_load(const proa_oscore *o, const proa__context *c,
+                                     uint8_t blob[PROA__BLOB_MAX], proa__state *out);
 PROA_CHECK proa_err proa__state_parse(proa_span blob,
                                       const uint8_t fingerprint[PROA__FINGERPRINT_LEN],
                                       proa__state *out);
@@ -167,7 +172,7 @@ PROA_CHECK proa_err proa__state_reserve(proa_oscore *o, proa__context *c);
 
 /* The next number of ours, stored before it is given out. */
 PROA_CHECK proa_oscore_result proa__state_draw(proa_oscore *o, proa__context *c,
-                                               uint8_t number[PROA__NUMBER_LEN]);
+                                               uint8_t number[PROA_OSCORE_NUMBER_LEN]);
 
 /* ---- contexts.c --------------------------------------------------------------------------- */
 
@@ -196,11 +201,10 @@ bool proa__has_observe(const proa_coap_msg *m);
 /* Options that stay outside, and only there (Figure 5). */
 bool proa__is_outer(uint16_t number);
 
-/* As proa_oscore_protect, with a context already found and a kid context to send along. */
+/* As proa_oscore_protect, with a context already found. */
 PROA_CHECK proa_oscore_result proa__oscore_seal(proa_oscore *o, const proa__context *c,
                                                 proa_oscore_binding *b, proa_span message,
-                                                const proa_span *kid_context, uint8_t *out,
-                                                size_t cap, size_t *len);
+                                                uint8_t *out, size_t cap, size_t *len);
 
 /* A datagram on its way in: what it says outside, and where the inner message goes. */
 typedef struct proa__arrival {
@@ -208,12 +212,12 @@ typedef struct proa__arrival {
     proa_span datagram;
     uint8_t *buf; /* cap bytes, at least as many as the datagram has */
     size_t cap;
-    proa_oscore_received *out; /* is emptied at the end if nothing is to come out */
+    proa_oscore_received result; /* comes out if the verdict allows it */
     proa_coap_msg outer;
     proa_oscore_option option;
-    uint8_t number[PROA__NUMBER_LEN]; /* of the option */
-    bool has_outside;                 /* options of which proa__is_outer is true */
-    proa_coap_msg inner;              /* once it is open */
+    uint64_t number;     /* of the option */
+    bool has_outside;    /* options of which proa__is_outer is true */
+    proa_coap_msg inner; /* once it is open */
 } proa__arrival;
 
 /* Decrypt into in->buf and check what comes out; nothing is remembered yet. ACCEPTED, MALFORMED,
@@ -221,18 +225,20 @@ typedef struct proa__arrival {
 PROA_CHECK proa_oscore_verdict proa__oscore_open(proa__arrival *in, const proa__context *c,
                                                  const proa_oscore_binding *b);
 
-/* 4.01 to the request of in->out->binding, protected by `c` under a number of its own.
- * echo         empty: none.
- * kid_context  NULL: none. */
+/* 4.01 to the request of in->result.binding, protected by `c` under a number of its own, with an Echo
+ * if that is not NULL. */
 PROA_CHECK proa_oscore_verdict proa__oscore_answer_401(proa__arrival *in, proa__context *c,
-                                                       proa_span echo,
-                                                       const proa_span *kid_context);
+                                                       const uint8_t *echo);
 
 /* A request that `c` has verified: replay window, Echo. ACCEPTED, ANSWER, REPLAY, FAILED. */
 PROA_CHECK proa_oscore_verdict proa__oscore_admit(proa__arrival *in, proa__context *c);
 
-/* in->out->binding becomes that of this request of the peer under `c`. */
-void proa__oscore_bind(proa__arrival *in, const proa__context *c);
+/* in->result.binding becomes that of this request of the peer under `c`. */
+static inline void proa__oscore_bind(proa__arrival *in, const proa__context *c)
+{
+    in->result.binding.context = c->handle;
+    memcpy(in->result.binding.request_number, in->option.number, sizeof in->option.number);
+}
 
 /* ---- B.2 ---------------------------------------------------------------------------------- */
 

@@ -43,20 +43,6 @@ static bool shows_a_path(proa_span uri)
     return false;
 }
 
-static proa_oscore_option option_of(const proa__context *c, const proa_oscore_binding *b,
-                                    const proa_span *kid_context)
-{
-    proa_oscore_option option = {.has_kid_context = kid_context != NULL};
-    if (kid_context != NULL) {
-        option.kid_context = *kid_context;
-    }
-    option.has_kid = (b->marks & PROA__ASKED) != 0;
-    option.has_number = (b->marks & (PROA__ASKED | PROA__NUMBERED)) != 0;
-    option.number = proa__number_read(option.has_kid ? b->request_number : b->number);
-    option.kid = proa_span_make(c->keys.sender.id, c->keys.sender.id_len);
-    return option;
-}
-
 /* The outer options with the OSCORE option in its place. False if one is there that must not be. */
 static bool add_outer(proa_coap_builder *b, const proa_coap_msg *m, proa_span value)
 {
@@ -64,17 +50,17 @@ static bool add_outer(proa_coap_builder *b, const proa_coap_msg *m, proa_span va
     bool written = false;
     bool more;
     do {
-        proa_coap_option option;
+        proa_coap_option option = {UINT16_MAX, {NULL, 0}}; /* behind the last one */
         more = proa__option_next(&it, &option);
-        if (!written && (!more || option.number >= PROA_COAP_OPT_OSCORE)) {
+        if (!written && option.number >= PROA_COAP_OPT_OSCORE) {
             proa_coap_add(b, PROA_COAP_OPT_OSCORE, value);
             written = true;
         }
-        if (more && (option.number == PROA_COAP_OPT_OSCORE ||
-                     (option.number == PROA_COAP_OPT_PROXY_URI && shows_a_path(option.value)))) {
+        if (option.number == PROA_COAP_OPT_OSCORE ||
+            (option.number == PROA_COAP_OPT_PROXY_URI && shows_a_path(option.value))) {
             return false;
         }
-        if (more && (proa__is_outer(option.number) || option.number == PROA_COAP_OPT_OBSERVE)) {
+        if (proa__is_outer(option.number) || option.number == PROA_COAP_OPT_OBSERVE) {
             proa_coap_add(b, option.number, option.value);
         }
     } while (more);
@@ -117,8 +103,7 @@ static proa_oscore_result encrypt(proa_oscore *o, const proa__context *c, proa_o
 }
 
 proa_oscore_result proa__oscore_seal(proa_oscore *o, const proa__context *c, proa_oscore_binding *b,
-                                     proa_span message, const proa_span *kid_context, uint8_t *out,
-                                     size_t cap, size_t *len)
+                                     proa_span message, uint8_t *out, size_t cap, size_t *len)
 {
     proa_coap_msg m;
     uint8_t value[PROA_OSCORE_OPTION_MAX];
@@ -129,7 +114,16 @@ proa_oscore_result proa__oscore_seal(proa_oscore *o, const proa__context *c, pro
         m.code == PROA_COAP_EMPTY || (PROA_COAP_CLASS(m.code) == 0) != asks) {
         return PROA_OSCORE_UNFIT;
     }
-    proa_oscore_option option = option_of(c, b, kid_context);
+    /* A response carries one only where B.2 makes it, beside keys that have served no request yet. */
+    bool tells = c->announced.data != NULL && (asks || c->phase == PROA__FIRST);
+    proa_oscore_option option = {
+        .has_number = (b->marks & (PROA__ASKED | PROA__NUMBERED)) != 0,
+        .has_kid = asks,
+        .has_kid_context = tells,
+        .kid = proa_span_make(c->keys.ends[PROA__OURS].id, c->keys.ends[PROA__OURS].id_len),
+        .kid_context = c->announced,
+    };
+    memcpy(option.number, asks ? b->request_number : b->number, sizeof option.number);
     proa_oscore_option_write(&v, &option);
     bool observes = proa__has_observe(&m);
     uint8_t code = asks ? (observes ? PROA_COAP_FETCH : PROA_COAP_POST)
@@ -166,9 +160,7 @@ proa_oscore_result proa_oscore_protect(proa_oscore *o, proa_oscore_binding *bind
     if (c == NULL || c->lost) {
         return PROA_OSCORE_GONE;
     }
-    bool tells = (binding->marks & PROA__ASKED) != 0 && c->announced;
-    proa_span kid_context = proa_span_make(c->keys.id_context, c->keys.id_context_len);
-    return proa__oscore_seal(o, c, binding, message, tells ? &kid_context : NULL, out, cap, len);
+    return proa__oscore_seal(o, c, binding, message, out, cap, len);
 }
 
 /* ---- numbers ------------------------------------------------------------------------------ */

@@ -111,6 +111,11 @@ static bool find_params(const proa_oscore *o, uint64_t account, proa_oscore_para
            !params->has_id_context;
 }
 
+static void announce(proa__context *c, bool announces)
+{
+    c->announced = proa_span_make(announces ? c->keys.id_context : NULL, c->keys.id_context_len);
+}
+
 /* Keys under `id_context` (NULL: none) for the account of `like`, in a context that is in no table. */
 static proa_err make(const proa_oscore *o, const proa__context *like, const string *id_context,
                      proa__phase phase, proa__context *out)
@@ -124,8 +129,9 @@ static proa_err make(const proa_oscore *o, const proa__context *like, const stri
     memcpy(out->fingerprint, like->fingerprint, sizeof out->fingerprint);
     out->phase = (uint8_t)phase;
     out->synchronised = true; /* nobody has used these keys before */
-    out->announced = id_context != NULL;
-    return proa__oscore_derive(o, &params, id_context != NULL ? &bytes : NULL, out);
+    proa_err err = proa__oscore_derive(o, &params, id_context != NULL ? &bytes : NULL, out);
+    announce(out, id_context != NULL);
+    return err;
 }
 
 /* Ends the candidate of `current`, if there is one, and makes another. */
@@ -217,7 +223,7 @@ static proa_oscore_verdict response(proa__arrival *in, proa__context *c,
 static bool adopt(proa_oscore *o, proa__context *c)
 {
     c->phase = PROA__CURRENT;
-    c->announced = false; /* the kid alone says who we are; the peer knows the string by now */
+    announce(c, false); /* the kid alone says who we are; the peer knows the string by now */
     c->tries = 0;
     if (proa__state_reserve(o, c) != PROA_OK) {
         return false;
@@ -233,7 +239,7 @@ static bool confirm(proa_oscore *o, proa__context *c)
     }
     if (c->phase == PROA__CURRENT) { /* it could not be stored */
         c->phase = PROA__THIRD;
-        c->announced = true;
+        announce(c, true);
     }
     return false;
 }
@@ -255,7 +261,7 @@ static proa_oscore_verdict first(proa__arrival *in, const proa__context *current
         return PROA_OSCORE_UNKNOWN;
     }
     proa__oscore_bind(in, &c);
-    proa_oscore_verdict verdict = proa__oscore_open(in, &c, &in->out->binding);
+    proa_oscore_verdict verdict = proa__oscore_open(in, &c, &in->result.binding);
     if (verdict == PROA_OSCORE_ACCEPTED) {
         append_random(o, &id2);
         verdict = make_mac(o, current, id2.bytes, mac) ? verdict : PROA_OSCORE_FAILED;
@@ -264,12 +270,11 @@ static proa_oscore_verdict first(proa__arrival *in, const proa__context *current
         (void)append(&id2, mac, OWN_R2_LEN - STRING_LEN);
         proa_writer w = proa_writer_make(wrapped, sizeof wrapped);
         proa_cbor_write_bytes(&w, span_of(&id2));
-        proa_span kid_context = proa_writer_span(&w);
         bool fits = id1 == NULL || append(&id2, id1->bytes, id1->len);
         proa_err err = make(o, current, &id2, PROA__FIRST, &c);
-        verdict = fits && err == PROA_OK
-                      ? proa__oscore_answer_401(in, &c, proa_span_make(NULL, 0), &kid_context)
-                      : PROA_OSCORE_FAILED;
+        c.announced = proa_writer_span(&w);
+        verdict =
+            fits && err == PROA_OK ? proa__oscore_answer_401(in, &c, NULL) : PROA_OSCORE_FAILED;
     }
     proa_wipe(&c, sizeof c);
     return verdict;
@@ -283,8 +288,8 @@ static bool insists(const proa_oscore *o, const proa__context *current)
     if (candidate == NULL || candidate->refused >= REFUSED_MAX) {
         return false;
     }
-    const proa__end *us = &keys->sender;
-    const proa__end *them = &keys->recipient;
+    const proa__end *us = &keys->ends[PROA__OURS];
+    const proa__end *them = &keys->ends[PROA__THEIRS];
     int order = memcmp(us->id, them->id, us->id_len < them->id_len ? us->id_len : them->id_len);
     bool smaller = order != 0 ? order < 0 : us->id_len < them->id_len;
     candidate->refused = (uint8_t)(candidate->refused + smaller);
@@ -302,7 +307,7 @@ static proa_oscore_verdict third(proa__arrival *in, const proa__context *current
     proa_oscore_verdict verdict = PROA_OSCORE_UNKNOWN;
     if (make(o, current, id3, PROA__THIRD, c) == PROA_OK) {
         proa__oscore_bind(in, c);
-        verdict = proa__oscore_open(in, c, &in->out->binding);
+        verdict = proa__oscore_open(in, c, &in->result.binding);
     }
     if (verdict == PROA_OSCORE_ACCEPTED && insists(o, current)) {
         verdict = PROA_OSCORE_BUSY;

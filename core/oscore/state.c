@@ -13,15 +13,15 @@
 enum {
     FORMAT = 1,
     LOST = 1 << 0,
-    NUMBER_LEN = 1 + PROA__NUMBER_LEN, /* 2^40 itself has to fit: everything used up */
+    NUMBER_LEN = 1 + PROA_OSCORE_NUMBER_LEN, /* 2^40 itself has to fit: everything used up */
     /* Where what stands; the ID Context is the rest. */
     ABOUT_AT = 1,
     FLAGS_AT = ABOUT_AT + PROA__FINGERPRINT_LEN,
     NUMBER_AT = FLAGS_AT + 1,
     REST_LEN_AT = NUMBER_AT + NUMBER_LEN,
-    REST_AT = REST_LEN_AT + 1,
-    BLOB_MAX = REST_AT + PROA_OSCORE_ID_CONTEXT_MAX
+    REST_AT = REST_LEN_AT + 1
 };
+_Static_assert(PROA__BLOB_MAX == REST_AT + PROA_OSCORE_ID_CONTEXT_MAX, "all has its place");
 
 /* "osc." and the account in 16 hexadecimal digits. */
 static const char *name_of(uint64_t account, char name[PROA_STORE_NAME_MAX])
@@ -40,41 +40,39 @@ proa_err proa__state_parse(proa_span blob, const uint8_t fingerprint[PROA__FINGE
 {
     const uint8_t *at = blob.data;
     if (blob.len < REST_AT || at[0] != FORMAT || (at[FLAGS_AT] & ~LOST) != 0 ||
-        blob.len > BLOB_MAX || at[REST_LEN_AT] != blob.len - REST_AT) {
+        blob.len > PROA__BLOB_MAX || at[REST_LEN_AT] != blob.len - REST_AT) {
         return PROA_E_FORMAT;
     }
     out->lost = at[FLAGS_AT] != 0;
     out->reserved = (uint64_t)at[NUMBER_AT] << 40 | proa__number_read(at + NUMBER_AT + 1);
-    out->id_context_len = at[REST_LEN_AT];
+    out->id_context = proa_span_make(at + REST_AT, at[REST_LEN_AT]);
     if (out->reserved > PROA_OSCORE_NUMBER_MAX + 1) {
         return PROA_E_FORMAT;
     }
-    memcpy(out->id_context, at + REST_AT, out->id_context_len);
     return memcmp(at + ABOUT_AT, fingerprint, PROA__FINGERPRINT_LEN) == 0 ? PROA_OK
                                                                           : PROA_E_NOT_FOUND;
 }
 
-proa_err proa__state_load(const proa_oscore *o, uint64_t account,
-                          const uint8_t fingerprint[PROA__FINGERPRINT_LEN], proa__state *out)
+proa_err proa__state_load(const proa_oscore *o, const proa__context *c,
+                          uint8_t blob[PROA__BLOB_MAX], proa__state *out)
 {
     const proa_store *store = &o->config.store;
-    uint8_t blob[BLOB_MAX];
     char name[PROA_STORE_NAME_MAX];
     if (store->read == NULL) {
         return PROA_E_NOT_FOUND;
     }
-    int len = store->read(store->ctx, name_of(account, name), blob, sizeof blob);
+    int len = store->read(store->ctx, name_of(c->account, name), blob, PROA__BLOB_MAX);
     if (len < 0) {
         /* longer than any blob of ours? */
         return len == PROA_E_NO_SPACE ? PROA_E_FORMAT : (proa_err)len;
     }
-    return proa__state_parse(proa_span_make(blob, (size_t)len), fingerprint, out);
+    return proa__state_parse(proa_span_make(blob, (size_t)len), c->fingerprint, out);
 }
 
 proa_err proa__state_store(proa_oscore *o, const proa__context *c, uint64_t reserved)
 {
     const proa_store *store = &o->config.store;
-    uint8_t blob[BLOB_MAX];
+    uint8_t blob[PROA__BLOB_MAX];
     char name[PROA_STORE_NAME_MAX];
     if (store->write == NULL) {
         return PROA_OK;
@@ -120,7 +118,7 @@ proa_err proa__state_reserve(proa_oscore *o, proa__context *c)
 }
 
 proa_oscore_result proa__state_draw(proa_oscore *o, proa__context *c,
-                                    uint8_t number[PROA__NUMBER_LEN])
+                                    uint8_t number[PROA_OSCORE_NUMBER_LEN])
 {
     if (c->next > PROA_OSCORE_NUMBER_MAX) {
         o->stats.refused_exhausted++;

@@ -33,7 +33,7 @@ static bool read_outer(proa__arrival *in)
             }
         }
     }
-    proa__number_write(in->number, in->option.number);
+    in->number = proa__number_read(in->option.number);
     return count == 1;
 }
 
@@ -57,15 +57,14 @@ static bool next_outside(proa_coap_options *it, proa_coap_option *option)
 static void merge(proa__arrival *in)
 {
     const proa_coap_msg *m = &in->outer;
-    proa_span *message = &in->out->message;
+    proa_span *message = &in->result.message;
     size_t at = 4U + m->token.len;
     size_t len = message->len - at;
     uint8_t *from = in->buf + in->datagram.len - len;
     memmove(from, in->buf + at, len);
     proa_coap_options inside = {from, from + in->inner.options.len, 0};
     proa_coap_options outside = proa_coap_options_of(m);
-    proa_coap_builder b =
-        proa_coap_build(in->buf, in->datagram.len, m->type, in->inner.code, m->mid, &m->token);
+    proa_coap_builder b = {{in->buf, at, in->datagram.len, PROA_OK}, 0};
     proa_coap_option x = {0, {NULL, 0}}, y = {0, {NULL, 0}};
     bool more = next_outside(&outside, &x);
     bool any;
@@ -80,7 +79,7 @@ static void merge(proa__arrival *in)
             continue;
         }
         if (y.number == PROA_COAP_OPT_OBSERVE && PROA_COAP_CLASS(m->code) != 0) {
-            proa_coap_add_uint(&b, y.number, (uint32_t)in->option.number & 0xffffff);
+            proa_coap_add_uint(&b, y.number, (uint32_t)in->number & 0xffffff);
         } else {
             proa_coap_add(&b, y.number, y.value);
         }
@@ -103,7 +102,7 @@ proa_oscore_verdict proa__oscore_open(proa__arrival *in, const proa__context *c,
     bool asked = (b->marks & PROA__ASKED) != 0;
     memcpy(text, m->payload.data, len);
     proa_err err = proa__oscore_crypt(
-        &c->keys, b, asked && in->option.has_number ? in->number : NULL, false, text, len);
+        &c->keys, b, asked && in->option.has_number ? in->option.number : NULL, false, text, len);
     if (err != PROA_OK) {
         return err == PROA_E_DENIED ? PROA_OSCORE_FORGED : PROA_OSCORE_FAILED;
     }
@@ -111,17 +110,17 @@ proa_oscore_verdict proa__oscore_open(proa__arrival *in, const proa__context *c,
     uint8_t code = *text;
     memcpy(in->buf, in->datagram.data, at + 1);
     in->buf[1] = code;
-    in->out->account = c->account;
-    in->out->message = proa_span_make(in->buf, at + len);
+    in->result.account = c->account;
+    in->result.message = proa_span_make(in->buf, at + len);
     proa_span unused;
-    if (len == 0 || proa_coap_parse(&in->inner, in->out->message) != PROA_OK ||
+    if (len == 0 || proa_coap_parse(&in->inner, in->result.message) != PROA_OK ||
         proa_coap_option_find(&in->inner, PROA_COAP_OPT_OSCORE, &unused) ||
         code == PROA_COAP_EMPTY || (PROA_COAP_CLASS(code) == 0) == asked) {
         return PROA_OSCORE_MALFORMED;
     }
     if (in->has_outside || (asked && proa__has_observe(&in->inner))) {
         merge(in);
-        if (proa_coap_parse(&in->inner, in->out->message) != PROA_OK) {
+        if (proa_coap_parse(&in->inner, in->result.message) != PROA_OK) {
             return PROA_OSCORE_FAILED;
         }
     }
@@ -141,62 +140,47 @@ static proa_oscore_verdict verify(proa__arrival *in, proa__context *c, const pro
 
 /* ---- the Echo of B.1.2 -------------------------------------------------------------------- */
 
-proa_oscore_verdict proa__oscore_answer_401(proa__arrival *in, proa__context *c, proa_span echo,
-                                            const proa_span *kid_context)
+proa_oscore_verdict proa__oscore_answer_401(proa__arrival *in, proa__context *c,
+                                            const uint8_t *echo)
 {
     uint8_t plain[4 + PROA_COAP_TOKEN_MAX + 3 + PROA__ECHO_LEN];
     const proa_coap_msg *m = &in->outer;
-    proa_oscore_binding *binding = &in->out->binding;
+    proa_oscore_binding *binding = &in->result.binding;
     size_t len;
     proa_coap_builder b = proa_coap_build(plain, sizeof plain,
                                           m->type == PROA_COAP_CON ? PROA_COAP_ACK : PROA_COAP_NON,
                                           PROA_COAP_UNAUTHORIZED, m->mid, &m->token);
-    if (echo.len > 0) {
-        proa_coap_add(&b, PROA_COAP_OPT_ECHO, echo);
+    if (echo != NULL) {
+        proa_coap_add(&b, PROA_COAP_OPT_ECHO, proa_span_make(echo, PROA__ECHO_LEN));
     }
     binding->marks = PROA__NUMBERED | PROA__USED | PROA__BEGUN;
     if (proa__state_draw(in->o, c, binding->number) != PROA_OSCORE_DONE ||
-        proa__oscore_seal(in->o, c, binding, proa_writer_span(&b.w), kid_context, in->buf, in->cap,
-                          &len) != PROA_OSCORE_DONE) {
+        proa__oscore_seal(in->o, c, binding, proa_writer_span(&b.w), in->buf, in->cap, &len) !=
+            PROA_OSCORE_DONE) {
         return PROA_OSCORE_FAILED;
     }
-    in->out->message = proa_span_make(in->buf, len);
+    in->result.message = proa_span_make(in->buf, len);
+    binding->context = 0; /* there is nothing to answer any more */
     return PROA_OSCORE_ANSWER;
-}
-
-static proa_oscore_verdict challenge(proa__arrival *in, proa__context *c)
-{
-    if (!c->has_echo) {
-        proa_random_fill(&in->o->config.random, c->echo, sizeof c->echo);
-        c->has_echo = true;
-    }
-    in->o->stats.challenges++;
-    return proa__oscore_answer_401(in, c, proa_span_make(c->echo, sizeof c->echo), NULL);
 }
 
 static bool brings_echo(const proa__context *c, const proa_coap_msg *inner)
 {
     proa_span value;
-    return c->has_echo && proa_coap_option_find(inner, PROA_COAP_OPT_ECHO, &value) &&
+    return proa_coap_option_find(inner, PROA_COAP_OPT_ECHO, &value) &&
            value.len == PROA__ECHO_LEN && proa_equal_ct(value.data, c->echo, PROA__ECHO_LEN);
 }
 
 /* ---- requests ----------------------------------------------------------------------------- */
 
-void proa__oscore_bind(proa__arrival *in, const proa__context *c)
-{
-    proa_oscore_binding *b = &in->out->binding;
-    b->context = c->handle;
-    memcpy(b->request_number, in->number, sizeof b->request_number);
-}
-
 proa_oscore_verdict proa__oscore_admit(proa__arrival *in, proa__context *c)
 {
     proa_oscore *o = in->o;
-    uint64_t number = in->option.number;
+    uint64_t number = in->number;
     if ((!c->synchronised || number < c->floor) && !brings_echo(c, &in->inner)) {
         if (!c->synchronised) {
-            return challenge(in, c);
+            o->stats.challenges++;
+            return proa__oscore_answer_401(in, c, c->echo);
         }
         o->stats.too_old++;
         return PROA_OSCORE_REPLAY;
@@ -208,7 +192,7 @@ proa_oscore_verdict proa__oscore_admit(proa__arrival *in, proa__context *c)
         o->stats.synchronised++;
     }
     if (proa__has_observe(&in->inner)) {
-        in->out->binding.marks |= PROA__OBSERVE;
+        in->result.binding.marks |= PROA__OBSERVE;
     }
     return proa__window_take(&c->window, number) == PROA__WINDOW_NEW ? PROA_OSCORE_ACCEPTED
                                                                      : PROA_OSCORE_REPLAY;
@@ -218,14 +202,14 @@ proa_oscore_verdict proa__oscore_admit(proa__arrival *in, proa__context *c)
 static proa_oscore_verdict judge(proa__arrival *in, proa__context *c)
 {
     if (c->synchronised) { /* else the window holds nothing yet */
-        proa__window_result result = proa__window_look(&c->window, in->option.number);
+        proa__window_result result = proa__window_look(&c->window, in->number);
         if (result != PROA__WINDOW_NEW) {
             in->o->stats.too_old += result == PROA__WINDOW_OLD;
             return PROA_OSCORE_REPLAY;
         }
     }
     proa__oscore_bind(in, c);
-    proa_oscore_verdict verdict = verify(in, c, &in->out->binding);
+    proa_oscore_verdict verdict = verify(in, c, &in->result.binding);
     return verdict == PROA_OSCORE_ACCEPTED ? proa__oscore_admit(in, c) : verdict;
 }
 
@@ -273,7 +257,8 @@ static bool is_expected(const proa_oscore_binding *b, const proa__arrival *in)
     if (!in->option.has_number) {
         return (b->marks & PROA__USED) == 0;
     }
-    return (b->marks & PROA__NUMBERED) == 0 || memcmp(in->number, b->number, sizeof b->number) > 0;
+    return (b->marks & PROA__NUMBERED) == 0 ||
+           memcmp(in->option.number, b->number, sizeof b->number) > 0;
 }
 
 static proa_oscore_verdict accept(proa_oscore_binding *b, const proa__arrival *in)
@@ -286,7 +271,7 @@ static proa_oscore_verdict accept(proa_oscore_binding *b, const proa__arrival *i
     marks |= PROA__USED | (notifies ? 0U : PROA__OVER);
     if (in->option.has_number) {
         marks |= PROA__NUMBERED;
-        memcpy(b->number, in->number, sizeof b->number);
+        memcpy(b->number, in->option.number, sizeof b->number);
     }
     b->marks = (uint16_t)marks;
     return PROA_OSCORE_ACCEPTED;
@@ -315,9 +300,8 @@ static proa_oscore_verdict judge_response(proa__arrival *in, proa_oscore_binding
 static proa_oscore_verdict unprotect(proa_oscore *o, proa_oscore_binding *b, proa_span datagram,
                                      uint8_t *buf, size_t cap, proa_oscore_received *out)
 {
-    proa__arrival in = {.o = o, .datagram = datagram, .buf = buf, .cap = cap, .out = out};
+    proa__arrival in = {.o = o, .datagram = datagram, .buf = buf, .cap = cap};
     proa_oscore_verdict verdict = PROA_OSCORE_MALFORMED;
-    memset(out, 0, sizeof *out);
     if (cap < datagram.len) {
         verdict = PROA_OSCORE_FAILED;
     } else if (!read_outer(&in)) {
@@ -329,14 +313,12 @@ static proa_oscore_verdict unprotect(proa_oscore *o, proa_oscore_binding *b, pro
     } else if (PROA_COAP_CLASS(in.outer.code) != 0 && (b->marks & PROA__ASKED) != 0) {
         verdict = judge_response(&in, b);
     }
-    if (verdict != PROA_OSCORE_ACCEPTED) {
-        memset(&out->binding, 0, sizeof out->binding);
-        if (verdict != PROA_OSCORE_ANSWER) {
-            /* Plaintext that nobody may have does not stay. */
-            proa_wipe(buf, cap < datagram.len ? cap : datagram.len);
-            memset(out, 0, sizeof *out);
-        }
+    if (verdict != PROA_OSCORE_ACCEPTED && verdict != PROA_OSCORE_ANSWER) {
+        /* Plaintext that nobody may have does not stay. */
+        proa_wipe(buf, cap < datagram.len ? cap : datagram.len);
+        memset(&in.result, 0, sizeof in.result);
     }
+    *out = in.result;
     o->stats.verdicts[verdict]++;
     return verdict;
 }

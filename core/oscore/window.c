@@ -6,17 +6,18 @@
 
 proa__window_result proa__window_take(proa__window *w, uint64_t number)
 {
+    uint32_t bit = 1;
     if (number > w->top) {
         uint64_t ahead = number - w->top;
-        w->seen = (ahead < WIDTH ? w->seen << ahead : 0) | 1U;
+        w->seen = ahead < WIDTH ? w->seen << ahead : 0;
         w->top = number;
-        return PROA__WINDOW_NEW;
+    } else {
+        uint64_t back = w->top - number;
+        if (back >= WIDTH) {
+            return PROA__WINDOW_OLD;
+        }
+        bit <<= back;
     }
-    uint64_t back = w->top - number;
-    if (back >= WIDTH) {
-        return PROA__WINDOW_OLD;
-    }
-    uint32_t bit = 1U << back;
     if ((w->seen & bit) != 0) {
         return PROA__WINDOW_SEEN;
     }

@@ -60,6 +60,7 @@ typedef struct proa_oscore proa_oscore;
 /* Longest Sender and Recipient ID: the nonce less 6 bytes (§3.3), with AES-CCM. 6 with the others. */
 #define PROA_OSCORE_ID_MAX 7
 #define PROA_OSCORE_NUMBER_MAX 0xffffffffffULL /* 40 bits, §7.2.1 */
+#define PROA_OSCORE_NUMBER_LEN 5
 
 /* ---- the option --------------------------------------------------------------------------- */
 
@@ -68,7 +69,7 @@ typedef struct proa_oscore_option {
     bool has_number; /* the Partial IV is there */
     bool has_kid;
     bool has_kid_context;
-    uint64_t number; /* the Partial IV, at most PROA_OSCORE_NUMBER_MAX */
+    uint8_t number[PROA_OSCORE_NUMBER_LEN]; /* the Partial IV with its leading zeros */
     proa_span kid;
     proa_span kid_context;
 } proa_oscore_option;
@@ -80,7 +81,7 @@ typedef struct proa_oscore_option {
  * zeros, anything behind the end, flags of zero that are there, §2); PROA_E_TRUNCATED. */
 PROA_CHECK proa_err proa_oscore_option_parse(proa_span value, proa_oscore_option *out);
 
-/* Errors stick to the writer: PROA_E_NO_SPACE, PROA_E_RANGE (number, or kid context beyond 255). */
+/* Errors stick to the writer: PROA_E_NO_SPACE, PROA_E_RANGE (kid context beyond 255). */
 void proa_oscore_option_write(proa_writer *w, const proa_oscore_option *option);
 
 /* What became of something we want to send. */
@@ -232,9 +233,10 @@ proa_oscore_stats proa_oscore_read_stats(const proa_oscore *o);
 
 /* What belongs together: a request and its responses. Its fields are ours. */
 typedef struct proa_oscore_binding {
-    uint32_t context;          /* dead once the keys are gone; 0: none */
-    uint8_t request_number[5]; /* the request's Partial IV */
-    uint8_t number[5];         /* of the response under way; asking: of the newest notification */
+    uint32_t context;                               /* dead once the keys are gone; 0: none */
+    uint8_t request_number[PROA_OSCORE_NUMBER_LEN]; /* the request's Partial IV */
+    uint8_t number
+        [PROA_OSCORE_NUMBER_LEN]; /* of the response under way; asking: of the newest notification */
     uint16_t marks;
 } proa_oscore_binding;
 

@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     proa_span blob = proa_span_make(data + PROA__FINGERPRINT_LEN, size - PROA__FINGERPRINT_LEN);
     proa_err err = proa__state_parse(blob, data, &state);
     if (err == PROA_OK && (state.reserved > PROA_OSCORE_NUMBER_MAX + 1 ||
-                           state.id_context_len > sizeof state.id_context ||
+                           state.id_context.len > PROA_OSCORE_ID_CONTEXT_MAX ||
+                           state.id_context.data + state.id_context.len != blob.data + blob.len ||
                            memcmp(blob.data + 1, data, PROA__FINGERPRINT_LEN) != 0)) {
         abort();
     }

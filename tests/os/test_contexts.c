@@ -106,7 +106,8 @@ static int64_t seal(uint64_t account)
     assert_true(proa_coap_option_find(&m, PROA_COAP_OPT_OSCORE, &value));
     assert_int_equal(proa_oscore_option_parse(value, &option), PROA_OK);
     assert_true(option.has_number);
-    return (int64_t)option.number;
+    proa_reader r = proa_reader_make(proa_span_make(option.number, sizeof option.number));
+    return (int64_t)proa_read_uint(&r, sizeof option.number);
 }
 
 static sqlite3 *look_from_outside(void)

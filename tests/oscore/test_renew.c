@@ -50,8 +50,9 @@ static bool same_keys(void)
 {
     const proa__keys *c = &end_context(&client)->keys;
     const proa__keys *s = &end_context(&server)->keys;
-    return memcmp(c->sender.key, s->recipient.key, 16) == 0 &&
-           memcmp(c->recipient.key, s->sender.key, 16) == 0 && memcmp(c->iv, s->iv, 13) == 0;
+    return memcmp(c->ends[PROA__OURS].key, s->ends[PROA__THEIRS].key, 16) == 0 &&
+           memcmp(c->ends[PROA__THEIRS].key, s->ends[PROA__OURS].key, 16) == 0 &&
+           memcmp(c->iv, s->iv, 13) == 0;
 }
 
 /* The kid context that a message carries; empty if none. */

@@ -89,11 +89,11 @@ static void rfc8613_c_1_to_c_3_derivation(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         end e;
         uint8_t nonce[PROA_AEAD_NONCE_MAX];
-        static const uint8_t zero[PROA__NUMBER_LEN];
+        static const uint8_t zero[PROA_OSCORE_NUMBER_LEN];
         start(&e, rows[i].salt, rows[i].sender, rows[i].recipient, rows[i].id_context, 0);
         const proa__keys *keys = &end_context(&e)->keys;
-        is_hex(keys->sender.key, 16, rows[i].sender_key);
-        is_hex(keys->recipient.key, 16, rows[i].recipient_key);
+        is_hex(keys->ends[PROA__OURS].key, 16, rows[i].sender_key);
+        is_hex(keys->ends[PROA__THEIRS].key, 16, rows[i].recipient_key);
         is_hex(keys->iv, 13, rows[i].iv);
         proa__oscore_nonce(keys, true, zero, nonce);
         is_hex(nonce, 13, rows[i].sender_nonce);
@@ -219,16 +219,16 @@ static void rfc8613_5_4_additional_data_of_every_width(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         proa_aead aead = {.id = rows[i].alg};
         proa__keys keys = {.aead = &aead};
-        uint8_t out[PROA__AAD_MAX], number[PROA__NUMBER_LEN];
+        uint8_t out[PROA__AAD_MAX], number[PROA_OSCORE_NUMBER_LEN];
         proa__number_write(number, rows[i].number);
         bytes id = of(rows[i].id);
-        memcpy(keys.sender.id, id.data, id.len);
-        keys.sender.id_len = (uint8_t)id.len;
+        memcpy(keys.ends[PROA__OURS].id, id.data, id.len);
+        keys.ends[PROA__OURS].id_len = (uint8_t)id.len;
         proa_span aad = proa__oscore_aad(&keys, true, number, out);
         is_hex(aad.data, aad.len, rows[i].aad);
-        memcpy(keys.recipient.id, id.data, id.len);
-        keys.recipient.id_len = (uint8_t)id.len;
-        keys.sender.id_len = 0;
+        memcpy(keys.ends[PROA__THEIRS].id, id.data, id.len);
+        keys.ends[PROA__THEIRS].id_len = (uint8_t)id.len;
+        keys.ends[PROA__OURS].id_len = 0;
         aad = proa__oscore_aad(&keys, false, number, out);
         is_hex(aad.data, aad.len, rows[i].aad);
     }
@@ -259,11 +259,11 @@ static void rfc8613_5_2_nonce_of_every_width(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         proa_aead aead = {.nonce_len = rows[i].nonce_len};
         proa__keys keys = {.aead = &aead};
-        uint8_t nonce[PROA_AEAD_NONCE_MAX], number[PROA__NUMBER_LEN];
+        uint8_t nonce[PROA_AEAD_NONCE_MAX], number[PROA_OSCORE_NUMBER_LEN];
         proa__number_write(number, rows[i].number);
         bytes id = of(rows[i].id);
-        memcpy(keys.sender.id, id.data, id.len);
-        keys.sender.id_len = (uint8_t)id.len;
+        memcpy(keys.ends[PROA__OURS].id, id.data, id.len);
+        keys.ends[PROA__OURS].id_len = (uint8_t)id.len;
         proa__oscore_nonce(&keys, true, number, nonce);
         is_hex(nonce, rows[i].nonce_len, rows[i].nonce);
         keys.iv[0] = 0x80; /* XOR, not put in its place */
@@ -285,8 +285,8 @@ static void g06_hmac_0_only_for_compatibility(void **state)
     assert_int_equal(proa__oscore_derive(e.o, &e.params, NULL, &c), PROA_E_UNSUPPORTED);
     e.o->config.accept_hmac_0 = true;
     assert_int_equal(proa__oscore_derive(e.o, &e.params, NULL, &c), PROA_OK);
-    is_hex(c.keys.sender.key, 16, "529e4da9e30e60f5954aefaf8ffa6fc9");
-    is_hex(c.keys.recipient.key, 16, "c93f05ae3643598a0de8432b777f1d21");
+    is_hex(c.keys.ends[PROA__OURS].key, 16, "529e4da9e30e60f5954aefaf8ffa6fc9");
+    is_hex(c.keys.ends[PROA__THEIRS].key, 16, "c93f05ae3643598a0de8432b777f1d21");
     is_hex(c.keys.iv, 13, "7fd16643e0caffffd1893f0642");
     end_off(&e);
     end_off(&other);
