@@ -138,7 +138,7 @@ static void turn(const message *question, const message *reply, lens *added)
     must(proa_oscore_begin_request(client, 1, &b) == PROA_OSCORE_DONE, "begin");
     protect(client, &b, question, &wire);
     added->request = wire.len - question->len;
-    must(proa_oscore_unprotect_request(server, proa_span_make(wire.bytes, wire.len), buf,
+    must(proa_oscore_unprotect_request(server, 0, proa_span_make(wire.bytes, wire.len), buf,
                                        sizeof buf, &in) == PROA_OSCORE_ACCEPTED,
          "request");
     must(proa_oscore_begin_response(server, &in.binding, false) == PROA_OSCORE_DONE, "begin");
@@ -226,7 +226,7 @@ static size_t measure_notification(void)
     message plain = compose(PROA_COAP_GET, 0);
     must(proa_oscore_begin_request(client, 1, &b) == PROA_OSCORE_DONE, "begin");
     protect(client, &b, &plain, &wire);
-    must(proa_oscore_unprotect_request(server, proa_span_make(wire.bytes, wire.len), buf,
+    must(proa_oscore_unprotect_request(server, 0, proa_span_make(wire.bytes, wire.len), buf,
                                        sizeof buf, &in) == PROA_OSCORE_ACCEPTED,
          "observe");
     plain = compose(PROA_COAP_CONTENT, 9);

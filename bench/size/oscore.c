@@ -39,7 +39,7 @@ int main(void)
     done += proa_oscore_unprotect_response(o, &b, message, board_out, sizeof board_out, &in) ==
             PROA_OSCORE_ACCEPTED;
     proa_oscore_verdict verdict =
-        proa_oscore_unprotect_request(o, message, board_out, sizeof board_out, &in);
+        proa_oscore_unprotect_request(o, 0, message, board_out, sizeof board_out, &in);
     done += proa_oscore_refusal_of(verdict);
     done += proa_oscore_begin_response(o, &in.binding, false) == PROA_OSCORE_DONE;
     proa_oscore_remove(o, 1);

@@ -61,7 +61,7 @@ static void request(proa_coap *c, const proa_coap_peer *from, const proa__heard 
     }
     proa_coap_inner inner;
     proa__heard opened;
-    switch (o->open_request(o->ctx, h->bytes, c->inner, PROA_DATAGRAM_MAX, &inner)) {
+    switch (o->open_request(o->ctx, c->now_ms, h->bytes, c->inner, PROA_DATAGRAM_MAX, &inner)) {
     case PROA_COAP_OPENED:
         if (read_inner(&inner, &opened)) {
             proa__peer *peer = proa__peer_of_account(c, inner.account, way, inner.newest);

@@ -62,8 +62,8 @@ struct proa_coap_oscore {
     uint16_t overhead; /* bytes that sealing adds at most */
 
     /* Open a request; it has the OSCORE option. `buf` has cap bytes for the inner message. */
-    proa_coap_opened (*open_request)(void *ctx, proa_span datagram, uint8_t *buf, size_t cap,
-                                     proa_coap_inner *out);
+    proa_coap_opened (*open_request)(void *ctx, uint64_t now_ms, proa_span datagram, uint8_t *buf,
+                                     size_t cap, proa_coap_inner *out);
 
     /* Open what came with the OSCORE option for the request of `binding`. */
     proa_coap_opened (*open_response)(void *ctx, proa_coap_binding *binding, proa_span datagram,

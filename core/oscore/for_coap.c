@@ -26,13 +26,13 @@ static bool is_newest(const proa_oscore *o, const proa_oscore_binding *own)
     return c != NULL && proa__number_read(own->request_number) == c->window.top;
 }
 
-static proa_coap_opened open_request(void *ctx, proa_span datagram, uint8_t *buf, size_t cap,
-                                     proa_coap_inner *out)
+static proa_coap_opened open_request(void *ctx, uint64_t now_ms, proa_span datagram, uint8_t *buf,
+                                     size_t cap, proa_coap_inner *out)
 {
     proa_oscore *o = ctx;
     proa_oscore_received in;
     memset(out, 0, sizeof *out);
-    proa_oscore_verdict verdict = proa_oscore_unprotect_request(o, datagram, buf, cap, &in);
+    proa_oscore_verdict verdict = proa_oscore_unprotect_request(o, now_ms, datagram, buf, cap, &in);
     out->message = in.message;
     out->account = in.account;
     keep(&out->binding, &in.binding);

@@ -29,6 +29,14 @@
 #define PROA__ECHO_LEN 8
 #define PROA__ANY_MARGIN 64U
 
+/* Requests that get an Echo after a reboot (Appendix B.1.2): so many at once, and then one each so
+ * often. Whoever has recorded old requests can ask for them, each costs a number, and with the usual
+ * margin 64 of them a write to flash: 135 writes a day at most, of the ten thousands that it bears. A
+ * peer waits ten seconds at most, which is less than its retransmissions go on. The last one of the
+ * bucket is only for a number above all that have got one: recorded ones are soon below. */
+#define PROA__ECHO_BURST 8U
+#define PROA__ECHO_PERIOD_MS 10000U
+
 /* What one end encrypts with. */
 typedef struct proa__end {
     uint8_t key[PROA_AEAD_KEY_MAX];
@@ -76,8 +84,9 @@ typedef struct proa__context {
     uint8_t refused;     /* B.2: the peer's attempts that had to wait for it */
     proa_span announced; /* goes along as kid context; data NULL: none does */
     proa__keys keys;
-    proa__window window;
+    proa__window window; /* before it counts, top is the highest number that got an Echo */
     uint8_t fingerprint[PROA__FINGERPRINT_LEN]; /* of the parameters; tells nothing of the keys */
+    uint32_t echoes_ms;                         /* until then Echoes are spent in advance */
     uint8_t echo[PROA__ECHO_LEN];               /* of this boot */
     uint32_t epoch; /* B.2: an R2 belongs to one incarnation of one context */
 } proa__context;
@@ -209,6 +218,7 @@ PROA_CHECK proa_oscore_result proa__oscore_seal(proa_oscore *o, const proa__cont
 /* A datagram on its way in: what it says outside, and where the inner message goes. */
 typedef struct proa__arrival {
     proa_oscore *o;
+    uint64_t now_ms; /* of a request */
     proa_span datagram;
     uint8_t *buf; /* cap bytes, at least as many as the datagram has */
     size_t cap;

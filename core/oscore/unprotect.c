@@ -9,7 +9,7 @@
  * Numbers below `floor` are those of which it is not known whether they were received: all of them
  * after a reboot (Appendix B.1.2). They are taken only with the Echo we have made since, which nobody
  * could know before. The first one that brings it back sets the floor, and above it the window knows
- * everything. */
+ * everything. Who sends others gets an Echo, but not without end: challenges are rationed. */
 #include <string.h>
 
 #include "core/oscore/oscore_internal.h"
@@ -171,6 +171,27 @@ static bool brings_echo(const proa__context *c, const proa_coap_msg *inner)
            value.len == PROA__ECHO_LEN && proa_equal_ct(value.data, c->echo, PROA__ECHO_LEN);
 }
 
+/* A token bucket that holds nothing but the time until which it has been emptied. */
+static bool may_challenge(proa__arrival *in, proa__context *c)
+{
+    bool newest = in->number > c->window.top;
+    uint32_t now_ms = (uint32_t)in->now_ms;
+    uint32_t ahead_ms = c->echoes_ms - now_ms;
+    if (ahead_ms > PROA__ECHO_BURST * PROA__ECHO_PERIOD_MS) {
+        ahead_ms = 0; /* that time is over */
+    }
+    if (ahead_ms > (PROA__ECHO_BURST - (newest ? 1 : 2)) * PROA__ECHO_PERIOD_MS) {
+        in->o->stats.unchallenged++;
+        return false;
+    }
+    c->echoes_ms = now_ms + ahead_ms + PROA__ECHO_PERIOD_MS;
+    if (newest) {
+        c->window.top = in->number;
+    }
+    in->o->stats.challenges++;
+    return true;
+}
+
 /* ---- requests ----------------------------------------------------------------------------- */
 
 proa_oscore_verdict proa__oscore_admit(proa__arrival *in, proa__context *c)
@@ -179,8 +200,8 @@ proa_oscore_verdict proa__oscore_admit(proa__arrival *in, proa__context *c)
     uint64_t number = in->number;
     if ((!c->synchronised || number < c->floor) && !brings_echo(c, &in->inner)) {
         if (!c->synchronised) {
-            o->stats.challenges++;
-            return proa__oscore_answer_401(in, c, c->echo);
+            return may_challenge(in, c) ? proa__oscore_answer_401(in, c, c->echo)
+                                        : PROA_OSCORE_FAILED;
         }
         o->stats.too_old++;
         return PROA_OSCORE_REPLAY;
@@ -297,10 +318,11 @@ static proa_oscore_verdict judge_response(proa__arrival *in, proa_oscore_binding
 /* ---- both --------------------------------------------------------------------------------- */
 
 /* b  of the request, if it is a response that comes; NULL: a request. */
-static proa_oscore_verdict unprotect(proa_oscore *o, proa_oscore_binding *b, proa_span datagram,
-                                     uint8_t *buf, size_t cap, proa_oscore_received *out)
+static proa_oscore_verdict unprotect(proa_oscore *o, proa_oscore_binding *b, uint64_t now_ms,
+                                     proa_span datagram, uint8_t *buf, size_t cap,
+                                     proa_oscore_received *out)
 {
-    proa__arrival in = {.o = o, .datagram = datagram, .buf = buf, .cap = cap};
+    proa__arrival in = {.o = o, .now_ms = now_ms, .datagram = datagram, .buf = buf, .cap = cap};
     proa_oscore_verdict verdict = PROA_OSCORE_MALFORMED;
     if (cap < datagram.len) {
         verdict = PROA_OSCORE_FAILED;
@@ -323,17 +345,18 @@ static proa_oscore_verdict unprotect(proa_oscore *o, proa_oscore_binding *b, pro
     return verdict;
 }
 
-proa_oscore_verdict proa_oscore_unprotect_request(proa_oscore *o, proa_span datagram, uint8_t *buf,
-                                                  size_t cap, proa_oscore_received *out)
+proa_oscore_verdict proa_oscore_unprotect_request(proa_oscore *o, uint64_t now_ms,
+                                                  proa_span datagram, uint8_t *buf, size_t cap,
+                                                  proa_oscore_received *out)
 {
-    return unprotect(o, NULL, datagram, buf, cap, out);
+    return unprotect(o, NULL, now_ms, datagram, buf, cap, out);
 }
 
 proa_oscore_verdict proa_oscore_unprotect_response(proa_oscore *o, proa_oscore_binding *binding,
                                                    proa_span datagram, uint8_t *buf, size_t cap,
                                                    proa_oscore_received *out)
 {
-    return unprotect(o, binding, datagram, buf, cap, out);
+    return unprotect(o, binding, 0, datagram, buf, cap, out);
 }
 
 /* ---- answers to what is refused ----------------------------------------------------------- */

@@ -44,8 +44,9 @@
  * What has to survive (Appendix B.1). Numbers are reserved in the store, `margin` at a time, before
  * the first of them is used; after a reboot counting goes on behind what was reserved. Which requests
  * had been received is not stored: after a reboot the first one is answered by a protected 4.01 with
- * an Echo option, and the replay window begins anew at the first request that brings it back. So a
- * requester must repeat a request with the Echo it was given (RFC 9175 §2.3), under a new number.
+ * an Echo option, and the replay window begins anew at the first request that brings it back. Each
+ * context gives few of these answers, because whoever has recorded requests can have them, and they
+ * cost numbers. So a requester must repeat a request with the Echo it was given (RFC 9175 §2.3), under a new number.
  *
  * If what was stored is gone, the keys must never be used again. Appendix B.2 makes new ones from
  * random strings that both ends contribute; it is linked only if the configuration names it, and
@@ -54,7 +55,7 @@
  * begin". The old keys stay until the new ones have been seen to work, and new ones are stored
  * before they are relied on.
  *
- * No clock is needed. Threads: any, on distinct tables. */
+ * Only requests that are received bring a time along. Threads: any, on distinct tables. */
 typedef struct proa_oscore proa_oscore;
 
 /* Longest Sender and Recipient ID: the nonce less 6 bytes (§3.3), with AES-CCM. 6 with the others. */
@@ -101,12 +102,14 @@ typedef enum proa_oscore_result {
 
 /* What is to be done with something received. */
 typedef enum proa_oscore_verdict {
-    PROA_OSCORE_FAILED = 0, /* our own fault (cryptography, store, `cap`): say nothing */
-    PROA_OSCORE_ACCEPTED,   /* authentic, new: process out->message */
-    PROA_OSCORE_ANSWER, /* do not process; send out->message back, a protected answer to a request
-                               that is authentic but perhaps old (B.1.2, B.2). Ration it as any
-                               answer to strangers: replayed requests ask for it, too */
-    PROA_OSCORE_RETRY,  /* of responses: begin and protect the request again (B.2) */
+    PROA_OSCORE_FAILED =
+        0,                /* our own fault (cryptography, store, `cap`), or enough Echoes have been
+                               given for now: say nothing, and the peer will send it again */
+    PROA_OSCORE_ACCEPTED, /* authentic, new: process out->message */
+    PROA_OSCORE_ANSWER,   /* do not process; send out->message back, a protected answer to a request
+                               that is authentic but perhaps old (B.1.2, B.2). Replayed requests ask
+                               for it, too: those with an Echo are rationed for each context */
+    PROA_OSCORE_RETRY,    /* of responses: begin and protect the request again (B.2) */
     PROA_OSCORE_MALFORMED, /* option or inner message; of responses also: to nothing asked */
     PROA_OSCORE_UNKNOWN,   /* no context for this kid */
     PROA_OSCORE_REPLAY,    /* a number received before; of notifications: not newer */
@@ -222,6 +225,7 @@ typedef struct proa_oscore_stats {
     uint32_t refused_reuse;     /* another message under a number in use: a bug of ours */
     uint32_t refused_exhausted; /* 2^40 numbers used */
     uint32_t challenges;        /* answered with an Echo, B.1.2 */
+    uint32_t unchallenged;      /* got none, because there had been enough of them */
     uint32_t synchronised;      /* windows begun anew by an Echo */
     uint32_t renewals;          /* B.2 completed */
     uint32_t stores;            /* writes to the store */
@@ -284,14 +288,15 @@ typedef struct proa_oscore_received {
 
 /* Verify and decrypt a request (§8.2) that carries the OSCORE option.
  *
+ * now_ms    any clock that does not go back; read only for the rationing of Echoes.
  * datagram  as received.
  * buf       cap bytes for the inner message, or for the answer: datagram.len, and 80 at least. Must
  *           not overlap `datagram`.
  * out       out; message borrows buf.
  * One AEAD call; for an answer one or two more. */
-PROA_CHECK proa_oscore_verdict proa_oscore_unprotect_request(proa_oscore *o, proa_span datagram,
-                                                             uint8_t *buf, size_t cap,
-                                                             proa_oscore_received *out);
+PROA_CHECK proa_oscore_verdict proa_oscore_unprotect_request(proa_oscore *o, uint64_t now_ms,
+                                                             proa_span datagram, uint8_t *buf,
+                                                             size_t cap, proa_oscore_received *out);
 
 /* Verify and decrypt a response (§8.4) to the request of `binding`, found by its Token.
  *

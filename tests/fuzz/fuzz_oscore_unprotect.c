@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         for (int i = 0; i < 2; i++) {
             proa_oscore_verdict verdict =
-                proa_oscore_unprotect_request(o, datagram, buf, sizeof buf, &in);
+                proa_oscore_unprotect_request(o, 0, datagram, buf, sizeof buf, &in);
             if (verdict == PROA_OSCORE_ACCEPTED && i > 0) {
                 abort(); /* twice the same */
             }

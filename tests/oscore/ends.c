@@ -322,8 +322,8 @@ message answer(end *e, proa_oscore_binding *b, const message *plain, bool own_nu
 
 proa_oscore_verdict hear(end *e, const message *wire, message *inner, proa_oscore_received *in)
 {
-    proa_oscore_verdict verdict =
-        proa_oscore_unprotect_request(e->o, span(wire), inner->bytes, sizeof inner->bytes, in);
+    proa_oscore_verdict verdict = proa_oscore_unprotect_request(
+        e->o, e->now_ms, span(wire), inner->bytes, sizeof inner->bytes, in);
     inner->len = in->message.len;
     assert_true(inner->len == 0 || in->message.data == inner->bytes);
     assert_int_equal(inner->len > 0,

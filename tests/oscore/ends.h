@@ -29,6 +29,7 @@ typedef struct end {
     test_random seed;
     proa_random random;
     proa_oscore_params params;
+    uint64_t now_ms;
     uint32_t margin;
     bool b2;               /* links Appendix B.2 */
     const proa_aead *aead; /* NULL: AES-CCM */

@@ -349,7 +349,7 @@ static void short_buffers(void **state)
     for (size_t cap = 0; cap <= wire.len; cap++) {
         uint8_t *out = guard_copy(inner.bytes, cap);
         proa_oscore_verdict verdict =
-            proa_oscore_unprotect_request(server.o, span(&wire), out, cap, &in);
+            proa_oscore_unprotect_request(server.o, 0, span(&wire), out, cap, &in);
         guard_free(out, cap);
         if (verdict == PROA_OSCORE_ACCEPTED) {
             break;

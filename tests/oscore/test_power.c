@@ -275,6 +275,7 @@ static void step(void)
 {
     int who = (int)roll(2);
     side *s = &sides[who];
+    s->e.now_ms += 1000;
     if (s->e.o == NULL) {
         if (roll(3) == 0) {
             power_on(s);
@@ -324,6 +325,8 @@ static void settle(uint64_t seed)
                 deliver(&f);
             }
             if (sides[who].q.open) {
+                sides[0].e.now_ms += 10000; /* enough for another Echo */
+                sides[1].e.now_ms += 10000;
                 ask_something(who);
             }
             if (++rounds > 60) {

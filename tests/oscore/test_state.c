@@ -198,6 +198,88 @@ static void rfc8613_b_1_2_replays_across_a_reboot(void **state)
     }
 }
 
+/* Each of `count` recorded requests is sent to the server. Returns how many Echoes that gave. */
+static unsigned replay(const message *old, int count)
+{
+    message inner;
+    proa_oscore_received in;
+    unsigned echoes = 0;
+    for (int i = 0; i < count; i++) {
+        proa_oscore_verdict verdict = hear(&server, &old[i], &inner, &in);
+        assert_true(verdict == PROA_OSCORE_ANSWER || verdict == PROA_OSCORE_FAILED);
+        echoes += verdict == PROA_OSCORE_ANSWER;
+    }
+    return echoes;
+}
+
+/* Somebody sends all that was recorded, over and over: that wears the flash no more than is said, and
+ * the peer gets in while it goes on. */
+static void rfc8613_b_1_2_echoes_are_rationed(void **state)
+{
+    (void)state;
+    enum { COUNT_OLD = 40, HOUR_S = 3600 };
+    static message old[COUNT_OLD];
+    proa_oscore_binding b;
+    proa_oscore_received in;
+    message wire, inner, response, plain = get_a(1, none);
+    for (int i = 0; i < COUNT_OLD; i++) {
+        old[i] = ask(&client, &b, &plain);
+    }
+    server.now_ms = UINT32_MAX - 200000; /* nor does it matter how long the device has been on */
+    reboot(&server);
+    uint64_t first = look(&server).next;
+    unsigned stores = proa_oscore_read_stats(server.o).stores;
+    assert_int_equal(replay(old, COUNT_OLD), PROA__ECHO_BURST);
+    unsigned echoes = PROA__ECHO_BURST;
+    for (int s = 1; s <= HOUR_S; s++) {
+        server.now_ms += 1000;
+        echoes += replay(old, COUNT_OLD);
+    }
+    unsigned most = PROA__ECHO_BURST + HOUR_S * 1000 / PROA__ECHO_PERIOD_MS;
+    assert_in_range(echoes, most - 1, most);
+    assert_int_equal(look(&server).next - first, echoes);
+    assert_in_range(proa_oscore_read_stats(server.o).stores - stores, 1, most / 16 + 1);
+    assert_int_equal(proa_oscore_read_stats(server.o).challenges, echoes);
+    assert_int_equal(proa_oscore_read_stats(server.o).unchallenged,
+                     (HOUR_S + 1) * COUNT_OLD - echoes);
+    /* What was recorded may not have the last one, so it waits for the peer. */
+    assert_int_equal(replay(old, COUNT_OLD), 0);
+    wire = ask(&client, &b, &plain);
+    assert_int_equal(hear(&server, &wire, &inner, &in), PROA_OSCORE_ANSWER);
+    assert_int_equal(replay(old, COUNT_OLD), 0);
+    assert_int_equal(hear_back(&client, &b, &inner, &response), PROA_OSCORE_ACCEPTED);
+    plain = get_a(2, echo_of(&response));
+    wire = ask(&client, &b, &plain);
+    assert_int_equal(hear(&server, &wire, &inner, &in), PROA_OSCORE_ACCEPTED);
+    for (int i = 0; i < COUNT_OLD; i++) {
+        assert_int_equal(hear(&server, &old[i], &inner, &in), PROA_OSCORE_REPLAY);
+    }
+}
+
+/* Sent in their order, recorded requests are each the newest, once: then the peer waits for one. */
+static void rfc8613_b_1_2_a_peer_waits_for_its_echo(void **state)
+{
+    (void)state;
+    message old[PROA__ECHO_BURST];
+    proa_oscore_binding b;
+    proa_oscore_received in;
+    message inner, plain = get_a(1, none);
+    for (unsigned i = 0; i < PROA__ECHO_BURST; i++) {
+        old[i] = ask(&client, &b, &plain);
+    }
+    reboot(&server);
+    server.now_ms = 77;
+    assert_int_equal(replay(old, PROA__ECHO_BURST), PROA__ECHO_BURST);
+    message wire = ask(&client, &b, &plain);
+    assert_int_equal(hear(&server, &wire, &inner, &in), PROA_OSCORE_FAILED);
+    server.now_ms += PROA__ECHO_PERIOD_MS - 1;
+    assert_int_equal(hear(&server, &wire, &inner, &in), PROA_OSCORE_FAILED);
+    server.now_ms++;
+    assert_int_equal(replay(old, PROA__ECHO_BURST), 0);
+    assert_int_equal(hear(&server, &wire, &inner, &in), PROA_OSCORE_ANSWER);
+    assert_int_equal(in.account, ACCOUNT);
+}
+
 /* The Echo of an earlier boot, or of nobody, is worth nothing. */
 static void rfc8613_b_1_2_only_our_own_echo_of_this_boot(void **state)
 {
@@ -599,6 +681,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(rfc8613_7_2_1_the_last_number, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_1_2_echo_after_a_reboot, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_1_2_replays_across_a_reboot, on, off),
+        cmocka_unit_test_setup_teardown(rfc8613_b_1_2_echoes_are_rationed, on, off),
+        cmocka_unit_test_setup_teardown(rfc8613_b_1_2_a_peer_waits_for_its_echo, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_1_2_only_our_own_echo_of_this_boot, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_1_2_echoes_out_of_order, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_1_2_the_answer, on, off),
