@@ -2,8 +2,9 @@
 /* The table of contexts: found by kid for what comes in, by account for what goes out, by handle for
  * what is under way.
  *
- * Invariants. The index holds the current contexts and nothing else, each twice. No two accounts have one
- * Recipient ID: a kid alone says who it is. A candidate is named by its account's current context,
+ * Invariants. The index holds the current contexts and nothing else, each twice. Accounts of one
+ * Recipient ID have different ID Contexts, and one of them may have none: kid and kid context say who it
+ * is, and no message is tried under more than one of them (§5.1, §8.2). A candidate is named by its account's current context,
  * and goes with it. */
 #include <string.h>
 
@@ -22,17 +23,48 @@ static proa_span key_of(const proa__context *c, bool is_account)
                       : proa_span_make(peer->id, peer->id_len);
 }
 
-static bool has_key(const void *owner, proa_handle handle, const void *wanted)
+/* Contexts with the kid that is looked for, but not with its kid context. */
+typedef struct others {
+    proa_handle plain; /* without an ID Context, or with one that B.2 has made */
+    proa_handle named;
+    bool several; /* of the named ones */
+} others;
+
+typedef struct wanted {
+    proa_span key;
+    proa_span kid_context; /* data NULL: none */
+    others *others;        /* NULL: by account */
+} wanted;
+
+static bool is_named(const proa__context *c)
 {
-    const proa_span *key = wanted;
-    const proa__context *c = proa__context_get(owner, handle);
-    return proa_span_equal(key_of(c, key->len > PROA_OSCORE_ID_MAX), *key);
+    return c->announced.data != NULL;
 }
 
-static proa__context *find(const proa_oscore *o, proa_span key)
+static bool is_wanted(const void *owner, proa_handle handle, const void *key)
 {
-    uint32_t hash = proa_map_hash(&o->index, 0, key);
-    return proa__context_get(o, proa_map_find(&o->index, hash, has_key, o, &key));
+    const wanted *w = key;
+    const proa__context *c = proa__context_get(owner, handle);
+    others *rest = w->others;
+    if (!proa_span_equal(key_of(c, rest == NULL), w->key)) {
+        return false;
+    }
+    if (rest == NULL) {
+        return true;
+    }
+    if (!is_named(c)) {
+        rest->plain = handle;
+        return w->kid_context.data == NULL;
+    }
+    rest->several = rest->named != 0;
+    rest->named = handle;
+    return w->kid_context.data != NULL && proa_span_equal(c->announced, w->kid_context);
+}
+
+static proa__context *find(const proa_oscore *o, const wanted *w)
+{
+    uint32_t hash = proa_map_hash(&o->index, 0, w->key);
+    return proa__context_get(o, proa_map_find(&o->index, hash, is_wanted, o, w));
 }
 
 proa__context *proa__context_get(const proa_oscore *o, uint32_t handle)
@@ -42,12 +74,20 @@ proa__context *proa__context_get(const proa_oscore *o, uint32_t handle)
 
 proa__context *proa__context_of_account(const proa_oscore *o, uint64_t account)
 {
-    return find(o, proa_span_make(&account, sizeof account));
+    wanted w = {proa_span_make(&account, sizeof account), {NULL, 0}, NULL};
+    return find(o, &w);
 }
 
-proa__context *proa__context_of_kid(const proa_oscore *o, proa_span kid)
+proa__context *proa__context_of_kid(const proa_oscore *o, proa_span kid, proa_span kid_context)
 {
-    return kid.len <= PROA_OSCORE_ID_MAX ? find(o, kid) : NULL;
+    others rest = {0, 0, false};
+    wanted w = {kid, kid_context, &rest};
+    proa__context *c = find(o, &w);
+    if (c != NULL) {
+        return c;
+    }
+    bool guess = rest.plain == 0 && kid_context.data == NULL && !rest.several;
+    return proa__context_get(o, guess ? rest.named : rest.plain);
 }
 
 static proa_err index_by(proa_oscore *o, const proa__context *c, bool is_account, bool adds)
@@ -154,12 +194,13 @@ static proa_err fill(proa_oscore *o, proa__context *c, const proa_oscore_params 
     }
     c->announced =
         proa_span_make(params->has_id_context ? c->keys.id_context : NULL, c->keys.id_context_len);
-    const proa__context *other = proa__context_of_kid(o, params->recipient_id);
-    if (other != NULL && other->account != c->account) {
-        return PROA_E_EXISTS;
+    const proa__context *other = proa__context_of_kid(o, params->recipient_id, c->announced);
+    if (other != NULL && is_named(other) == is_named(c)) {
+        if (other->account != c->account) {
+            return PROA_E_EXISTS;
+        }
+        *known = memcmp(other->fingerprint, c->fingerprint, sizeof c->fingerprint) == 0;
     }
-    *known =
-        other != NULL && memcmp(other->fingerprint, c->fingerprint, sizeof c->fingerprint) == 0;
     return *known ? PROA_OK : begin_counting(o, c, params, origin);
 }
 

@@ -186,7 +186,11 @@ PROA_CHECK proa_oscore_result proa__state_draw(proa_oscore *o, proa__context *c,
 /* ---- contexts.c --------------------------------------------------------------------------- */
 
 proa__context *proa__context_of_account(const proa_oscore *o, uint64_t account);
-proa__context *proa__context_of_kid(const proa_oscore *o, proa_span kid);
+
+/* The current context that a request with this kid and kid context (data NULL: none) can be for. With
+ * one: that of this ID Context, else that without an ID Context, for B.2. Without one: that without an
+ * ID Context, else the only one of the kid. */
+proa__context *proa__context_of_kid(const proa_oscore *o, proa_span kid, proa_span kid_context);
 
 /* A living context, or NULL. */
 proa__context *proa__context_get(const proa_oscore *o, uint32_t handle);

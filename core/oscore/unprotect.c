@@ -245,7 +245,7 @@ static bool fits(const proa__context *c, const proa_oscore_option *option)
 static proa_oscore_verdict judge_request(proa__arrival *in)
 {
     const proa_oscore *o = in->o;
-    proa__context *c = proa__context_of_kid(o, in->option.kid);
+    proa__context *c = proa__context_of_kid(o, in->option.kid, in->option.kid_context);
     if (c == NULL) {
         return PROA_OSCORE_UNKNOWN;
     }

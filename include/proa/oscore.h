@@ -18,8 +18,9 @@
 /* OSCORE (RFC 8613): CoAP messages protected one by one, without a session.
  *
  * A proa_oscore is a table of security contexts. Each belongs to an account, the caller's number for
- * who is at the other end, and is found by the `kid` that its messages carry. Whole encoded CoAP
- * messages go in and come out. Type, Message ID and Token are not protected (§4.2), so they stay,
+ * who is at the other end, and is found by the `kid` that its messages carry, and by their `kid context`
+ * where several have one kid: a request without it is then for the one without ID Context, or for
+ * nobody. Whole encoded CoAP messages go in and come out. Type, Message ID and Token are not protected (§4.2), so they stay,
  * and may be changed behind our back.
  *
  *     asking      proa_oscore_begin_request(o, account, &b)      a number for this request
@@ -124,7 +125,8 @@ typedef struct proa_oscore_params {
     proa_span master_secret; /* 16..PROA_OSCORE_SECRET_MAX bytes */
     proa_span master_salt;   /* 0..PROA_OSCORE_SALT_MAX */
     proa_span sender_id;     /* ours: 0..nonce length - 6 */
-    proa_span recipient_id;  /* the peer's; unique in the table, and another one than ours */
+    proa_span recipient_id;  /* the peer's, another one than ours. Of the accounts that have one in
+                                common each has an ID Context of its own, or one of them none */
     proa_span id_context;    /* 0..PROA_OSCORE_ID_CONTEXT_MAX */
     bool has_id_context;     /* sent as `kid context` in each request */
     int32_t aead;            /* COSE: 10 is AES-CCM-16-64-128 */
@@ -186,7 +188,7 @@ const proa_coap_oscore *proa_oscore_for_coap(proa_oscore *o);
  *
  * Returns PROA_OK;
  * PROA_E_RANGE (a length, two equal ids), PROA_E_UNSUPPORTED (an algorithm);
- * PROA_E_EXISTS (the Recipient ID belongs to another account), PROA_E_FULL, PROA_E_NO_MEMORY;
+ * PROA_E_EXISTS (Recipient ID and ID Context belong to another account), PROA_E_FULL, PROA_E_NO_MEMORY;
  * PROA_E_IO (the store; nothing changed), PROA_E_CRYPTO.
  * Five HMACs. */
 PROA_CHECK proa_err proa_oscore_add(proa_oscore *o, uint64_t account,

@@ -82,18 +82,21 @@ static void read_device(const proa_config *config, const proa_json_at *at,
     read_key(at, name, device);
 }
 
-/* A kid says who it is; and two contexts that seal with one key would use its nonces twice. */
+/* A kid says who it is, together with an ID Context if there is one; and two contexts that seal with
+ * one key would use its nonces twice. */
 static void check_oscore(const proa_config *config, const proa_json_at *at,
                          const proa_oscore_entry *entry)
 {
     proa_oscore_params one = proa_oscore_entry_params(entry);
     for (size_t i = 0; i < config->device_count; i++) {
-        if (!config->devices[i].oscore.is_there) {
+        proa_oscore_params other = proa_oscore_entry_params(&config->devices[i].oscore);
+        if (!config->devices[i].oscore.is_there || one.has_id_context != other.has_id_context ||
+            !proa_span_equal(one.id_context, other.id_context)) {
             continue;
         }
-        proa_oscore_params other = proa_oscore_entry_params(&config->devices[i].oscore);
         if (proa_span_equal(one.recipient_id, other.recipient_id)) {
-            proa_json_fail(at, "its OSCORE recipient ID belongs to another device, too");
+            proa_json_fail(at, "its OSCORE recipient ID belongs to another device, too, and no "
+                               "ID Context tells them apart");
         }
         if (proa_span_equal(one.master_secret, other.master_secret) &&
             proa_span_equal(one.sender_id, other.sender_id)) {

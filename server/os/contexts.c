@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OSCORE contexts of the configured devices. Rows are named by the device's kid and not by its
+/* OSCORE contexts of the configured devices. Rows are named by the device's kid and ID Context and not by its
  * account, which is its place in the file: whoever sorts the file anew must not make numbers begin at
  * 0. What a row says counts for the very keys that it was written for (core/oscore/state.c). */
 #include "server/os/contexts.h"
@@ -22,25 +22,41 @@ struct proa_contexts {
 /* ---- the store -------------------------------------------------------------------------- */
 
 typedef struct row_name {
-    char text[4 + 2 * PROA_OSCORE_ID_MAX + 1];
+    char text[4 + 2 * PROA_OSCORE_ID_MAX + 1 + 2 * PROA_OSCORE_ID_CONTEXT_MAX + 1];
+    size_t len;
 } row_name;
 
-/* The table names its blobs "osc." and the account in hex. False if it is nobody's. */
-static bool row_of(const proa_contexts *c, const char *name, row_name *out)
+static void append(row_name *row, const char *text, const uint8_t *bytes, size_t count)
+{
+    row->len += (size_t)snprintf(row->text + row->len, sizeof row->text - row->len, "%s", text);
+    for (size_t i = 0; i < count; i++) {
+        row->len +=
+            (size_t)snprintf(row->text + row->len, sizeof row->text - row->len, "%02x", bytes[i]);
+    }
+}
+
+/* The table names its blobs "osc." and the account in hex. NULL if it is nobody's. */
+static const proa_oscore_entry *entry_of(const proa_contexts *c, const char *name)
 {
     char *end = NULL;
     if (strncmp(name, "osc.", 4) != 0) {
-        return false;
+        return NULL;
     }
     const proa_known_device *device =
         proa_config_by_account(c->config, strtoull(name + 4, &end, 16));
-    if (device == NULL || *end != '\0') {
+    return device == NULL || *end != '\0' ? NULL : &device->oscore;
+}
+
+static bool row_of(const proa_contexts *c, const char *name, row_name *out)
+{
+    const proa_oscore_entry *entry = entry_of(c, name);
+    out->len = 0;
+    if (entry == NULL) {
         return false;
     }
-    size_t len = (size_t)snprintf(out->text, sizeof out->text, "kid.");
-    for (size_t i = 0; i < device->oscore.recipient_id_len; i++) {
-        len += (size_t)snprintf(out->text + len, sizeof out->text - len, "%02x",
-                                device->oscore.recipient_id[i]);
+    append(out, "kid.", entry->recipient_id, entry->recipient_id_len);
+    if (entry->has_id_context) {
+        append(out, ".", entry->id_context, entry->id_context_len);
     }
     return true;
 }
@@ -49,8 +65,17 @@ static int read_row(void *ctx, const char *name, uint8_t *buf, size_t cap)
 {
     const proa_contexts *c = ctx;
     row_name row;
-    return row_of(c, name, &row) ? proa_database_get_oscore(c->database, row.text, buf, cap)
-                                 : PROA_E_IO;
+    if (!row_of(c, name, &row)) {
+        return PROA_E_IO;
+    }
+    int len = proa_database_get_oscore(c->database, row.text, buf, cap);
+    char *dot = strchr(row.text + 4, '.');
+    if (len == PROA_E_NOT_FOUND && dot != NULL) {
+        /* Databases written before kids could be shared: if it is about other keys, it is not taken. */
+        *dot = '\0';
+        len = proa_database_get_oscore(c->database, row.text, buf, cap);
+    }
+    return len;
 }
 
 static proa_err write_row(void *ctx, const char *name, proa_span blob)

@@ -224,6 +224,48 @@ static void b_2_unknown_keys_are_renewed_or_not_usable(void **state)
     off();
 }
 
+/* One kid, told apart by the ID Context: no numbers get mixed, in whatever order they stand. */
+static void rfc8613_8_2_devices_with_one_kid_count_for_themselves(void **state)
+{
+    (void)state;
+    static const char room[] = "{\"endpoint\": \"room\", \"oscore\": {" SECRET
+                               ", \"recipient\": \"64\", \"id_context\": \"01\", \"fresh\": true}}";
+    static const char hall[] = "{\"endpoint\": \"hall\", \"oscore\": {" SECRET
+                               ", \"recipient\": \"64\", \"id_context\": \"\", \"fresh\": true}}";
+    char list[500];
+    snprintf(list, sizeof list, LAMP ",%s,%s", ", \"fresh\": true}", room, hall);
+    on(list, "");
+    for (uint64_t account = 1; account <= 3; account++) {
+        for (uint64_t i = 0; i < account; i++) {
+            assert_int_equal(seal(account), i);
+        }
+    }
+    assert_int_equal(rows_on_disk("WHERE name IN ('kid.64', 'kid.64.01', 'kid.64.')"), 3);
+    off();
+    snprintf(list, sizeof list, "%s,%s," LAMP, hall, room, ", \"fresh\": true}");
+    on(list, "");
+    for (uint64_t account = 1; account <= 3; account++) {
+        assert_int_equal(seal(account), 256); /* what one boot had reserved */
+    }
+    off();
+}
+
+/* What stands in the database under the kid alone is still theirs who wrote it. */
+static void rfc8613_8_2_a_row_without_id_context_is_read(void **state)
+{
+    (void)state;
+    on(LAMP, ", \"id_context\": \"01\", \"fresh\": true}");
+    assert_int_equal(seal(1), 0);
+    sqlite3 *raw = look_from_outside();
+    assert_int_equal(sqlite3_exec(raw, "UPDATE oscore SET name = 'kid.64'", NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(raw);
+    off();
+    on(LAMP, ", \"id_context\": \"01\", \"fresh\": true}");
+    assert_int_equal(seal(1), 256);
+    off();
+}
+
 static void only_devices_with_keys_have_contexts(void **state)
 {
     (void)state;
@@ -311,6 +353,8 @@ int main(void)
         TEST(b_1_1_what_is_not_stored_is_not_used),
         TEST(a_write_of_the_same_turn_is_not_lost),
         TEST(b_2_unknown_keys_are_renewed_or_not_usable),
+        TEST(rfc8613_8_2_devices_with_one_kid_count_for_themselves),
+        TEST(rfc8613_8_2_a_row_without_id_context_is_read),
         TEST(only_devices_with_keys_have_contexts),
         TEST(hmac_0_is_taken_with_the_switch_only),
         TEST(a_second_proad_does_not_get_the_database),

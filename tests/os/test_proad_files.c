@@ -88,6 +88,29 @@ static void oscore_keys_are_read(void **state)
     proa_config_free(&config);
 }
 
+/* One key material and one kid: the ID Context makes three contexts of it (RFC 8613 §3.3). */
+static void rfc8613_3_3_id_contexts_tell_devices_apart(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"devices\": [ {\"endpoint\": \"a\", \"oscore\": {\"secret\": " KEY
+        ", \"sender\": \"\", \"recipient\": \"01\"}},"
+        " {\"endpoint\": \"b\", \"oscore\": {\"secret\": " KEY
+        ", \"sender\": \"\", \"recipient\": \"01\", \"id_context\": \"\"}},"
+        " {\"endpoint\": \"c\", \"oscore\": {\"secret\": " KEY
+        ", \"sender\": \"\", \"recipient\": \"01\", \"id_context\": \"0a\"}}]}";
+    proa_config config;
+    char message[300];
+    if (!proa_config_parse(&config, "f", text, sizeof text - 1, message, sizeof message)) {
+        fail_msg("%s", message);
+    }
+    assert_false(config.devices[0].oscore.has_id_context);
+    assert_true(config.devices[1].oscore.has_id_context);
+    assert_int_equal(config.devices[1].oscore.id_context_len, 0);
+    assert_int_equal(config.devices[2].oscore.id_context[0], 0x0a);
+    proa_config_free(&config);
+}
+
 static void hmac_0_needs_the_switch(void **state)
 {
     (void)state;
@@ -173,6 +196,12 @@ static void configuration_mistakes(void **state)
          "\"recipient\": \"01\"}},\n{\"endpoint\": \"b\", \"oscore\": {\"secret\": " KEY ","
          "\"sender\": \"\", \"recipient\": \"01\"}}]}",
          "f:2:1: /devices/1: its OSCORE recipient ID belongs to another device, too"},
+        {"{\"devices\": [{\"endpoint\": \"a\", \"oscore\": {\"secret\": " KEY ", \"sender\": \"\","
+         "\"recipient\": \"01\", \"id_context\": \"0a\"}},\n{\"endpoint\": \"b\", \"oscore\": "
+         "{\"secret\": \"100102030405060708090a0b0c0d0e0f\", \"sender\": \"\","
+         "\"recipient\": \"01\", \"id_context\": \"0a\"}}]}",
+         "f:2:1: /devices/1: its OSCORE recipient ID belongs to another device, too, and no ID "
+         "Context tells them apart"},
         {"{\"devices\": [{\"endpoint\": \"a\", \"identity\": \"b\", \"oscore\": {\"secret\": " KEY
          ","
          "\"sender\": \"\", \"recipient\": \"01\"}}]}",
@@ -255,9 +284,13 @@ static void policy_mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_configuration_is_read), cmocka_unit_test(oscore_keys_are_read),
-        cmocka_unit_test(hmac_0_needs_the_switch), cmocka_unit_test(configuration_mistakes),
-        cmocka_unit_test(a_policy_is_read),        cmocka_unit_test(policy_mistakes),
+        cmocka_unit_test(a_configuration_is_read),
+        cmocka_unit_test(oscore_keys_are_read),
+        cmocka_unit_test(rfc8613_3_3_id_contexts_tell_devices_apart),
+        cmocka_unit_test(hmac_0_needs_the_switch),
+        cmocka_unit_test(configuration_mistakes),
+        cmocka_unit_test(a_policy_is_read),
+        cmocka_unit_test(policy_mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

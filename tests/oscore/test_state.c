@@ -468,6 +468,94 @@ static void several_accounts_and_unique_kids(void **state)
     }
 }
 
+/* §3.3, §5.1, §8.2: kid and kid context together say who it is. Accounts 2 to 4 have one kid; 2 has no
+ * ID Context, 3 and 4 have one each, all with the same secret. A message is tried under one of them. */
+static void rfc8613_8_2_one_kid_and_several_contexts(void **state)
+{
+    (void)state;
+    static const char *const contexts[] = {NULL, NULL, NULL, "room", ""};
+    static const struct {
+        unsigned in_table; /* bit n: account n */
+        unsigned sender;   /* the account's peer */
+        bool says;         /* its ID Context */
+        proa_oscore_verdict verdict;
+    } rows[] = {
+        {1 << 2 | 1 << 3 | 1 << 4, 2, false, PROA_OSCORE_ACCEPTED},
+        {1 << 2 | 1 << 3 | 1 << 4, 3, true, PROA_OSCORE_ACCEPTED},
+        {1 << 2 | 1 << 3 | 1 << 4, 4, true, PROA_OSCORE_ACCEPTED},
+        {1 << 2 | 1 << 3 | 1 << 4, 3, false,
+         PROA_OSCORE_FORGED},                             /* taken for 2, and for nobody else */
+        {1 << 3 | 1 << 4, 3, false, PROA_OSCORE_UNKNOWN}, /* which one is not guessed */
+        {1 << 3 | 1 << 4, 4, false, PROA_OSCORE_UNKNOWN},
+        {1 << 3 | 1 << 4, 4, true, PROA_OSCORE_ACCEPTED},
+        {1 << 3 | 1 << 4, 2, false, PROA_OSCORE_UNKNOWN},
+        {1 << 3, 3, false, PROA_OSCORE_ACCEPTED}, /* there is only one */
+        {1 << 4, 4, false, PROA_OSCORE_ACCEPTED},
+        {1 << 4, 3, true, PROA_OSCORE_UNKNOWN},
+        {1 << 2 | 1 << 4, 3, true, PROA_OSCORE_UNKNOWN},
+        {1 << 2 | 1 << 4, 4, false, PROA_OSCORE_FORGED},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        proa_oscore_binding b;
+        proa_oscore_received in;
+        message wire, inner, plain = get_a(1, none);
+        off(NULL);
+        ends_start(&client, &server, 11);
+        proa_oscore_remove(server.o, ACCOUNT);
+        proa_oscore_remove(client.o, ACCOUNT);
+        proa_oscore_params p = client.params;
+        p.has_id_context = contexts[rows[i].sender] != NULL;
+        p.id_context = p.has_id_context ? proa_span_of(contexts[rows[i].sender]) : none;
+        assert_int_equal(proa_oscore_add(client.o, ACCOUNT, &p, PROA_OSCORE_FRESH), PROA_OK);
+        p = server.params;
+        for (unsigned account = 2; account <= 4; account++) {
+            p.has_id_context = contexts[account] != NULL;
+            p.id_context = p.has_id_context ? proa_span_of(contexts[account]) : none;
+            if ((rows[i].in_table >> account & 1U) != 0) {
+                assert_int_equal(proa_oscore_add(server.o, account, &p, PROA_OSCORE_FRESH),
+                                 PROA_OK);
+                assert_int_equal(proa_oscore_add(server.o, 5, &p, PROA_OSCORE_FRESH),
+                                 PROA_E_EXISTS);
+            }
+        }
+        if (!rows[i].says) {
+            end_context(&client)->announced = none;
+        }
+        wire = ask(&client, &b, &plain);
+        unsigned calls = crypto_calls();
+        proa_oscore_verdict verdict = hear(&server, &wire, &inner, &in);
+        if (verdict != rows[i].verdict) {
+            print_error("row %zu\n", i);
+        }
+        assert_int_equal(verdict, rows[i].verdict);
+        assert_int_equal(crypto_calls() - calls, verdict == PROA_OSCORE_UNKNOWN ? 0 : 1);
+        assert_int_equal(in.account, verdict == PROA_OSCORE_ACCEPTED ? rows[i].sender : 0);
+    }
+}
+
+/* One of them goes, and its kid stays with the others. */
+static void rfc8613_8_2_contexts_of_one_kid_come_and_go(void **state)
+{
+    (void)state;
+    proa_oscore_binding b;
+    proa_oscore_received in;
+    message inner, plain = get_a(1, none);
+    proa_oscore_params p = server.params;
+    p.has_id_context = true;
+    p.id_context = proa_span_of("room");
+    assert_int_equal(proa_oscore_add(server.o, 2, &p, PROA_OSCORE_FRESH), PROA_OK);
+    message wire = ask(&client, &b, &plain);
+    assert_int_equal(hear(&server, &wire, &inner, &in), PROA_OSCORE_ACCEPTED);
+    proa_oscore_remove(server.o, 2);
+    wire = ask(&client, &b, &plain);
+    assert_int_equal(hear(&server, &wire, &inner, &in), PROA_OSCORE_ACCEPTED);
+    assert_int_equal(proa_oscore_add(server.o, 2, &p, PROA_OSCORE_KNOWN), PROA_OK);
+    proa_oscore_remove(server.o, ACCOUNT);
+    wire = ask(&client, &b, &plain); /* nobody else's: the only one that is left is lost */
+    assert_int_equal(hear(&server, &wire, &inner, &in), PROA_OSCORE_UNKNOWN);
+    assert_int_equal(proa_oscore_read_stats(server.o).contexts, 1);
+}
+
 static void rfc8613_3_2_parameters_out_of_bounds(void **state)
 {
     (void)state;
@@ -690,6 +778,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_same_keys_again_are_not_fresh, on, off),
         cmocka_unit_test_setup_teardown(replaced_and_removed_keys_are_dead, on, off),
         cmocka_unit_test_setup_teardown(several_accounts_and_unique_kids, on, off),
+        cmocka_unit_test_setup_teardown(rfc8613_8_2_one_kid_and_several_contexts, on, off),
+        cmocka_unit_test_setup_teardown(rfc8613_8_2_contexts_of_one_kid_come_and_go, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_3_2_parameters_out_of_bounds, on, off),
         cmocka_unit_test_setup_teardown(store_fails_at_each_write, on, off),
         cmocka_unit_test_setup_teardown(cryptography_fails_while_adding, on, off),
