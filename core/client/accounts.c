@@ -78,6 +78,19 @@ static proa_account account_below(const proa_client *c, const proa_coap_peer *pe
     return proa__session_account(c, peer->session);
 }
 
+/* Inside its own DTLS session, if that is demanded of the account, or in no session at all. */
+static bool carries(const proa_client *c, uint32_t session, proa_account account)
+{
+    const proa__server *s = proa__server_by_account(c, account);
+    bool inside_dtls = s != NULL && s->mode == PROA_SECURITY_PSK;
+    return session == 0 ? !inside_dtls : proa__session_account(c, session) == account;
+}
+
+bool proa__account_may_carry(void *client, uint64_t account, const proa_coap_peer *way)
+{
+    return carries(client, way->session, account);
+}
+
 /* 0 also for what is less protected than its account demands. Of what is sealed, the peer says by
  * which way its newest request came; an older one may come late, by another. */
 static proa_account account_of_peer(const proa_client *c, const proa_coap_peer *peer)
@@ -87,11 +100,8 @@ static proa_account account_of_peer(const proa_client *c, const proa_coap_peer *
         const proa__server *s = proa__server_by_account(c, account);
         return s != NULL && s->peer.account != 0 ? 0 : account;
     }
-    const proa__server *s = proa__server_by_account(c, peer->account);
-    bool inside_dtls = s != NULL && s->mode == PROA_SECURITY_PSK;
-    bool agrees =
-        c->carrier == 0 ? !inside_dtls : proa__session_account(c, c->carrier) == peer->account;
-    return agrees && peer->session == c->carrier ? peer->account : 0;
+    bool agrees = carries(c, c->carrier, peer->account) && peer->session == c->carrier;
+    return agrees ? peer->account : 0;
 }
 
 bool proa__account_who(const proa_client *c, const proa_coap_peer *peer, proa_actor *who)

@@ -114,7 +114,9 @@ proa_err proa_client_open(proa_client **out, const proa_client_config *config)
     c->config.endpoint.data = c->endpoint + w.len;
     proa_write_span(&w, config->endpoint);
     c->endpoint_len = (uint8_t)w.len;
-    proa_err err = proa_coap_open(&c->coap, &config->coap);
+    c->config.coap.may_carry = proa__account_may_carry;
+    c->config.coap.may_carry_ctx = c;
+    proa_err err = proa_coap_open(&c->coap, &c->config.coap);
     if (err == PROA_OK) {
         err = take_tables(c);
     }

@@ -87,6 +87,9 @@ bool proa__account_actor(const proa_client *c, proa_account account, proa_actor 
  * that the account demands; false for a stranger. */
 bool proa__account_who(const proa_client *c, const proa_coap_peer *peer, proa_actor *who);
 
+/* may_carry of proa_coap_config. */
+bool proa__account_may_carry(void *client, uint64_t account, const proa_coap_peer *way);
+
 /* Whose key a session proved; 0: nobody's. */
 proa_account proa__session_account(const proa_client *c, uint32_t session);
 

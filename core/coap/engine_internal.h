@@ -391,7 +391,7 @@ proa__peer *proa__peer_find(proa_coap *c, const proa_coap_peer *name);
 proa__peer *proa__peer_take(proa_coap *c, const proa_coap_peer *name);
 
 /* The same for the sender of an authentic request that came by `way`, on which it rides if it was
- * its newest or there is no other. */
+ * its newest or there is no other, and if this account may be carried by it. */
 proa__peer *proa__peer_of_account(proa_coap *c, uint64_t account, proa__peer *way, bool newest);
 
 /* Before a peer goes: off the way it rides on. */

@@ -175,17 +175,30 @@ static void mount(proa_coap *c, proa__peer *peer, proa__peer *way)
     }
 }
 
-proa__peer *proa__peer_of_account(proa_coap *c, uint64_t account, proa__peer *way, bool newest)
+/* The peer of an account, and `way` not given away for it. */
+static proa__peer *take_account(proa_coap *c, uint64_t account, proa__peer *way)
 {
     proa_coap_peer name = way->name;
     name.account = account;
-    proa__peer_ref(way); /* the next take must not give its place away */
+    proa__peer_ref(way);
     proa__peer *peer = take(c, &name);
-    if (peer != NULL && (newest || peer->way == NULL)) {
+    proa__peer_unref(c, way);
+    return peer;
+}
+
+static bool may_carry(const proa_coap *c, uint64_t account, const proa__peer *way)
+{
+    const proa_coap_config *f = &c->config;
+    return f->may_carry == NULL || f->may_carry(f->may_carry_ctx, account, &way->name);
+}
+
+proa__peer *proa__peer_of_account(proa_coap *c, uint64_t account, proa__peer *way, bool newest)
+{
+    proa__peer *peer = take_account(c, account, way);
+    if (peer != NULL && (newest || peer->way == NULL) && may_carry(c, account, way)) {
         mount(c, peer, way);
         peer->heard = newest;
     }
-    proa__peer_unref(c, way);
     return peer;
 }
 
@@ -201,8 +214,9 @@ static proa__peer *take_rider(proa_coap *c, const proa_coap_peer *name)
     }
     way.account = 0;
     proa__peer *on = take(c, &way);
-    peer = on == NULL ? NULL : proa__peer_of_account(c, name->account, on, true);
+    peer = on == NULL ? NULL : take_account(c, name->account, on);
     if (peer != NULL) {
+        mount(c, peer, on);
         peer->heard = false;
     }
     return peer;

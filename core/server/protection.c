@@ -46,20 +46,28 @@ proa_protection proa__server_demands(const proa_server *s, uint64_t account)
                                            : s->config.protection_of(s->config.ctx, account);
 }
 
+/* What OSCORE protects for this account may come, and go, by a session or without one. */
+static bool carries(const proa_server *s, uint64_t account, uint32_t session)
+{
+    proa_protection got = session != 0 ? PROA_PROTECTION_OSCORE_IN_DTLS : PROA_PROTECTION_OSCORE;
+    return proa__server_demands(s, account) == got &&
+           (session == 0 || (session == s->current_session && s->current_account == account));
+}
+
+bool proa__server_may_carry(void *server, uint64_t account, const proa_coap_peer *way)
+{
+    return carries(server, account, way->session);
+}
+
 uint8_t proa__server_judge(const proa_server *s, const proa_coap_peer *peer)
 {
     if (proa__peer_is_nobody(peer)) {
         return s->config.allow_nosec ? 0 : PROA_COAP_FORBIDDEN;
     }
-    proa_protection got = PROA_PROTECTION_DTLS;
-    bool agree = peer->session == s->current_session;
-    if (peer->account != 0) {
-        got = peer->session != 0 ? PROA_PROTECTION_OSCORE_IN_DTLS : PROA_PROTECTION_OSCORE;
-        agree = agree && (peer->session == 0 || s->current_account == peer->account);
-    }
-    return agree && proa__server_demands(s, proa__server_account(s, peer)) == got
-               ? 0
-               : PROA_COAP_UNAUTHORIZED;
+    bool good = peer->account != 0 ? carries(s, peer->account, peer->session)
+                                   : proa__server_demands(s, proa__server_account(s, peer)) ==
+                                         PROA_PROTECTION_DTLS;
+    return good && peer->session == s->current_session ? 0 : PROA_COAP_UNAUTHORIZED;
 }
 
 void proa__server_answer_sealed(proa_server *s, uint64_t now_ms, proa_coap_id exchange)

@@ -67,6 +67,8 @@ proa_err proa_server_open(proa_server **out, const proa_server_config *config)
     if (s->config.coap.request_max < config->operation_max) {
         s->config.coap.request_max = config->operation_max;
     }
+    s->config.coap.may_carry = proa__server_may_carry;
+    s->config.coap.may_carry_ctx = s;
     err = proa_coap_open(&s->coap, &s->config.coap);
     if (err == PROA_OK) {
         err = proa__registry_open(&s->registry, &s->config);

@@ -112,6 +112,9 @@ proa_protection proa__server_demands(const proa_server *s, uint64_t account);
  * refusal: 4.03 for unprotected ones that are not allowed, else 4.01. */
 uint8_t proa__server_judge(const proa_server *s, const proa_coap_peer *peer);
 
+/* may_carry of proa_coap_config. */
+bool proa__server_may_carry(void *server, uint64_t account, const proa_coap_peer *way);
+
 /* Refuse a request that is sealed with keys nobody here knows (RFC 8613 §8.2). */
 void proa__server_answer_sealed(proa_server *s, uint64_t now_ms, proa_coap_id exchange);
 

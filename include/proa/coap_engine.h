@@ -16,7 +16,8 @@
  *
  * It has the one shape of every Proa engine. Feed it a datagram (input), take what happened (poll)
  * until there is nothing, take what is to be sent (output) until there is nothing, come back at
- * next_ms or with the next datagram. It never calls you, knows no socket and no clock.
+ * next_ms or with the next datagram. It never calls you but for one question of its configuration
+ * (may_carry), knows no socket and no clock.
  *
  *     proa_coap_input(c, now, &peer, bytes, false);
  *     while (proa_coap_poll(c, now, &event)) { ... proa_coap_respond(c, now, event.exchange, &r); }
@@ -24,7 +25,7 @@
  *
  * Peers. A peer is where protection says a message belongs. With an account it is who holds the
  * OSCORE keys of that account, and the rest of its name is only the way to it, which moves with its
- * newest authentic request. Else with a session it is the other end of that DTLS session, and the
+ * newest authentic request to where this account may be (may_carry). Else with a session it is the other end of that DTLS session, and the
  * address is only where the datagram goes. Without both it is unprotected CoAP, and then the address
  * is all there is. Nothing that arrives from one peer can finish, cancel or answer anything of
  * another (DESIGN: identity is a key).
@@ -75,6 +76,13 @@ typedef struct proa_coap_config {
     proa_memory memory;
     const proa_coap_oscore *oscore; /* from proa_oscore_for_coap; borrowed; NULL: messages with the
                                        OSCORE option are refused with 4.02 */
+
+    /* OSCORE: may what belongs to this account go by this way (address, session), by which a request
+     * came that its keys opened? Asked before the way of its peer moves there; what was asked for is
+     * served in any case, so the application has to judge its REQUEST by its own knowledge of the
+     * datagram. It must not call the engine. NULL: every way may. */
+    bool (*may_carry)(void *ctx, uint64_t account, const proa_coap_peer *way);
+    void *may_carry_ctx;
     proa_coap_timing timing;
     uint32_t request_max; /* requests of ours under way plus observations we hold */
     uint32_t

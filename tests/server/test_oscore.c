@@ -633,7 +633,7 @@ static void release(size_t i, const caught *c)
 }
 
 /* The newest request of device 0 comes over the session of device 1, an older one by its own way.
- * Neither binds device 0 to a session that is somebody else's. */
+ * That neither binds device 0 to a session that is somebody else's, nor spoils the older one. */
 static void a_caught_request_over_another_session_binds_nothing(void **state)
 {
     (void)state;
@@ -650,14 +650,39 @@ static void a_caught_request_over_another_session_binds_nothing(void **state)
         caught newer = catch_update();
         lab_forget(&l);
         release(1, &newer);
-        release(0, &older);
         assert_int_equal(lab_count(&l, PROA_SERVER_UPDATED), 0);
+        release(0, &older); /* late, but as it should be */
+        assert_int_equal(lab_count(&l, PROA_SERVER_UPDATED), 1);
         assert_int_equal(facts(reg).peer.session, session);
         proa_op_id op = lab_op(&l, other, PROA_OP_READ, "/3/0");
         assert_int_equal(done(op)->code, PROA_COAP_CONTENT);
         op = lab_op(&l, reg, PROA_OP_READ, "/3/0");
         assert_int_equal(done(op)->code, PROA_COAP_CONTENT);
         assert_int_equal(lab_update(&l, 0, NULL, NULL)->code, PROA_COAP_CHANGED);
+    }
+}
+
+/* Who has got hold of what a device seals, and no more: what the device is being asked in its session
+ * goes on there. */
+static void a_caught_request_leads_no_operation_away(void **state)
+{
+    (void)state;
+    for (size_t thief = 1; thief < 3; thief++) { /* in its own session; in none */
+        assert_int_equal(end(NULL), 0);
+        assert_int_equal(start(NULL), 0);
+        demands[0] = PROA_PROTECTION_OSCORE_IN_DTLS;
+        demands[1] = PROA_PROTECTION_DTLS;
+        l.devices[1].account = 0;
+        (void)lab_registered(&l, 1);
+        lab_unprotect(&l, 2);
+        proa_reg reg = lab_registered(&l, 0);
+        caught update = catch_update();
+        l.devices[0].cut = true;
+        proa_op_id op = lab_op(&l, reg, PROA_OP_READ, "/3/0");
+        release(thief, &update);
+        l.devices[0].cut = false;
+        lab_run(&l, 10000);
+        assert_int_equal(done(op)->code, PROA_COAP_CONTENT);
     }
 }
 
@@ -686,6 +711,7 @@ int main(void)
         TEST(oscore_in_dtls_operations_use_the_session),
         TEST(oscore_in_dtls_hears_what_is_sealed_only),
         TEST(oscore_in_dtls_follows_to_a_new_session),
+        TEST(a_caught_request_leads_no_operation_away),
         TEST(a_caught_request_over_another_session_binds_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
