@@ -126,7 +126,8 @@ void proa__received_again(proa_coap *c, proa__received *r, proa_coap_type type)
 {
     c->counts.duplicates++;
     if (type == PROA_COAP_CON &&
-        (r->state == PROA__REPLY_EMPTY || r->state == PROA__REPLY_STORED)) {
+        (r->state == PROA__REPLY_EMPTY || r->state == PROA__REPLY_STORED) &&
+        proa__way_affords(r->thing.peer, r->reply_len)) {
         proa__received_owe(c, r);
     }
 }
@@ -152,6 +153,7 @@ bool proa__received_emit(proa_coap *c, proa_coap_peer *to, proa_span *datagram)
                          empty ? NULL : &r->thing.token);
         len = proa__compose(c, &draft, c->out);
     }
+    proa__way_spend(r->thing.peer, (size_t)len);
     *to = r->thing.peer->name;
     *datagram = proa_span_make(c->out, (size_t)len);
     return true;

@@ -68,8 +68,12 @@ struct proa__peer {
     proa__link messages;   /* CON messages; the first in_flight of them are in flight (NSTART) */
     uint32_t idle_since_s; /* engine seconds, rounded up */
     uint32_t refs;         /* things that point here */
+    int32_t credit;        /* of one that is doubted: bytes that may still go there */
     uint16_t next_mid;
+    uint16_t ping_mid;
     uint8_t in_flight;
+    bool is_doubted; /* who rides on it may be elsewhere (reach.c) */
+    bool is_pinged;
     bool heard; /* its way is where it was heard last, and not where somebody says it is */
     bool dead;  /* gone: no longer found; given back with its last reference */
 };
@@ -405,6 +409,27 @@ static inline bool proa__is_sealed(const proa__peer *peer)
 void proa__peer_ref(proa__peer *peer);
 void proa__peer_unref(proa_coap *c, proa__peer *peer);
 
+/* ---- reach.c ---------------------------------------------------------------------------- */
+
+/* Somebody rides on it from now on that a request came by, which anybody may have sent on. */
+void proa__way_doubt(proa__peer *way);
+
+/* So many authentic bytes came by it, or copies of such. */
+void proa__way_heard(proa__peer *way, size_t len);
+
+/* So many bytes more may go, and go. */
+bool proa__way_affords(const proa__peer *way, size_t len);
+void proa__way_spend(proa__peer *way, size_t len);
+
+/* The Message ID of the ping that goes in place of what cannot be afforded. */
+uint16_t proa__way_ping(proa__peer *way);
+
+/* Somebody is there. What had to wait goes on. */
+void proa__way_prove(proa_coap *c, proa__peer *way);
+
+/* True if this RST is the answer to the ping. */
+bool proa__way_answers(proa_coap *c, proa__peer *way, uint16_t mid);
+
 /* ---- engine.c --------------------------------------------------------------------------- */
 
 /* Queue a small reply to a message, without a record: RST or ACK if it is empty, else as the type
@@ -472,6 +497,9 @@ void proa__message_land(proa_coap *c, proa__message *m);
 
 /* Try again as a new message: new Message ID, count from 0, at the end of the queue. */
 void proa__message_again(proa_coap *c, proa__message *m);
+
+/* Those in flight to this peer leave once more, now. */
+void proa__messages_resume(proa_coap *c, proa__peer *peer);
 
 /* The message in flight to this peer with that Message ID, or NULL. */
 proa__message *proa__message_match(const proa__peer *peer, uint16_t mid);

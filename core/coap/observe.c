@@ -151,7 +151,9 @@ proa_err proa_coap_notify(proa_coap *c, uint64_t now_ms, proa_coap_id relation,
     }
     proa_span bytes = proa__sealed_reply(c, r->thing.peer, &r->binding, true,
                                          proa_span_make(c->scratch, (size_t)len));
-    confirmable = confirmable || r->doubt || proa__now_s(c) - r->con_s >= CON_INTERVAL_S;
+    const proa__peer *way = r->thing.peer->way;
+    confirmable = confirmable || r->doubt || (way != NULL && way->is_doubted) ||
+                  proa__now_s(c) - r->con_s >= CON_INTERVAL_S;
     proa_err err = bytes.len == 0 ? PROA_E_FULL : transmit(c, r, bytes, confirmable);
     if (err != PROA_OK) {
         return err;

@@ -195,10 +195,16 @@ static bool may_carry(const proa_coap *c, uint64_t account, const proa__peer *wa
 proa__peer *proa__peer_of_account(proa_coap *c, uint64_t account, proa__peer *way, bool newest)
 {
     proa__peer *peer = take_account(c, account, way);
-    if (peer != NULL && (newest || peer->way == NULL) && may_carry(c, account, way)) {
-        mount(c, peer, way);
-        peer->heard = newest;
+    if (peer == NULL || !(newest || peer->way == NULL) || !may_carry(c, account, way)) {
+        return peer;
     }
+    if (peer->way == way) {
+        proa__way_prove(c, way);
+    } else if (peer->way != NULL) {
+        proa__way_doubt(way);
+    }
+    mount(c, peer, way);
+    peer->heard = newest;
     return peer;
 }
 

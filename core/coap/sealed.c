@@ -56,6 +56,7 @@ static void request(proa_coap *c, const proa_coap_peer *from, const proa__heard 
     }
     proa__received *r = proa__received_find(c, way, h->msg.mid);
     if (r != NULL) {
+        proa__way_heard(way, h->bytes.len);
         proa__received_again(c, r, h->msg.type);
         return;
     }
@@ -65,6 +66,7 @@ static void request(proa_coap *c, const proa_coap_peer *from, const proa__heard 
     case PROA_COAP_OPENED:
         if (read_inner(&inner, &opened)) {
             proa__peer *peer = proa__peer_of_account(c, inner.account, way, inner.newest);
+            proa__way_heard(way, h->bytes.len);
             proa__serve_new(c, peer, way, &opened, &inner.binding, false);
         }
         break;
@@ -147,6 +149,7 @@ static void response(proa_coap *c, proa__peer *way, proa__request *q, const proa
     switch (o->open_response(o->ctx, binding_of(q, rest), h->bytes, c->inner, PROA_DATAGRAM_MAX,
                              &inner)) {
     case PROA_COAP_OPENED:
+        proa__way_prove(c, way);
         if (read_inner(&inner, &opened)) {
             proa__response_to(c, way, q, &opened);
         }

@@ -133,6 +133,16 @@ void proa__message_free(proa_coap *c, proa__message **at)
     }
 }
 
+void proa__messages_resume(proa_coap *c, proa__peer *peer)
+{
+    for (proa__link *at = peer->messages.next; at != &peer->messages; at = at->next) {
+        proa__message *m = PROA__OF(proa__message, timed.thing.link, at);
+        if (m->flying) {
+            queue(c, m);
+        }
+    }
+}
+
 proa__message *proa__message_match(const proa__peer *peer, uint16_t mid)
 {
     for (proa__link *at = peer->messages.next; at != &peer->messages; at = at->next) {
@@ -239,26 +249,47 @@ static void sent(proa_coap *c, proa__message *m)
     }
 }
 
+/* In place of a message that cannot be afforded yet. */
+static int encode_ping(proa_coap *c, proa__peer *way)
+{
+    proa__draft draft;
+    proa__draft_init(&draft, PROA_COAP_CON, PROA_COAP_EMPTY, proa__way_ping(way), NULL);
+    return proa__compose(c, &draft, c->out);
+}
+
+/* What leaves for it: `len` bytes stand in out. 0: nothing, as if it had been lost. */
+static int ration(proa_coap *c, const proa__message *m, int len)
+{
+    proa__peer *way = m->timed.thing.peer;
+    if (m->type != PROA_COAP_ACK && !proa__way_affords(way, (size_t)len)) {
+        len = m->type == PROA_COAP_CON ? encode_ping(c, way) : 0;
+    }
+    proa__way_spend(way, (size_t)len);
+    return len;
+}
+
 bool proa__message_emit(proa_coap *c, proa_coap_peer *to, proa_span *datagram)
 {
-    while (!proa__list_empty(&c->lists[PROA__OUT])) {
+    int len = 0;
+    while (len == 0 && !proa__list_empty(&c->lists[PROA__OUT])) {
         proa__message *m = PROA__OF(proa__message, out, c->lists[PROA__OUT].next);
         proa__unlink(&m->out);
-        int len = encode(c, m);
+        len = encode(c, m);
         if (len <= 0) {
             proa__request_fail(c, (proa__request *)m->owner,
                                len == PROA_E_IO ? PROA_COAP_FAILED_STORE : PROA_COAP_FAILED_KEYS);
+            len = 0;
             continue;
         }
+        len = ration(c, m, len);
         *datagram = proa_span_make(c->out, (size_t)len);
         *to = m->timed.thing.peer->name;
         if (is_of(m, PROA__REQUEST)) {
             m->owner->mid = m->timed.thing.mid;
         }
         sent(c, m);
-        return true;
     }
-    return false;
+    return len > 0;
 }
 
 /* ---- ACK and RST ------------------------------------------------------------------------ */
@@ -271,6 +302,7 @@ void proa__on_empty_ack(proa_coap *c, const proa_coap_peer *from, const proa_coa
         return;
     }
     bool more = m->newer != 0;
+    proa__way_prove(c, peer);
     if (is_of(m, PROA__RELATION)) {
         proa__relation_acked(c, (proa__relation *)m->owner);
     }
@@ -317,6 +349,9 @@ void proa__on_reset(proa_coap *c, const proa_coap_peer *from, const proa_coap_ms
     c->counts.resets_received++;
     proa__peer *peer = proa__peer_find(c, from);
     if (peer == NULL) {
+        return;
+    }
+    if (proa__way_answers(c, peer, msg->mid)) {
         return;
     }
     proa__message *m = proa__message_match(peer, msg->mid);

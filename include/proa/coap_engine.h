@@ -30,6 +30,9 @@
  * is all there is. Nothing that arrives from one peer can finish, cancel or answer anything of
  * another (DESIGN: identity is a key).
  *
+ * An address to which an account has moved gets no more than three times the bytes that came from there,
+ * until an answer came from it (RFC 9175 §2.4): a request can be caught and sent on from anywhere.
+ *
  * OSCORE. With `oscore` in the configuration messages with the OSCORE option are opened and those
  * to peers with an account are sealed (proa/oscore.h). What everybody could have sent (an answer
  * without protection, a RST) never ends what was protected: it is told (UNPROTECTED) or ignored.

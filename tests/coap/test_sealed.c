@@ -66,7 +66,9 @@ static void tell_sealed(const proa_coap_peer *from, uint8_t number, letter l)
     tell_bytes(&s, from, out, seal(&l, number, out, sizeof out));
 }
 
-static const letter get = {.type = PROA_COAP_CON, .code = PROA_COAP_GET};
+static const letter get = {.type = PROA_COAP_CON,
+                           .code = PROA_COAP_GET,
+                           .options = {{PROA_COAP_OPT_URI_PATH, "the-lamp-in-the-hall", 0, 0}}};
 
 /* The peer observes from `from`. */
 static proa_coap_id observed(const proa_coap_peer *from, uint8_t number)
@@ -88,13 +90,15 @@ static void notify(proa_coap_id relation, proa_span payload)
     assert_int_equal(proa_coap_notify(s.c, s.now_ms, relation, &response, false), PROA_OK);
 }
 
-/* A GET comes from there, and is answered. */
-static void heard_at(const proa_coap_peer *from, uint8_t number)
+/* A GET comes from there, and is answered. Returns how long the answer is. */
+static size_t heard_at(const proa_coap_peer *from, uint8_t number)
 {
     tell_sealed(from, number, get);
     expect(&s, PROA_COAP_EVENT_REQUEST);
     answer(&s, PROA_COAP_CONTENT, "here");
-    is_message(hear(&s), PROA_COAP_ACK, PROA_COAP_CHANGED); /* its outside */
+    const heard *h = hear(&s);
+    is_message(h, PROA_COAP_ACK, PROA_COAP_CHANGED); /* its outside */
+    return h->len;
 }
 
 static void goes_to(const heard *h, const proa_coap_peer *where)
@@ -138,7 +142,7 @@ static void c2c_6_a_way_that_may_not_carry_is_not_taken(void **state)
     }
     assert_int_equal(questions, 3);
     proa_coap_peer moved = place(2, 7); /* the session itself has another address */
-    heard_at(&moved, 9);
+    (void)heard_at(&moved, 9);
     notify(relation, proa_span_of("three"));
     goes_to(hear(&s), &moved);
 }
@@ -162,6 +166,193 @@ static void c2c_6_a_way_that_may_not_carry_is_no_first_way(void **state)
     goes_to(hear(&s), &home);
 }
 
+/* ---- how far it is believed ------------------------------------------------------------- */
+
+/* Everything that leaves; its bytes, and the last of it. */
+static size_t hear_all(const proa_coap_peer *where, heard *last)
+{
+    size_t bytes = 0;
+    proa_coap_peer to;
+    proa_span datagram;
+    while (proa_coap_output(s.c, s.now_ms, &to, &datagram)) {
+        assert_true(proa_addr_equal(&to.addr, &where->addr));
+        bytes += datagram.len;
+        if (last != NULL) {
+            memcpy(last->bytes, datagram.data, datagram.len);
+            last->len = datagram.len;
+            assert_int_equal(proa_coap_parse(&last->m, proa_span_make(last->bytes, last->len)),
+                             PROA_OK);
+        }
+    }
+    return bytes;
+}
+
+static bool is_ping(const heard *h)
+{
+    return h->len == 4 && h->m.type == PROA_COAP_CON && h->m.code == PROA_COAP_EMPTY;
+}
+
+static void tell_empty(const proa_coap_peer *from, proa_coap_type type, uint16_t mid)
+{
+    letter l = {.type = type, .mid = mid};
+    tell(&s, from, &l);
+}
+
+/* It observes at home, and then seems to be elsewhere. Returns how much may go there. */
+static size_t moved(proa_coap_id *relation, const proa_coap_peer *home, const proa_coap_peer *away)
+{
+    uint8_t out[PROA_DATAGRAM_MAX];
+    letter l = get;
+    *relation = observed(home, 1);
+    l.mid = 5000;
+    size_t came = seal(&l, 2, out, sizeof out);
+    return 3 * came - heard_at(away, 2);
+}
+
+#define PING_LEN 4U
+
+static void rfc9175_2_4_a_new_address_gets_three_times_what_came(void **state)
+{
+    (void)state;
+    proa_coap_id relation;
+    proa_coap_peer home = place(1, 0);
+    proa_coap_peer away = place(66, 0);
+    size_t limit = moved(&relation, &home, &away);
+    size_t bytes = 0;
+    unsigned pings = 0;
+    heard last;
+    for (int i = 0; i < 20; i++) { /* it changes all the time, and nobody answers */
+        proa_coap_response response = {.code = PROA_COAP_CONTENT, .payload = pattern(4)};
+        (void)!proa_coap_notify(s.c, s.now_ms, relation, &response, false);
+        size_t len = hear_all(&away, &last);
+        pings += len > 0 && is_ping(&last);
+        bytes += len;
+        pass_ms(&s, 7000);
+        proa_coap_event event;
+        while (proa_coap_poll(s.c, s.now_ms, &event)) {
+            assert_int_equal(event.kind, PROA_COAP_EVENT_RELATION_END);
+        }
+    }
+    assert_true(pings > 0);
+    assert_true(bytes - pings * PING_LEN <= limit);
+    assert_int_equal(proa_coap_stats_get(s.c).relations, 0); /* as if it were not there */
+}
+
+/* What proves that it is there. */
+static void rfc9175_2_4_until_somebody_answers_there(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        assert_int_equal(end(NULL), 0);
+        assert_int_equal(start(NULL), 0);
+        proa_coap_id relation;
+        proa_coap_peer home = place(1, 0);
+        proa_coap_peer away = place(2, 0);
+        heard last;
+        size_t limit = moved(&relation, &home, &away);
+        notify(relation, pattern(how == 0 ? 2 : 100));
+        size_t len = hear_all(&away, &last);
+        assert_int_equal(last.m.type, PROA_COAP_CON);
+        uint16_t ping = last.m.mid;
+        if (how == 0) { /* it was short enough: the ACK */
+            assert_true(len < limit && !is_ping(&last));
+            tell_empty(&away, PROA_COAP_ACK, ping);
+            expect(&s, PROA_COAP_EVENT_DELIVERED);
+        } else {
+            assert_true(is_ping(&last));
+            tell_empty(&away, PROA_COAP_RST, (uint16_t)(ping + 1)); /* a guess */
+            tell_empty(&home, PROA_COAP_RST, ping);                 /* not from there */
+            assert_int_equal(hear_all(&away, NULL), 0);
+            if (how == 1) {
+                tell_empty(&away, PROA_COAP_RST, ping);
+            } else {
+                tell_sealed(&away, 3, get); /* newer than what moved it */
+                expect(&s, PROA_COAP_EVENT_REQUEST);
+                proa_coap_ignore(s.c, s.event.exchange);
+            }
+            assert_true(hear_all(&away, &last) > 100); /* what waited, once */
+            assert_int_equal(last.m.type, PROA_COAP_CON);
+            tell_empty(&away, PROA_COAP_ACK, last.m.mid);
+            expect(&s, PROA_COAP_EVENT_DELIVERED);
+        }
+        notify(relation, pattern(120));
+        assert_true(hear_all(&away, &last) > 120);
+        assert_int_equal(last.m.type, PROA_COAP_NON); /* as before it moved */
+    }
+}
+
+/* The response to a request of ours is a proof, too: who has the Token has heard it. */
+static void rfc9175_2_4_a_response_from_there_is_a_proof(void **state)
+{
+    (void)state;
+    proa_coap_id relation;
+    proa_coap_peer home = place(1, 0);
+    proa_coap_peer away = place(2, 0);
+    heard last;
+    (void)moved(&relation, &home, &away);
+    proa_coap_peer to = {.account = ACCOUNT};
+    (void)ask(&s, &to, PROA_COAP_GET, "");
+    assert_true(hear_all(&away, &last) > PING_LEN);
+    letter l = {.type = PROA_COAP_ACK, .code = PROA_COAP_CONTENT, .token = last.m.token};
+    l.mid = last.m.mid;
+    tell_sealed(&away, 9, l);
+    expect(&s, PROA_COAP_EVENT_RESPONSE);
+    notify(relation, pattern(120));
+    assert_true(hear_all(&away, &last) > 120);
+    assert_int_equal(last.m.type, PROA_COAP_NON);
+}
+
+/* What was under way when it moved does not follow without limit either. */
+static void rfc9175_2_4_what_is_under_way_waits(void **state)
+{
+    (void)state;
+    proa_coap_peer home = place(1, 0);
+    proa_coap_peer away = place(66, 0);
+    proa_coap_id relation = observed(&home, 1);
+    proa_coap_response response = {.code = PROA_COAP_CONTENT, .payload = pattern(120)};
+    heard last;
+    assert_int_equal(proa_coap_notify(s.c, s.now_ms, relation, &response, true), PROA_OK);
+    assert_true(hear_all(&home, NULL) > 120);
+    tell_sealed(&away, 2, get);
+    expect(&s, PROA_COAP_EVENT_REQUEST);
+    proa_coap_ignore(s.c, s.event.exchange);
+    assert_int_equal(hear_all(&away, &last), PING_LEN);
+    assert_true(is_ping(&last));
+    tell_sealed(&home, 3, get); /* it never was away: all of it comes back */
+    expect(&s, PROA_COAP_EVENT_REQUEST);
+    proa_coap_ignore(s.c, s.event.exchange);
+    assert_int_equal(hear_all(&home, &last), PING_LEN);
+    tell_empty(&home, PROA_COAP_RST, last.m.mid);
+    assert_true(hear_all(&home, NULL) > 120);
+}
+
+/* A copy of the request that moved it is answered as far as the copies pay for that. */
+static void rfc9175_2_4_copies_pay_for_their_replies(void **state)
+{
+    (void)state;
+    uint8_t out[PROA_DATAGRAM_MAX];
+    proa_coap_peer home = place(1, 0);
+    proa_coap_peer away = place(66, 0);
+    (void)observed(&home, 1);
+    letter l = get;
+    l.mid = 5000;
+    size_t len = seal(&l, 2, out, sizeof out);
+    tell_bytes(&s, &away, out, len);
+    expect(&s, PROA_COAP_EVENT_REQUEST);
+    answer(&s, PROA_COAP_CONTENT,
+           "a hundred bytes that are the answer to only a few, "
+           "which is what an attacker would like to see sent");
+    size_t first = hear_all(&away, NULL);
+    assert_true(first > 3 * len);
+    size_t bytes = first;
+    for (size_t copies = 1; copies <= 30; copies++) {
+        tell_bytes(&s, &away, out, len);
+        bytes += hear_all(&away, NULL);
+        assert_true(bytes <= first + 3 * len * copies);
+    }
+    assert_true(bytes > 3 * first);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
@@ -169,6 +360,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(c2c_6_a_way_that_may_not_carry_is_not_taken),
         TEST(c2c_6_a_way_that_may_not_carry_is_no_first_way),
+        TEST(rfc9175_2_4_a_new_address_gets_three_times_what_came),
+        TEST(rfc9175_2_4_until_somebody_answers_there),
+        TEST(rfc9175_2_4_a_response_from_there_is_a_proof),
+        TEST(rfc9175_2_4_what_is_under_way_waits),
+        TEST(rfc9175_2_4_copies_pay_for_their_replies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether anybody is where a peer seems to be. A request that OSCORE protects says by its keys who sent
+ * it, and by nothing where from: somebody on the path can send it on from any address, and all that a
+ * peer observes would follow there. So after a move the new address gets no more than three times the
+ * bytes that came from there (RFC 9175 §2.4), until something came that only one who hears us there,
+ * or who has caught two of the peer's newest requests, can send:
+ *
+ *     doubted     notifications are CON; what is beyond the limit waits, and an empty CON asks in its
+ *                 place (RFC 7252 §4.3): a ping
+ *     proven      an ACK, the RST to a ping, a response that could be opened, a newer request
+ *
+ * The response to the request that moved the peer is counted and not held back; to copies of that
+ * request it is repeated as far as they pay for it. Sessions are the secure box's business. */
+#include "core/coap/engine_internal.h"
+
+#define FACTOR 3
+#define CREDIT_MAX (1 << 20)
+
+void proa__way_doubt(proa__peer *way)
+{
+    if (way->name.session == 0) {
+        way->is_doubted = true;
+        way->is_pinged = false;
+        way->credit = 0;
+    }
+}
+
+void proa__way_heard(proa__peer *way, size_t len)
+{
+    if (way->is_doubted && way->credit < CREDIT_MAX) {
+        way->credit += FACTOR * (int32_t)len;
+    }
+}
+
+bool proa__way_affords(const proa__peer *way, size_t len)
+{
+    return !way->is_doubted || way->credit >= (int32_t)len;
+}
+
+void proa__way_spend(proa__peer *way, size_t len)
+{
+    if (way->is_doubted && way->credit > -CREDIT_MAX) {
+        way->credit -= (int32_t)len;
+    }
+}
+
+uint16_t proa__way_ping(proa__peer *way)
+{
+    if (!way->is_pinged) {
+        way->is_pinged = true;
+        way->ping_mid = way->next_mid++;
+    }
+    return way->ping_mid;
+}
+
+void proa__way_prove(proa_coap *c, proa__peer *way)
+{
+    if (way->is_doubted) {
+        way->is_doubted = false;
+        if (way->is_pinged) {
+            proa__messages_resume(c, way);
+        }
+    }
+}
+
+bool proa__way_answers(proa_coap *c, proa__peer *way, uint16_t mid)
+{
+    bool answers = way->is_doubted && way->is_pinged && way->ping_mid == mid;
+    if (answers) {
+        proa__way_prove(c, way);
+    }
+    return answers;
+}
