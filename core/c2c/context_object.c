@@ -51,6 +51,14 @@ static proa_err accept(proa_c2c *c, const proa_actor *who, proa__row *draft,
     return proa__c2c_writer_protected(c, who) ? PROA_OK : PROA_E_DENIED;
 }
 
+/* A server takes the keys: who observes something hears of it under them, for the last time. */
+static void dismiss(proa_c2c *c, const proa__row *row, proa_account account)
+{
+    if (row->why == PROA_OUTCOME_REVOKED) {
+        proa_coap_peer_dismiss(proa__client_coap(c->client), c->now_ms, account);
+    }
+}
+
 static void removed(proa_c2c *c, proa__row *row)
 {
     proa__context *context = (proa__context *)row;
@@ -61,6 +69,7 @@ static void removed(proa_c2c *c, proa__row *row)
         return;
     }
     context->account = 0;
+    dismiss(c, row, account);
     oscore->remove(oscore->ctx, account);
     proa__key *key = proa__c2c_key(c, account);
     if (key != NULL) { /* a server took the context; a key is nothing without */
@@ -113,6 +122,7 @@ static void unlink(proa_c2c *c, const proa__key *key)
 {
     proa__context *context = context_of(c, key);
     if (context != NULL && context->account == proa__c2c_account(key)) {
+        dismiss(c, &key->row, context->account);
         /* Also if a server deleted the key: that it goes, too, is our own doing. */
         proa__c2c_remove(&c->tables[PROA__CONTEXTS], &context->row, PROA_OUTCOME_OK);
     }

@@ -54,6 +54,7 @@ void proa__c2c_drop_sessions(proa_c2c *c, proa__key *key)
         proa_coap_peer peer;
         memset(&peer, 0, sizeof(peer));
         peer.account = proa__c2c_account(key);
+        proa_coap_peer_dismiss(proa__client_coap(c->client), c->now_ms, peer.account);
         proa_coap_peer_gone(proa__client_coap(c->client), c->now_ms, &peer);
     }
     stop_opening(c, key);

@@ -90,7 +90,8 @@ typedef struct proa__message {
     uint16_t newer_len;
     uint8_t type;
     uint8_t transmissions;
-    bool flying; /* counted in peer->in_flight */
+    bool flying;  /* counted in peer->in_flight */
+    bool is_last; /* a sealed relation's last word: no RST takes it back */
 } proa__message;
 
 typedef enum proa__reply_state {
@@ -648,6 +649,9 @@ void proa__relation_free(proa_coap *c, proa__relation *r);
 
 /* The peer or the network ended it: free it after the event. */
 void proa__relation_end(proa_coap *c, proa__relation *r);
+
+/* Its peer's account is over: a last 4.01, and the end. */
+void proa__relation_dismiss(proa_coap *c, proa__relation *r);
 void proa__relation_acked(proa_coap *c, proa__relation *r);
 void proa__relation_move(proa_coap *c, proa__relation *r, proa__peer *to);
 

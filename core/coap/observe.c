@@ -130,14 +130,28 @@ static proa_err transmit(proa_coap *c, proa__relation *r, proa_span bytes, bool 
     return PROA_OK;
 }
 
-proa_err proa_coap_notify(proa_coap *c, uint64_t now_ms, proa_coap_id relation,
-                          const proa_coap_response *response, bool confirmable)
+/* A CON is better than a NON when somebody says that nobody observes, when it is not known whether
+ * the observer is there, and once a day. */
+static bool wants_ack(const proa_coap *c, const proa__relation *r)
 {
-    c->now_ms = now_ms;
-    proa__relation *r = living(c, relation);
-    if (r == NULL) {
-        return PROA_E_NOT_FOUND;
+    const proa__peer *way = r->thing.peer->way;
+    return r->doubt || (way != NULL && way->is_doubted) ||
+           proa__now_s(c) - r->con_s >= CON_INTERVAL_S;
+}
+
+/* The last one goes on by itself until it is acknowledged. */
+static void let_go(proa__relation *r)
+{
+    if (r->message != NULL) {
+        r->message->owner = NULL;
+        r->message->is_last = proa__is_sealed(r->thing.peer);
+        r->message = NULL;
     }
+}
+
+static proa_err notify(proa_coap *c, proa__relation *r, const proa_coap_response *response,
+                       bool confirmable)
+{
     bool is_last = PROA_COAP_CLASS(response->code) != 2;
     uint32_t seq = (r->seq + 1) & SEQ_MASK;
     proa__draft draft;
@@ -151,23 +165,38 @@ proa_err proa_coap_notify(proa_coap *c, uint64_t now_ms, proa_coap_id relation,
     }
     proa_span bytes = proa__sealed_reply(c, r->thing.peer, &r->binding, true,
                                          proa_span_make(c->scratch, (size_t)len));
-    const proa__peer *way = r->thing.peer->way;
-    confirmable = confirmable || r->doubt || (way != NULL && way->is_doubted) ||
-                  proa__now_s(c) - r->con_s >= CON_INTERVAL_S;
-    proa_err err = bytes.len == 0 ? PROA_E_FULL : transmit(c, r, bytes, confirmable);
-    if (err != PROA_OK) {
-        return err;
+    proa_err err =
+        bytes.len == 0 ? PROA_E_FULL : transmit(c, r, bytes, confirmable || wants_ack(c, r));
+    if (err == PROA_OK) {
+        r->doubt = false;
+        r->seq = seq;
     }
-    r->doubt = false;
-    r->seq = seq;
-    if (is_last) {
-        if (r->message != NULL) {
-            r->message->owner = NULL; /* it goes on by itself until it is acknowledged */
-            r->message = NULL;
-        }
+    if (err == PROA_OK && is_last) {
+        let_go(r);
+    }
+    return err;
+}
+
+proa_err proa_coap_notify(proa_coap *c, uint64_t now_ms, proa_coap_id relation,
+                          const proa_coap_response *response, bool confirmable)
+{
+    c->now_ms = now_ms;
+    proa__relation *r = living(c, relation);
+    if (r == NULL) {
+        return PROA_E_NOT_FOUND;
+    }
+    proa_err err = notify(c, r, response, confirmable);
+    if (err == PROA_OK && PROA_COAP_CLASS(response->code) != 2) {
         proa__relation_free(c, r);
     }
-    return PROA_OK;
+    return err;
+}
+
+void proa__relation_dismiss(proa_coap *c, proa__relation *r)
+{
+    const proa_coap_response last = {.code = PROA_COAP_UNAUTHORIZED};
+    (void)!notify(c, r, &last, true); /* without keys or room it just ends */
+    proa__relation_end(c, r);
 }
 
 void proa__relation_acked(proa_coap *c, proa__relation *r)

@@ -275,6 +275,21 @@ void proa_coap_peer_astray(proa_coap *c, uint64_t account)
     }
 }
 
+void proa_coap_peer_dismiss(proa_coap *c, uint64_t now_ms, uint64_t account)
+{
+    proa_coap_peer name = {.account = account};
+    c->now_ms = now_ms;
+    const proa__peer *peer = proa__peer_find(c, &name);
+    const proa__link *next = peer == NULL ? NULL : peer->things.next;
+    while (next != NULL && next != &peer->things) {
+        proa__thing *thing = PROA__OF(proa__thing, link, next);
+        next = next->next;
+        if (thing->kind == PROA__RELATION) {
+            proa__relation_dismiss(c, (proa__relation *)thing);
+        }
+    }
+}
+
 void proa_coap_peer_gone(proa_coap *c, uint64_t now_ms, const proa_coap_peer *name)
 {
     c->now_ms = now_ms;

@@ -191,7 +191,8 @@ void proa__message_due(proa_coap *c, proa__message *m)
     bool in_time = c->now_ms < m->deadline_ms;
     if (in_time && m->type == PROA_COAP_NON && m->transmissions == 0) {
         queue(c, m); /* its leisure is over */
-    } else if (in_time && m->flying && m->transmissions <= c->config.timing.max_retransmit) {
+    } else if (in_time && (m->flying || m->is_last) &&
+               m->transmissions <= c->config.timing.max_retransmit) {
         m->timeout_ms = m->timeout_ms > UINT32_MAX / 2 ? m->timeout_ms : m->timeout_ms * 2;
         supersede(c, m);
         queue(c, m);
@@ -344,6 +345,13 @@ static proa__thing *owner_of_non(const proa__peer *peer, uint16_t mid)
     return NULL;
 }
 
+/* It is sent as often as before, but keeps nobody waiting: perhaps there is nobody who wants it. */
+static void outlive(proa_coap *c, proa__message *m)
+{
+    proa__message_land(c, m);
+    wait(c, m, m->timeout_ms);
+}
+
 void proa__on_reset(proa_coap *c, const proa_coap_peer *from, const proa_coap_msg *msg)
 {
     c->counts.resets_received++;
@@ -358,7 +366,10 @@ void proa__on_reset(proa_coap *c, const proa_coap_peer *from, const proa_coap_ms
     proa__thing *thing = m != NULL ? m->owner : owner_of_non(peer, msg->mid);
     /* Anybody can say that. But a response that its asker has forgotten would keep all other messages
      * from that peer for a minute, and what was asked for is done, whoever says what. */
-    if (thing != NULL && proa__is_sealed(thing->peer) && thing->kind != PROA__EXCHANGE) {
+    if (m != NULL && m->is_last) {
+        c->counts.unprotected++;
+        outlive(c, m);
+    } else if (thing != NULL && proa__is_sealed(thing->peer) && thing->kind != PROA__EXCHANGE) {
         c->counts.unprotected++;
         if (thing->kind == PROA__RELATION) {
             ((proa__relation *)thing)->doubt = true;

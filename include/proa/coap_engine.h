@@ -293,6 +293,13 @@ void proa_coap_unobserve(proa_coap *c, proa_coap_id relation);
  * end with an event, what it sent is forgotten. O(everything of that peer). */
 void proa_coap_peer_gone(proa_coap *c, uint64_t now_ms, const proa_coap_peer *name);
 
+/* This account is over, and its OSCORE keys are about to go: while they are there, what it observes
+ * ends with a last 4.01 under them, a CON that stays under way whatever becomes of peer and keys, and
+ * that no RST stops; then with RELATION_END. Without that the peer would learn nothing, as there is no
+ * session to close. All else is proa_coap_peer_gone's, which is to follow. May be called while a REQUEST
+ * event of somebody else is being handled. */
+void proa_coap_peer_dismiss(proa_coap *c, uint64_t now_ms, uint64_t account);
+
 /* Somebody who should know says that the peer of these OSCORE keys is elsewhere now: the next request
  * goes to the address that it names. Otherwise requests go to where the last authentic request of the
  * peer came from, until one of them fails with TIMEOUT; the address they name is for a peer that has

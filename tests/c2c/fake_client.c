@@ -245,6 +245,13 @@ void proa_coap_peer_astray(proa_coap *c, uint64_t account)
     (void)account;
 }
 
+void proa_coap_peer_dismiss(proa_coap *c, uint64_t now_ms, uint64_t account)
+{
+    (void)c;
+    (void)now_ms;
+    (void)account;
+}
+
 void proa_coap_peer_gone(proa_coap *coap, uint64_t now_ms, const proa_coap_peer *name)
 {
     (void)now_ms;

@@ -484,6 +484,7 @@ int main(void)
     const struct CMUnitTest without_sessions[] = {
         cmocka_unit_test(g12_operations_and_rights),
         cmocka_unit_test(g13_observing),
+        cmocka_unit_test(g10_g13_rights_taken_end_the_observation),
         cmocka_unit_test(g23_expiry_on_both_ends),
         cmocka_unit_test(g23_expired_grants_leave_no_entry_in_object_2),
         cmocka_unit_test(g25_host_reboots),

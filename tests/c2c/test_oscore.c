@@ -280,6 +280,11 @@ static void g10_g13_rights_taken_end_the_observation(void **state)
         assert_int_equal(world_events(&w, 0, PROA_C2C_NOTIFICATION), 0);
         assert_int_equal(proa_client_stats_get(w.devices[1].client).observations, 0);
         assert_int_equal(contexts_of(1), rows[i].contexts);
+        /* It was told under the keys, so that it need not ask. */
+        assert_int_equal(world_events(&w, 0, PROA_C2C_OBSERVE_END), 1);
+        assert_int_equal(world_event_of(&w, 0, PROA_C2C_OBSERVE_END)->event.outcome,
+                         PROA_OUTCOME_REVOKED);
+        assert_int_equal(w.ac, 0);
         world_close(&w);
     }
 }

@@ -353,6 +353,96 @@ static void rfc9175_2_4_copies_pay_for_their_replies(void **state)
     assert_true(bytes > 3 * first);
 }
 
+/* ---- the end ---------------------------------------------------------------------------- */
+
+/* The account is over; its keys and all that is known of the peer go. */
+static void dismiss(void)
+{
+    proa_coap_peer gone = {.account = ACCOUNT};
+    proa_coap_peer_dismiss(s.c, s.now_ms, ACCOUNT);
+    seals.table.remove(&seals, ACCOUNT);
+    proa_coap_peer_gone(s.c, s.now_ms, &gone);
+    assert_int_equal(expect(&s, PROA_COAP_EVENT_RELATION_END)->user, 5);
+    expect_nothing(&s);
+    assert_int_equal(proa_coap_stats_get(s.c).relations, 0);
+}
+
+static void c2c_6_keys_that_go_say_so(void **state)
+{
+    (void)state;
+    proa_coap_peer home = place(1, 0);
+    for (int resets = 0; resets < 2; resets++) {
+        uint8_t buf[PROA_DATAGRAM_MAX];
+        assert_int_equal(end(NULL), 0);
+        assert_int_equal(start(NULL), 0);
+        (void)observed(&home, 1);
+        dismiss();
+        const heard *h = hear(&s);
+        is_message(h, PROA_COAP_CON, PROA_COAP_CHANGED);
+        proa_coap_msg last = fake_sealed_read(proa_span_make(h->bytes, h->len), buf, sizeof buf);
+        assert_int_equal(last.code, PROA_COAP_UNAUTHORIZED);
+        assert_true(proa_coap_token_equal(&last.token, &TOKEN(1, 1)));
+        if (resets == 0) {
+            pass_ms(&s, 3000);
+            expect_nothing(&s);
+            assert_memory_equal(hear(&s)->bytes, h->bytes, h->len); /* it needs no key */
+            tell_empty(&home, PROA_COAP_ACK, h->m.mid);
+            pass_ms(&s, 100000);
+            expect_nothing(&s);
+            hear_nothing(&s);
+            continue;
+        }
+        (void)ask(&s, &home, PROA_COAP_GET, ""); /* unprotected, and it waits (NSTART) */
+        hear_nothing(&s);
+        tell_empty(&home, PROA_COAP_RST, h->m.mid); /* says who? */
+        is_message(hear(&s), PROA_COAP_CON, PROA_COAP_GET);
+        unsigned copies = 1;
+        for (int i = 0; i < 60; i++) {
+            proa_coap_event event;
+            pass_ms(&s, 2000);
+            while (proa_coap_poll(s.c, s.now_ms, &event)) {
+                assert_int_equal(event.kind, PROA_COAP_EVENT_FAILED); /* the GET */
+            }
+            proa_span datagram;
+            for (proa_coap_peer to; proa_coap_output(s.c, s.now_ms, &to, &datagram);) {
+                copies += proa_span_equal(datagram, proa_span_make(h->bytes, h->len));
+            }
+        }
+        assert_int_equal(copies, 5); /* MAX_RETRANSMIT */
+    }
+}
+
+/* One that is under way already says it instead. */
+static void c2c_6_keys_that_go_say_so_last(void **state)
+{
+    (void)state;
+    uint8_t buf[PROA_DATAGRAM_MAX];
+    proa_coap_peer home = place(1, 0);
+    proa_coap_id relation = observed(&home, 1);
+    proa_coap_response response = {.code = PROA_COAP_CONTENT, .payload = pattern(4)};
+    assert_int_equal(proa_coap_notify(s.c, s.now_ms, relation, &response, true), PROA_OK);
+    uint16_t mid = hear(&s)->m.mid;
+    dismiss();
+    hear_nothing(&s);
+    tell_empty(&home, PROA_COAP_ACK, mid);
+    const heard *h = hear(&s);
+    assert_int_equal(h->m.type, PROA_COAP_CON);
+    proa_coap_msg last = fake_sealed_read(proa_span_make(h->bytes, h->len), buf, sizeof buf);
+    assert_int_equal(last.code, PROA_COAP_UNAUTHORIZED);
+}
+
+/* Without keys, nobody is told, and all ends just the same. */
+static void c2c_6_without_keys_it_just_ends(void **state)
+{
+    (void)state;
+    proa_coap_peer home = place(1, 0);
+    (void)observed(&home, 1);
+    seals.table.remove(&seals, ACCOUNT);
+    dismiss();
+    hear_nothing(&s);
+    proa_coap_peer_dismiss(s.c, s.now_ms, ACCOUNT); /* nobody there */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
@@ -365,6 +455,9 @@ int main(void)
         TEST(rfc9175_2_4_a_response_from_there_is_a_proof),
         TEST(rfc9175_2_4_what_is_under_way_waits),
         TEST(rfc9175_2_4_copies_pay_for_their_replies),
+        TEST(c2c_6_keys_that_go_say_so),
+        TEST(c2c_6_keys_that_go_say_so_last),
+        TEST(c2c_6_without_keys_it_just_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
