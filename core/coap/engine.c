@@ -301,6 +301,8 @@ proa__instant *proa__instant_add(proa_coap *c, const proa_coap_peer *to, const p
 static void release_event(proa_coap *c)
 {
     proa__body_free(c, &c->event_body);
+    proa_wipe(c->inner, c->inner_len); /* it may have carried keys: objects 21, 11000 */
+    c->inner_len = 0;
 }
 
 static void on_malformed(proa_coap *c, const proa_coap_peer *from, const proa_coap_msg *m,

@@ -248,6 +248,7 @@ struct proa_coap {
     uint16_t datagram_max;              /* config.message_max and what sealing adds */
     uint8_t *out;                       /* datagram_max bytes: what output gave */
     uint8_t *scratch;                   /* message_max bytes: for the length of one call */
+    uint16_t inner_len;                 /* bytes of it that were opened */
     uint8_t *inner;                     /* OSCORE: PROA_DATAGRAM_MAX bytes: what was opened or is
                                            to be sealed */
     proa__body *event_body;

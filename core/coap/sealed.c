@@ -21,9 +21,11 @@ static const proa_coap_oscore *oscore_of(const proa_coap *c)
     return c->config.oscore;
 }
 
-/* Reads what was opened. False if it is no message; OSCORE has checked that it is one. */
-static bool read_inner(const proa_coap_inner *inner, proa__heard *h)
+/* Reads what was opened. False if it is no message; OSCORE has checked that it is one. It is wiped
+ * with the event that borrows it. */
+static bool read_inner(proa_coap *c, const proa_coap_inner *inner, proa__heard *h)
 {
+    c->inner_len = (uint16_t)inner->message.len;
     h->bytes = inner->message;
     if (proa_coap_parse(&h->msg, inner->message) != PROA_OK) {
         return false;
@@ -64,7 +66,7 @@ static void request(proa_coap *c, const proa_coap_peer *from, const proa__heard 
     proa__heard opened;
     switch (o->open_request(o->ctx, c->now_ms, h->bytes, c->inner, PROA_DATAGRAM_MAX, &inner)) {
     case PROA_COAP_OPENED:
-        if (read_inner(&inner, &opened)) {
+        if (read_inner(c, &inner, &opened)) {
             proa__peer *peer = proa__peer_of_account(c, inner.account, way, inner.newest);
             proa__way_heard(way, h->bytes.len);
             proa__serve_new(c, peer, way, &opened, &inner.binding, false);
@@ -114,7 +116,10 @@ static int compose(proa_coap *c, proa__request *q, const proa__message *m)
     }
     int len = proa__request_compose(c, q, m, c->inner);
     PROA_ASSERT(len > 0); /* its size was checked when it was accepted */
-    return o->seal(o->ctx, binding, proa_span_make(c->inner, (size_t)len), c->out, c->datagram_max);
+    proa_span message = proa_span_make(c->inner, (size_t)len);
+    len = o->seal(o->ctx, binding, message, c->out, c->datagram_max);
+    proa_wipe(c->inner, message.len);
+    return len;
 }
 
 static void acknowledge(proa_coap *c, const proa__peer *way, const proa__heard *h)
@@ -150,7 +155,7 @@ static void response(proa_coap *c, proa__peer *way, proa__request *q, const proa
                              &inner)) {
     case PROA_COAP_OPENED:
         proa__way_prove(c, way);
-        if (read_inner(&inner, &opened)) {
+        if (read_inner(c, &inner, &opened)) {
             proa__response_to(c, way, q, &opened);
         }
         break;

@@ -68,6 +68,17 @@ static size_t len_of(const proa_coap_msg *outer)
     return 4U + outer->token.len + outer->payload.len - 1;
 }
 
+/* Into buf: the inside of a message that came. */
+static proa_span open_(fake_sealed *f, proa_span datagram, const proa_coap_msg *outer, uint8_t *buf,
+                       size_t cap)
+{
+    (void)fake_sealed_read(datagram, buf, cap);
+    f->opened++;
+    f->inside = buf;
+    f->inside_len = len_of(outer);
+    return proa_span_make(f->inside, f->inside_len);
+}
+
 static proa_coap_opened open_request(void *ctx, proa_span datagram, uint8_t *buf, size_t cap,
                                      proa_coap_inner *out)
 {
@@ -84,12 +95,10 @@ static proa_coap_opened open_request(void *ctx, proa_span datagram, uint8_t *buf
         out->code = PROA_COAP_UNAUTHORIZED;
         return PROA_COAP_OPENED_REFUSED;
     }
-    (void)fake_sealed_read(datagram, buf, cap);
-    f->opened++;
+    out->message = open_(f, datagram, &outer, buf, cap);
     out->newest = value.data[1] > f->newest[who];
     f->newest[who] = out->newest ? value.data[1] : f->newest[who];
     out->account = f->account[who];
-    out->message = proa_span_make(buf, len_of(&outer));
     out->binding.words[0] = 1;
     out->binding.words[1] = who;
     return PROA_COAP_OPENED;
@@ -106,10 +115,8 @@ static proa_coap_opened open_response(void *ctx, proa_coap_binding *binding, pro
     if (value.len != 2 || value.data[0] != binding->words[1] || outer.payload.len == 0) {
         return PROA_COAP_OPENED_NOT;
     }
-    (void)fake_sealed_read(datagram, buf, cap);
-    f->opened++;
+    out->message = open_(f, datagram, &outer, buf, cap);
     out->account = f->account[value.data[0]];
-    out->message = proa_span_make(buf, len_of(&outer));
     return PROA_COAP_OPENED;
 }
 
@@ -146,6 +153,8 @@ static int seal(void *ctx, proa_coap_binding *binding, proa_span message, uint8_
 {
     fake_sealed *f = ctx;
     f->sealed++;
+    f->inside = message.data;
+    f->inside_len = message.len;
     return (int)fake_sealed_write((uint8_t)binding->words[1], (uint8_t)binding->words[2], message,
                                   out, cap);
 }

@@ -18,6 +18,8 @@ typedef struct fake_sealed {
     uint8_t newest[FAKE_ACCOUNTS];   /* of the requests received */
     uint8_t next;                    /* number of ours */
     unsigned opened, sealed;
+    const uint8_t *inside; /* where what was opened or sealed last stood, in the engine's memory */
+    size_t inside_len;
 } fake_sealed;
 
 /* No keys yet; `add` of the table gives each account the next byte, from 1 on. */

@@ -353,6 +353,41 @@ static void rfc9175_2_4_copies_pay_for_their_replies(void **state)
     assert_true(bytes > 3 * first);
 }
 
+/* ---- what stays behind ------------------------------------------------------------------ */
+
+static bool is_wiped(void)
+{
+    bool wiped = seals.inside_len > 0;
+    for (size_t i = 0; i < seals.inside_len; i++) {
+        wiped = wiped && seals.inside[i] == 0;
+    }
+    return wiped;
+}
+
+/* Keys of others travel inside. */
+static void what_was_opened_is_wiped_after_its_event(void **state)
+{
+    (void)state;
+    proa_coap_peer home = place(1, 0);
+    tell_sealed(&home, 1, get);
+    expect(&s, PROA_COAP_EVENT_REQUEST);
+    assert_false(is_wiped());
+    expect_nothing(&s);
+    assert_true(is_wiped());
+    proa_coap_peer to = {.account = ACCOUNT};
+    (void)ask(&s, &to, PROA_COAP_POST, "secret");
+    const heard *h = hear(&s);
+    assert_true(is_wiped());
+    letter l = {.type = PROA_COAP_ACK, .code = PROA_COAP_CONTENT, .token = h->m.token};
+    l.mid = h->m.mid;
+    l.payload = proa_span_of("another");
+    tell_sealed(&home, 9, l);
+    expect(&s, PROA_COAP_EVENT_RESPONSE);
+    assert_false(is_wiped());
+    expect_nothing(&s);
+    assert_true(is_wiped());
+}
+
 /* ---- the end ---------------------------------------------------------------------------- */
 
 /* The account is over; its keys and all that is known of the peer go. */
@@ -455,6 +490,7 @@ int main(void)
         TEST(rfc9175_2_4_a_response_from_there_is_a_proof),
         TEST(rfc9175_2_4_what_is_under_way_waits),
         TEST(rfc9175_2_4_copies_pay_for_their_replies),
+        TEST(what_was_opened_is_wiped_after_its_event),
         TEST(c2c_6_keys_that_go_say_so),
         TEST(c2c_6_keys_that_go_say_so_last),
         TEST(c2c_6_without_keys_it_just_ends),
