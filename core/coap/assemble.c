@@ -16,14 +16,51 @@
 
 /* ---- storage ---------------------------------------------------------------------------- */
 
+static void leave_outer(proa_coap *c, proa__body *body)
+{
+    if (proa__is_linked(&body->outer)) {
+        proa__unlink(&body->outer);
+        c->outer_count--;
+    }
+}
+
+void proa__body_hide(proa_coap *c, proa__body *body)
+{
+    leave_outer(c, body);
+    proa__index_remove(c, &body->timed.thing);
+    proa__unlink(&body->timed.thing.link);
+    proa_heap_clear(&c->timers, &body->timed.timer);
+}
+
 void proa__body_free(proa_coap *c, proa__body **at)
 {
     proa__body *body = *at;
     *at = NULL;
     if (body != NULL) {
+        leave_outer(c, body);
         proa_wipe(body->bytes, body->len); /* may carry keys: objects 0, 21, 11000 */
         proa__thing_free(c, &body->timed.thing);
     }
+}
+
+bool proa__body_displace(proa_coap *c)
+{
+    proa__link *oldest = c->lists[PROA__OUTER].next;
+    if (oldest == &c->lists[PROA__OUTER]) {
+        return false;
+    }
+    proa__body *body = PROA__OF(proa__body, outer, oldest);
+    proa__body_free(c, &body);
+    return true;
+}
+
+proa__body *proa__body_new(proa_coap *c, proa__peer *peer)
+{
+    proa__body *body;
+    do {
+        body = proa__thing_new(c, PROA__BODY, peer);
+    } while (body == NULL && proa__body_displace(c));
+    return body;
 }
 
 static void touch(proa_coap *c, proa__body *body)
@@ -31,15 +68,14 @@ static void touch(proa_coap *c, proa__body *body)
     proa_heap_set(&c->timers, &body->timed.timer, c->now_ms + MAX_TRANSMIT_WAIT_MS);
 }
 
-/* A body of this peer under this name, empty; one that is there is begun anew. */
-static proa__body *body_begin(proa_coap *c, proa__peer *peer, const proa_coap_token *name)
+proa__body *proa__body_begin(proa_coap *c, proa__peer *peer, const proa_coap_token *name)
 {
     proa__body *body = proa__find(c, PROA__BODY, peer, name, 0);
     if (body != NULL) {
         body->len = 0;
         return body;
     }
-    body = proa__thing_new(c, PROA__BODY, peer);
+    body = proa__body_new(c, peer);
     if (body != NULL) {
         body->timed.thing.token = *name;
         proa__list_append(&peer->things, &body->timed.thing.link);
@@ -67,7 +103,7 @@ proa_coap_token proa__body_name(const proa_coap *c, const proa_coap_msg *m, proa
         bool is_ours = option.number == PROA_COAP_OPT_BLOCK1 ||
                        option.number == PROA_COAP_OPT_BLOCK2 ||
                        option.number == PROA_COAP_OPT_OBSERVE ||
-                       (option.number == PROA_COAP_OPT_REQUEST_TAG && use != PROA__BODY_ASSEMBLY);
+                       (option.number == PROA_COAP_OPT_REQUEST_TAG && use == PROA__BODY_KEPT);
         for (size_t i = 0; i < 2 && !is_ours && !is_no_cache_key(option.number); i++) {
             key[i] = proa_hash(key[i] + option.number, option.value);
         }
@@ -97,7 +133,7 @@ static proa__body *place_for(proa_coap *c, proa__peer *peer, const proa__heard *
         *code = PROA_COAP_REQUEST_ENTITY_TOO_LARGE; /* §2.9.3 */
     } else {
         *code = PROA_COAP_SERVICE_UNAVAILABLE;
-        return offset > 0 ? body : body_begin(c, peer, &name);
+        return offset > 0 ? body : proa__body_begin(c, peer, &name);
     }
     proa__body_free(c, &body);
     return NULL;
@@ -109,15 +145,6 @@ static void append(proa__body *body, proa_span bytes)
         memcpy(body->bytes + body->len, bytes.data, bytes.len);
         body->len += (uint32_t)bytes.len;
     }
-}
-
-/* Whole: no longer found; the current event borrows it. */
-static void lend(proa_coap *c, proa__body *body)
-{
-    proa__index_remove(c, &body->timed.thing);
-    proa__unlink(&body->timed.thing.link);
-    proa_heap_clear(&c->timers, &body->timed.timer);
-    c->event_body = body;
 }
 
 uint8_t proa__assemble(proa_coap *c, proa__peer *peer, const proa__heard *h, uint32_t *reply,
@@ -147,7 +174,8 @@ uint8_t proa__assemble(proa_coap *c, proa__peer *peer, const proa__heard *h, uin
         touch(c, body);
         return PROA_COAP_CONTINUE;
     }
-    lend(c, body);
+    proa__body_hide(c, body);
+    c->event_body = body;
     *payload = proa_span_make(body->bytes, body->len);
     return 0;
 }
@@ -160,7 +188,7 @@ bool proa__body_keep(proa_coap *c, proa__peer *peer, const proa_coap_token *name
     if (response->payload.len > c->config.body_max) {
         return false;
     }
-    proa__body *body = body_begin(c, peer, name);
+    proa__body *body = proa__body_begin(c, peer, name);
     if (body == NULL) {
         return false;
     }

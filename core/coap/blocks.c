@@ -28,7 +28,7 @@ static bool may_restart(proa__request *q)
 
 static bool start(proa_coap *c, proa__request *q, proa_span payload, uint32_t szx)
 {
-    q->body = proa__thing_new(c, PROA__BODY, NULL);
+    q->body = proa__body_new(c, NULL);
     if (q->body == NULL) {
         return false;
     }
@@ -156,7 +156,7 @@ static proa__step first_block2(proa_coap *c, proa__request *q, const proa__heard
     if (h->fields.block2 >> 4 != 0) {
         return mismatch(&h->msg);
     }
-    q->body = proa__thing_new(c, PROA__BODY, NULL);
+    q->body = proa__body_new(c, NULL);
     if (q->body == NULL) {
         return PROA__STEP_FULL;
     }

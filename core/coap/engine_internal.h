@@ -127,14 +127,16 @@ typedef struct proa__received {
  * the one that the current event borrows, to the engine. */
 typedef enum proa__body_use {
     PROA__BODY_ASSEMBLY = 1, /* a peer's request, coming in by Block1 */
-    PROA__BODY_KEPT          /* our response to an unsafe request, going out by Block2 */
+    PROA__BODY_KEPT,         /* our response to an unsafe request, going out by Block2 */
+    PROA__BODY_OUTER /* a sealed message that a proxy has cut: nobody's, until it is opened */
 } proa__body_use;
 
 typedef struct proa__body {
     proa__timed timed; /* token: its name */
+    proa__link outer;  /* OUTER: in proa_coap.lists[OUTER] */
     uint32_t len;
     uint16_t format; /* KEPT: Content-Format, PROA_FORMAT_NONE: none */
-    uint8_t code;    /* KEPT */
+    uint8_t code;    /* KEPT; OUTER: szx */
     uint8_t etag_len;
     uint8_t etag[8];        /* of what comes in by Block2 */
     proa_coap_binding rest; /* OSCORE: of the request for the next part of a notification */
@@ -172,11 +174,13 @@ typedef struct proa__request {
     uint8_t restarts;
     uint8_t failure;
     bool non;
-    bool observe;    /* asked for */
-    bool observing;  /* accepted by the peer */
-    bool answered;   /* its RESPONSE event was given */
-    bool cancelling; /* forgotten by the application; only saying goodbye */
-    bool repeatable; /* may be done twice, as its application says */
+    bool observe;      /* asked for */
+    bool observing;    /* accepted by the peer */
+    bool answered;     /* its RESPONSE event was given */
+    bool cancelling;   /* forgotten by the application; only saying goodbye */
+    bool repeatable;   /* may be done twice, as its application says */
+    bool asks_outside; /* OSCORE: this round fetches more of a response that a proxy has cut, under
+                          the number that was begun */
 } proa__request;
 
 typedef struct proa__exchange {
@@ -188,6 +192,7 @@ typedef struct proa__exchange {
     proa_coap_id relation;     /* held under this Token */
     uint32_t block2;           /* as asked for, or PROA__NONE */
     uint32_t block1;           /* of the response, or PROA__NONE */
+    uint32_t outer_block1;     /* OSCORE: of its outside */
     uint8_t no_response;       /* RFC 7967 §2.1 */
     bool non;
     bool multicast;
@@ -229,6 +234,7 @@ typedef enum proa__list {
     PROA__OUT,       /* messages to be sent */
     PROA__ENDED,     /* requests and relations whose end is to be told */
     PROA__DELIVERED, /* relations whose notification was acknowledged */
+    PROA__OUTER,     /* bodies of sealed messages that a proxy has cut, oldest first */
     PROA__IDLE,      /* peers without references, longest idle first */
     PROA__AGING,     /* received, oldest first: a list for each proa__harm */
     PROA__LISTS = PROA__AGING + PROA__HARMS
@@ -260,6 +266,7 @@ struct proa_coap {
     proa__thing **buckets;     /* the index */
     uint32_t bucket_count;     /* a power of two */
     uint32_t indexed;          /* things in it */
+    uint32_t outer_count;      /* of lists[OUTER] */
     proa_coap_config config;   /* zeros replaced by defaults */
     proa__cells message_cells; /* requests, notifications, separate responses */
     proa__cells reply_cells;   /* replies remembered */
@@ -311,6 +318,7 @@ typedef struct proa__heard {
     proa_coap_msg msg;
     proa__fields fields;
     proa__options_verdict verdict;
+    uint32_t outer_block; /* of what was opened and had been cut by a proxy; else PROA__NONE */
 } proa__heard;
 
 void proa__fields_clear(proa__fields *fields);
@@ -342,6 +350,12 @@ static inline uint32_t proa__block_offset(uint32_t block)
 static inline uint32_t proa__block_at(uint32_t offset, bool more, uint32_t szx)
 {
     return offset >> (szx + 4) << 4 | (more ? 8U : 0U) | szx;
+}
+
+/* One of several. */
+static inline bool proa__block_is_part(uint32_t block)
+{
+    return block != PROA__NONE && block >> 3 != 0;
 }
 
 static inline bool proa__block_is_bad(uint32_t block)
@@ -625,6 +639,28 @@ struct proa_coap_sealed {
                        proa_span bytes);
 };
 
+/* An answer that leaves no trace, as bytes. Without room it is lost: the peer asks again. */
+void proa__send_back(proa_coap *c, proa__peer *way, const proa__heard *h, proa_span answer);
+
+/* ---- outer.c: sealed messages that a proxy has cut ---------------------------------------- */
+
+struct proa_coap_outer {
+    /* A part of a request came. The body if it was the last one, and then *whole is the message in
+     * it; NULL: it was answered. The body is the caller's to free. */
+    proa__body *(*request)(proa_coap *c, proa__peer *way, const proa__heard *h, proa_span *whole);
+
+    /* The sealed response, in out, to what came in parts. */
+    proa_span (*reply)(proa_coap *c, proa_span bytes, uint32_t block1);
+
+    /* A part of the response to a round of q came. NULL: it is asked for the next, or means nothing. */
+    proa__body *(*response)(proa_coap *c, proa__peer *way, proa__request *q, const proa__heard *h,
+                            proa_span *whole);
+
+    /* Whether the round under way asks for such a part; then the request sealed in out becomes that. */
+    bool (*goes_on)(proa_coap *c, const proa__request *q);
+    size_t (*ask)(proa_coap *c, const proa__request *q, size_t len);
+};
+
 /* `bytes` as they are, or sealed for a peer whose messages are. */
 proa_span proa__sealed_reply(proa_coap *c, const proa__peer *peer, proa_coap_binding *binding,
                              bool notification, proa_span bytes);
@@ -638,6 +674,16 @@ uint8_t proa__assemble(proa_coap *c, proa__peer *peer, const proa__heard *h, uin
 
 /* The name of a body (ASSEMBLY, KEPT): method and the options that select it. */
 proa_coap_token proa__body_name(const proa_coap *c, const proa_coap_msg *m, proa__body_use use);
+
+/* A new body; NULL if there is no place. What is nobody's gives up its place, the oldest first. */
+proa__body *proa__body_new(proa_coap *c, proa__peer *peer);
+bool proa__body_displace(proa_coap *c);
+
+/* A body of this peer under this name, empty; one that is there is begun anew. */
+proa__body *proa__body_begin(proa_coap *c, proa__peer *peer, const proa_coap_token *name);
+
+/* No longer found, and without a deadline: who has it gives it back. */
+void proa__body_hide(proa_coap *c, proa__body *body);
 bool proa__body_keep(proa_coap *c, proa__peer *peer, const proa_coap_token *name,
                      const proa_coap_response *response);
 

@@ -62,6 +62,7 @@ void proa__options_read(proa__heard *h)
     const proa__known *const end = known + PROA__KNOWN_COUNT;
     uint16_t last = 0;
     h->verdict = PROA__OPTIONS_OK;
+    h->outer_block = PROA__NONE;
     proa__fields_clear(&h->fields);
     while (proa_coap_option_next(&it, &option)) {
         while (known < end && known->number < option.number) {

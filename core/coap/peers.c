@@ -149,6 +149,7 @@ static void divert(proa_coap *c, proa__peer *peer)
         proa__message *m = NULL;
         if (thing->kind == PROA__REQUEST && !proa__request_is_unsafe((proa__request *)thing)) {
             m = ((proa__request *)thing)->message;
+            ((proa__request *)thing)->asks_outside = false;
         } else if (thing->kind == PROA__RELATION) {
             m = ((proa__relation *)thing)->message;
             ((proa__relation *)thing)->has_mid = false;

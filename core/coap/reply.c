@@ -62,6 +62,9 @@ static proa_err dispatch(proa_coap *c, proa__exchange *x, proa_span bytes)
     if (bytes.len == 0) {
         return PROA_E_FULL;
     }
+    if (x->outer_block1 != PROA__NONE) {
+        bytes = c->config.outer_blocks->reply(c, bytes, x->outer_block1);
+    }
     if (!x->non && !x->acked) {
         reply_ack(c, x->received, bytes);
         proa__exchange_free(c, x);
@@ -224,6 +227,7 @@ static proa__exchange *new_exchange(proa_coap *c, proa__peer *peer, proa__peer *
     x->non = h->msg.type == PROA_COAP_NON;
     x->multicast = multicast;
     x->block1 = PROA__NONE;
+    x->outer_block1 = h->outer_block;
     x->block2 = h->fields.block2;
     x->no_response = (uint8_t)(h->fields.no_response == PROA__NONE ? 0 : h->fields.no_response);
     return x;

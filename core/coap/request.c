@@ -248,6 +248,7 @@ unsigned proa_coap_transmissions(const proa_coap *c, proa_coap_id id)
 
 bool proa__request_round(proa_coap *c, proa__request *q)
 {
+    q->asks_outside = false;
     if (q->message != NULL) {
         proa__message_again(c, q->message);
         return true;
@@ -423,7 +424,7 @@ static bool may_be_done(const proa__request *q, const proa__heard *h)
 {
     return h->msg.code == PROA_COAP_UNAUTHORIZED && h->fields.echo.data != NULL &&
            proa__is_sealed(q->thing.peer) && proa__request_is_unsafe(q) && !q->repeatable &&
-           q->message->transmissions > 1;
+           (q->message->transmissions > 1 || h->outer_block != PROA__NONE);
 }
 
 /* The response to the message under way. */

@@ -22,8 +22,8 @@ static const proa_coap_oscore *oscore_of(const proa_coap *c)
 }
 
 /* Reads what was opened. False if it is no message; OSCORE has checked that it is one. It is wiped
- * with the event that borrows it. */
-static bool read_inner(proa_coap *c, const proa_coap_inner *inner, proa__heard *h)
+ * with the event that borrows it. `block` is of its outside. */
+static bool read_inner(proa_coap *c, const proa_coap_inner *inner, uint32_t block, proa__heard *h)
 {
     c->inner_len = (uint16_t)inner->message.len;
     h->bytes = inner->message;
@@ -32,13 +32,13 @@ static bool read_inner(proa_coap *c, const proa_coap_inner *inner, proa__heard *
     }
     proa__options_read(h);
     h->fields.oscore = proa_span_make(NULL, 0);
+    h->outer_block = proa__block_is_part(block) ? block : PROA__NONE;
     return true;
 }
 
 /* ---- answering -------------------------------------------------------------------------- */
 
-/* A protected answer that OSCORE itself has made. Without room it is lost: the peer asks again. */
-static void send_back(proa_coap *c, proa__peer *way, const proa__heard *h, proa_span answer)
+void proa__send_back(proa_coap *c, proa__peer *way, const proa__heard *h, proa_span answer)
 {
     bool is_con = h->msg.type == PROA_COAP_CON;
     proa__message *m =
@@ -49,34 +49,34 @@ static void send_back(proa_coap *c, proa__peer *way, const proa__heard *h, proa_
     }
 }
 
-static void request(proa_coap *c, const proa_coap_peer *from, const proa__heard *h, bool multicast)
+static void serve(proa_coap *c, proa__peer *way, const proa__heard *h, const proa_coap_inner *inner)
+{
+    proa__heard opened;
+    if (read_inner(c, inner, h->fields.block1, &opened)) {
+        proa__peer *peer = proa__peer_of_account(c, inner->account, way, inner->newest);
+        proa__way_heard(way, h->bytes.len);
+        proa__serve_new(c, peer, way, &opened, &inner->binding, false);
+    }
+}
+
+/* `bytes` are the whole of what h is the last part of, and stand in `body` if there are others. */
+static void open_request(proa_coap *c, proa__peer *way, const proa__heard *h, proa_span bytes,
+                         proa__body *body)
 {
     const proa_coap_oscore *o = oscore_of(c);
-    proa__peer *way = multicast ? NULL : proa__peer_take(c, from);
-    if (way == NULL) {
-        return;
-    }
-    proa__received *r = proa__received_find(c, way, h->msg.mid);
-    if (r != NULL) {
-        proa__way_heard(way, h->bytes.len);
-        proa__received_again(c, r, h->msg.type);
-        return;
-    }
     proa_coap_inner inner;
-    proa__heard opened;
-    switch (o->open_request(o->ctx, c->now_ms, h->bytes, c->inner, PROA_DATAGRAM_MAX, &inner)) {
+    proa_coap_opened what =
+        o->open_request(o->ctx, c->now_ms, bytes, c->inner, PROA_DATAGRAM_MAX, &inner);
+    proa__body_free(c, &body);
+    switch (what) {
     case PROA_COAP_OPENED:
-        if (read_inner(c, &inner, &opened)) {
-            proa__peer *peer = proa__peer_of_account(c, inner.account, way, inner.newest);
-            proa__way_heard(way, h->bytes.len);
-            proa__serve_new(c, peer, way, &opened, &inner.binding, false);
-        }
+        serve(c, way, h, &inner);
         break;
     case PROA_COAP_OPENED_ANSWER:
-        send_back(c, way, h, inner.message);
+        proa__send_back(c, way, h, inner.message);
         break;
     case PROA_COAP_OPENED_REFUSED:
-        proa__refuse(c, from, h, inner.code)->max_age = 0; /* §8.2: it must not be cached */
+        proa__refuse(c, &way->name, h, inner.code)->max_age = 0; /* §8.2: it must not be cached */
         break;
     case PROA_COAP_OPENED_STRANGER:
         proa__serve_new(c, way, way, h, NULL, false);
@@ -85,6 +85,30 @@ static void request(proa_coap *c, const proa_coap_peer *from, const proa__heard 
     case PROA_COAP_OPENED_RETRY:
     case PROA_COAP_OPENED_KNOWN:
         break;
+    }
+}
+
+static void request(proa_coap *c, const proa_coap_peer *from, const proa__heard *h, bool multicast)
+{
+    const proa_coap_outer *outer = c->config.outer_blocks;
+    proa__peer *way = multicast ? NULL : proa__peer_take(c, from);
+    if (way == NULL) {
+        return;
+    }
+    proa__received *r = proa__received_find(c, way, h->msg.mid);
+    if (r != NULL) {
+        proa__way_heard(way, h->bytes.len);
+        proa__received_again(c, r, h->msg.type);
+    } else if (!proa__block_is_part(h->fields.block1)) {
+        open_request(c, way, h, h->bytes, NULL);
+    } else if (outer == NULL) { /* more than a datagram is too large, RFC 8613 §4.1.3.4.2 */
+        proa__refuse(c, from, h, PROA_COAP_REQUEST_ENTITY_TOO_LARGE)->max_age = 0;
+    } else {
+        proa_span whole;
+        proa__body *body = outer->request(c, way, h, &whole);
+        if (body != NULL) {
+            open_request(c, way, h, whole, body);
+        }
     }
 }
 
@@ -107,8 +131,10 @@ static proa_coap_binding *binding_of(proa__request *q, bool rest)
 static int compose(proa_coap *c, proa__request *q, const proa__message *m)
 {
     const proa_coap_oscore *o = oscore_of(c);
+    const proa_coap_outer *outer = c->config.outer_blocks;
     proa_coap_binding *binding = binding_of(q, proa__request_fetches_rest(q));
-    proa_err err = m->transmissions > 0
+    bool goes_on = outer != NULL && outer->goes_on(c, q);
+    proa_err err = m->transmissions > 0 || q->asks_outside
                        ? PROA_OK
                        : o->begin_request(o->ctx, q->thing.peer->name.account, binding);
     if (err != PROA_OK) {
@@ -119,7 +145,7 @@ static int compose(proa_coap *c, proa__request *q, const proa__message *m)
     proa_span message = proa_span_make(c->inner, (size_t)len);
     len = o->seal(o->ctx, binding, message, c->out, c->datagram_max);
     proa_wipe(c->inner, message.len);
-    return len;
+    return len > 0 && goes_on ? (int)outer->ask(c, q, (size_t)len) : len;
 }
 
 static void acknowledge(proa_coap *c, const proa__peer *way, const proa__heard *h)
@@ -136,26 +162,19 @@ static void tell_unprotected(proa_coap *c, const proa__request *q, const proa__h
     c->counts.unprotected++;
 }
 
-static void response(proa_coap *c, proa__peer *way, proa__request *q, const proa__heard *h)
+static void open_response(proa_coap *c, proa__peer *way, proa__request *q, const proa__heard *h,
+                          proa_span bytes, proa__body *body)
 {
     const proa_coap_oscore *o = oscore_of(c);
-    bool rest = proa__is_of_rest(h);
-    if (rest && !proa__request_fetches_rest(q)) {
-        return; /* of a round that is over */
-    }
-    if (h->fields.oscore.data == NULL) {
-        if (!q->cancelling) {
-            tell_unprotected(c, q, h);
-        }
-        return;
-    }
     proa_coap_inner inner;
     proa__heard opened;
-    switch (o->open_response(o->ctx, binding_of(q, rest), h->bytes, c->inner, PROA_DATAGRAM_MAX,
-                             &inner)) {
+    proa_coap_opened what = o->open_response(o->ctx, binding_of(q, proa__is_of_rest(h)), bytes,
+                                             c->inner, PROA_DATAGRAM_MAX, &inner);
+    proa__body_free(c, &body);
+    switch (what) {
     case PROA_COAP_OPENED:
         proa__way_prove(c, way);
-        if (read_inner(c, &inner, &opened)) {
+        if (read_inner(c, &inner, h->fields.block2, &opened)) {
             proa__response_to(c, way, q, &opened);
         }
         break;
@@ -173,6 +192,28 @@ static void response(proa_coap *c, proa__peer *way, proa__request *q, const proa
     case PROA_COAP_OPENED_REFUSED:
     case PROA_COAP_OPENED_STRANGER:
         break;
+    }
+}
+
+static void response(proa_coap *c, proa__peer *way, proa__request *q, const proa__heard *h)
+{
+    const proa_coap_outer *outer = c->config.outer_blocks;
+    if (proa__is_of_rest(h) && !proa__request_fetches_rest(q)) {
+        return; /* of a round that is over */
+    }
+    if (h->fields.oscore.data == NULL) {
+        if (!q->cancelling) {
+            tell_unprotected(c, q, h);
+        }
+    } else if (!proa__block_is_part(h->fields.block2)) {
+        open_response(c, way, q, h, h->bytes, NULL);
+    } else if (outer != NULL && q->message != NULL && q->message->transmissions > 0) {
+        proa_span whole;
+        acknowledge(c, way, h);
+        proa__body *body = outer->response(c, way, q, h, &whole);
+        if (body != NULL) {
+            open_response(c, way, q, h, whole, body);
+        }
     }
 }
 

@@ -73,12 +73,15 @@ typedef struct proa_coap_timing {
 } proa_coap_timing;
 
 typedef struct proa_coap_oscore proa_coap_oscore; /* core/coap/sealed.h */
+typedef struct proa_coap_outer proa_coap_outer;
 
 typedef struct proa_coap_config {
     proa_random random;
     proa_memory memory;
     const proa_coap_oscore *oscore; /* from proa_oscore_for_coap; borrowed; NULL: messages with the
                                        OSCORE option are refused with 4.02 */
+
+    const proa_coap_outer *outer_blocks; /* OSCORE: &proa_coap_outer_blocks, or NULL; see there */
 
     /* OSCORE: may what belongs to this account go by this way (address, session), by which a request
      * came that its keys opened? Asked before the way of its peer moves there; what was asked for is
@@ -322,6 +325,14 @@ void proa_coap_peer_moved(proa_coap *c, uint64_t now_ms, const proa_coap_peer *o
  * with TOO_LARGE. What peers send and ask for in blocks does not depend on it. */
 typedef struct proa_coap_blocks proa_coap_blocks;
 extern const proa_coap_blocks *const proa_coap_request_blocks;
+
+/* For proa_coap_config: messages that OSCORE protects and that a proxy has cut into blocks (RFC 8613
+ * §4.1.3.4.2) are put together before they are opened, requests by Block1 and responses by Block2, to
+ * PROA_DATAGRAM_MAX or body_max bytes at most, whichever is less. Nobody knows yet whose they are: so an
+ * eighth of body_count_max (at least one) at a time, for 30 s, and only as long as nobody who is known
+ * needs the place. A program that does not name it answers each part of a request with 4.13, and does
+ * not hear such responses. */
+extern const proa_coap_outer proa_coap_outer_blocks;
 
 /* ---- counting --------------------------------------------------------------------------- */
 

@@ -256,6 +256,7 @@ static bool open_engines(daemon_parts *d)
     server.needs_key = needs_key;
     server.protection_of = protection_of;
     server.coap.oscore = proa_contexts_for_coap(d->contexts);
+    server.coap.outer_blocks = &proa_coap_outer_blocks;
     server.ctx = &d->config;
     server.allow_nosec = d->config.allow_nosec;
     server.registration_max = d->config.registration_max;
