@@ -143,11 +143,68 @@ static void c2c_6_a_sealed_request_in_another_session_is_nobody_s(void **state)
     bench_close(&b);
 }
 
+/* The Update gets lost, and somebody answers in the server's place. */
+static void forge_refusal(void)
+{
+    proa_addr to;
+    proa_span update;
+    proa_coap_msg m;
+    uint8_t bytes[32];
+    proa_client_event event;
+    while (proa_client_poll(b.client, b.now_ms, &event)) {
+    }
+    assert_true(proa_client_output(b.client, b.now_ms, &to, &update));
+    assert_int_equal(proa_coap_parse(&m, update), PROA_OK);
+    proa_coap_builder w = proa_coap_build(bytes, sizeof bytes, PROA_COAP_ACK,
+                                          PROA_COAP_UNAUTHORIZED, m.mid, &m.token);
+    int len = proa_coap_build_end(&w);
+    assert_true(len > 0);
+    proa_client_input(b.client, b.now_ms, &to, proa_span_make(bytes, (size_t)len), false);
+}
+
+/* A server that has lost the keys says so without protection, as anybody can. New ones are made when
+ * a whole exchange brought nothing else, once for each. */
+static void rfc8613_b_2_keys_the_server_lost_are_renewed(void **state)
+{
+    static const struct {
+        const char *name;
+        bool refuses; /* all copies of the Update */
+        bool silent;  /* and says nothing */
+        bool answers; /* protected, after a forged refusal */
+        unsigned renewed;
+    } rows[] = {
+        {"refused without protection", true, false, false, 1},
+        {"not answered", false, true, false, 0},
+        {"somebody refuses, and the server answers", false, false, true, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        print_message("%s\n", rows[i].name);
+        open_sealed(false);
+        /* The fake refuses a number that it knows, with a plain 4.01. */
+        of_server.newest[1] = rows[i].refuses ? (uint8_t)(of_device.next + 1) : 0;
+        b.parties[0].cut = rows[i].silent;
+        proa_client_update(b.client, b.now_ms, 1);
+        if (rows[i].answers) {
+            forge_refusal();
+        }
+        bench_run(&b, rows[i].answers ? 10000 : 95000);
+        assert_int_equal(of_device.renewed, rows[i].renewed);
+        assert_int_equal(bench_events(&b, PROA_CLIENT_REGISTER_FAILED), rows[i].answers ? 0 : 1);
+        b.parties[0].cut = false;
+        bench_run(&b, 100000);
+        assert_int_equal(of_device.renewed, rows[i].renewed);
+        assert_int_equal(asks(false), PROA_COAP_CONTENT);
+        bench_close(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(c2c_6_a_sealed_request_outside_its_session_is_nobody_s),
         cmocka_unit_test(c2c_6_a_sealed_request_in_another_session_is_nobody_s),
+        cmocka_unit_test(rfc8613_b_2_keys_the_server_lost_are_renewed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,9 +79,10 @@ static proa_span open_(fake_sealed *f, proa_span datagram, const proa_coap_msg *
     return proa_span_make(f->inside, f->inside_len);
 }
 
-static proa_coap_opened open_request(void *ctx, proa_span datagram, uint8_t *buf, size_t cap,
-                                     proa_coap_inner *out)
+static proa_coap_opened open_request(void *ctx, uint64_t now_ms, proa_span datagram, uint8_t *buf,
+                                     size_t cap, proa_coap_inner *out)
 {
+    (void)now_ms;
     fake_sealed *f = ctx;
     proa_coap_msg outer = parse(datagram);
     proa_span value;
@@ -183,6 +184,14 @@ static void remove_account(void *ctx, uint64_t account)
     }
 }
 
+static proa_err renew(void *ctx, uint64_t account)
+{
+    fake_sealed *f = ctx;
+    (void)account;
+    f->renewed++;
+    return PROA_OK;
+}
+
 const proa_coap_oscore *fake_sealed_start(fake_sealed *f)
 {
     memset(f, 0, sizeof *f);
@@ -190,6 +199,7 @@ const proa_coap_oscore *fake_sealed_start(fake_sealed *f)
                                   .ctx = f,
                                   .add = add,
                                   .remove = remove_account,
+                                  .renew = renew,
                                   .overhead = 24,
                                   .open_request = open_request,
                                   .open_response = open_response,

@@ -17,7 +17,7 @@ typedef struct fake_sealed {
     uint64_t account[FAKE_ACCOUNTS]; /* which account the first byte stands for */
     uint8_t newest[FAKE_ACCOUNTS];   /* of the requests received */
     uint8_t next;                    /* number of ours */
-    unsigned opened, sealed;
+    unsigned opened, sealed, renewed;
     const uint8_t *inside; /* where what was opened or sealed last stood, in the engine's memory */
     size_t inside_len;
 } fake_sealed;
