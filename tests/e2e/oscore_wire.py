@@ -52,6 +52,13 @@ class Message:
         at = 1 + (self.oscore[0] & 7)
         return self.oscore[at + 1:at + 1 + self.oscore[at]]
 
+    def kid(self):
+        """Of a request: what follows the number and the kid context. None without."""
+        if not self.oscore or not self.oscore[0] & 0x08:
+            return None
+        at = 1 + (self.oscore[0] & 7)
+        return self.oscore[at + (1 + self.oscore[at] if self.oscore[0] & 0x10 else 0):]
+
 
 class Nonces:
     """Which nonce was used for what. Between two ends with one context the key is told by who sends, and the nonce by
