@@ -12,10 +12,7 @@
 
 /* ---- indexes ------------------------------------------------------------------------------ */
 
-/* What a context is found by: its kid, or the 8 bytes of its account, which are more than any kid
- * has. */
-_Static_assert(sizeof(uint64_t) > PROA_OSCORE_ID_MAX, "a key's length says which it is");
-
+/* What a context is found by. */
 static proa_span key_of(const proa__context *c, bool is_account)
 {
     const proa__end *peer = &c->keys.ends[PROA__THEIRS];
@@ -245,7 +242,6 @@ static bool makes_sense(const proa_oscore_config *config)
 proa_err proa_oscore_open(proa_oscore **out, const proa_oscore_config *config)
 {
     const proa_memory *memory = &config->memory;
-    uint32_t seed;
     if (!makes_sense(config)) {
         return PROA_E_RANGE;
     }
@@ -255,14 +251,13 @@ proa_err proa_oscore_open(proa_oscore **out, const proa_oscore_config *config)
     }
     o->config = *config;
     o->config.margin = config->margin != 0 ? config->margin : PROA__ANY_MARGIN;
-    proa_random_fill(&config->random, &seed, sizeof seed);
-    proa_random_fill(&config->random, o->secret, sizeof o->secret);
+    proa_random_fill(&config->random, (uint8_t *)&o->boot, sizeof o->boot);
     uint32_t first = config->contexts_first;
     uint32_t slots = 3 * first; /* full at 3/4: room for all first places, twice */
     proa_err err =
         proa_pool_init(&o->contexts, memory, sizeof(proa__context), first, config->contexts_max);
     if (err == PROA_OK) {
-        err = proa_map_init(&o->index, memory, slots, seed);
+        err = proa_map_init(&o->index, memory, slots, o->boot.seed);
     }
     if (err != PROA_OK) {
         proa_oscore_free(o);

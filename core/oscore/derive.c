@@ -9,6 +9,7 @@
 #include "proa/codec/cbor.h"
 
 #define INFO_MAX 64
+#define AAD_MAX 40
 
 static const proa_aead *find_aead(const proa_crypto *crypto, int32_t id)
 {
@@ -81,7 +82,9 @@ proa_err proa__oscore_derive(const proa_oscore *o, const proa_oscore_params *par
                              const proa_span *id_context, proa__context *c)
 {
     proa__keys *out = &c->keys;
-    hkdf h = {.crypto = o->config.crypto, .alg = params->aead};
+    hkdf h;
+    h.crypto = o->config.crypto;
+    h.alg = params->aead;
     h.id_context = id_context != NULL       ? id_context
                    : params->has_id_context ? &params->id_context
                                             : NULL;
@@ -104,7 +107,6 @@ proa_err proa__oscore_derive(const proa_oscore *o, const proa_oscore_params *par
     }
     expand(&h, proa_span_make(NULL, 0), "IV", out->iv, aead->nonce_len);
     proa_writer w = proa_writer_make(out->id_context, sizeof out->id_context);
-    out->has_id_context = h.id_context != NULL;
     out->id_context_head = 0;
     if (id_context != NULL) {
         proa_cbor_write_bytes(&w, *id_context);
@@ -122,27 +124,29 @@ proa_err proa__oscore_derive(const proa_oscore *o, const proa_oscore_params *par
 
 /* ---- nonce and additional data ------------------------------------------------------------ */
 
-void proa__oscore_nonce(const proa__keys *keys, bool ours,
-                        const uint8_t number[PROA_OSCORE_NUMBER_LEN],
-                        uint8_t out[PROA_AEAD_NONCE_MAX])
+/* Into what ends at `end`. Returns where it began. */
+static uint8_t *xor_before(uint8_t *end, const uint8_t *bytes, size_t len)
 {
-    const proa__end *end = &keys->ends[ours];
-    memcpy(out, keys->iv, PROA_AEAD_NONCE_MAX);
-    out[0] ^= end->id_len;
-    uint8_t *at = out + keys->aead->nonce_len - PROA_OSCORE_NUMBER_LEN;
-    for (size_t i = 0; i < PROA_OSCORE_NUMBER_LEN; i++) {
-        at[i] ^= number[i];
+    while (len > 0) {
+        *--end ^= bytes[--len];
     }
-    at -= end->id_len;
-    for (size_t i = 0; i < end->id_len; i++) {
-        at[i] ^= end->id[i];
-    }
+    return end;
 }
 
-/* CBOR written by hand: no string in it is longer than 23 bytes, so every head is one byte. */
-proa_span proa__oscore_aad(const proa__keys *keys, bool we_asked,
-                           const uint8_t request_number[PROA_OSCORE_NUMBER_LEN],
-                           uint8_t out[PROA__AAD_MAX])
+/* `maker` made the number (§5.2). */
+static void make_nonce(const proa__keys *keys, const proa__end *maker,
+                       const uint8_t number[PROA_OSCORE_NUMBER_LEN],
+                       uint8_t out[PROA_AEAD_NONCE_MAX])
+{
+    memcpy(out, keys->iv, PROA_AEAD_NONCE_MAX);
+    out[0] ^= maker->id_len;
+    uint8_t *at = xor_before(out + keys->aead->nonce_len, number, PROA_OSCORE_NUMBER_LEN);
+    (void)xor_before(at, maker->id, maker->id_len);
+}
+
+/* CBOR written by hand: no string in it is longer than 23 bytes, so every head is one byte (§5.4). */
+static size_t make_aad(const proa__keys *keys, const proa__end *asker,
+                       const uint8_t request_number[PROA_OSCORE_NUMBER_LEN], uint8_t out[AAD_MAX])
 {
     enum {
         LEN_AT = 11, /* the head of external_aad */
@@ -150,7 +154,6 @@ proa_span proa__oscore_aad(const proa__keys *keys, bool we_asked,
     };
     static const uint8_t head[] = {0x83, 0x68, 'E',    'n',    'c',  'r',  'y', 'p',
                                    't',  '0',  STRING, STRING, 0x85, 0x01, 0x81};
-    const proa__end *end = &keys->ends[we_asked];
     proa_span number = proa__number_span(request_number);
     memcpy(out, head, sizeof head); /* ["Encrypt0", h'', << [1, [ */
     uint8_t *at = out + sizeof head;
@@ -158,30 +161,32 @@ proa_span proa__oscore_aad(const proa__keys *keys, bool we_asked,
         *at++ = 0x18;
     }
     *at++ = (uint8_t)keys->aead->id; /* ], */
-    *at++ = (uint8_t)(STRING | end->id_len);
-    memcpy(at, end->id, end->id_len);
-    at += end->id_len;
+    *at++ = (uint8_t)(STRING | asker->id_len);
+    memcpy(at, asker->id, asker->id_len);
+    at += asker->id_len;
     *at++ = (uint8_t)(STRING | number.len);
     memcpy(at, number.data, number.len);
     at += number.len;
     *at++ = STRING; /* class I options, of which there are none: ] >>] */
     out[LEN_AT] = (uint8_t)(STRING | (at - out - LEN_AT - 1));
-    return proa_span_make(out, (size_t)(at - out));
+    return (size_t)(at - out);
 }
 
 proa_err proa__oscore_crypt(const proa__keys *keys, const proa_oscore_binding *b,
                             const uint8_t *own_number, bool seals, uint8_t *text, size_t len)
 {
     uint8_t nonce[PROA_AEAD_NONCE_MAX];
-    uint8_t aad[PROA__AAD_MAX];
+    uint8_t aad[AAD_MAX];
     const proa_aead *aead = keys->aead;
-    bool asked = (b->marks & PROA__ASKED) != 0;
-    bool has_own = own_number != NULL;
-    proa__oscore_nonce(keys, has_own ? seals : asked, has_own ? own_number : b->request_number,
-                       nonce);
-    return (seals ? aead->seal : aead->open)(aead, keys->ends[seals].key, nonce,
-                                             proa__oscore_aad(keys, asked, b->request_number, aad),
-                                             text, len);
+    const proa__end *asker = &keys->ends[(b->marks & PROA__ASKED) != 0];
+    const proa__end *sealer = &keys->ends[seals];
+    if (own_number != NULL) {
+        make_nonce(keys, sealer, own_number, nonce);
+    } else {
+        make_nonce(keys, asker, b->request_number, nonce);
+    }
+    proa_span more = proa_span_make(aad, make_aad(keys, asker, b->request_number, aad));
+    return (seals ? aead->seal : aead->open)(aead, sealer->key, nonce, more, text, len);
 }
 
 /* ---- numbers ------------------------------------------------------------------------------ */

@@ -28,11 +28,11 @@ proa_err proa_oscore_option_parse(proa_span value, proa_oscore_option *out)
     if (out->has_kid_context) {
         out->kid_context = proa_read_span(&r, proa_read_u8(&r));
     }
-    out->kid = proa_read_span(&r, out->has_kid ? proa_reader_left(&r) : 0);
+    out->kid = proa_read_span(&r, proa_reader_left(&r));
     if (r.err != PROA_OK) {
         return PROA_E_TRUNCATED;
     }
-    if (proa_reader_left(&r) > 0 || (len > 1 && number.data[0] == 0)) {
+    if ((!out->has_kid && out->kid.len > 0) || (len > 1 && number.data[0] == 0)) {
         return PROA_E_FORMAT;
     }
     if (len > 0) {

@@ -54,7 +54,6 @@ typedef struct proa__keys {
     const proa_aead *aead;
     proa__end ends[2]; /* [PROA__OURS], [PROA__THEIRS] */
     uint8_t iv[PROA_AEAD_NONCE_MAX];
-    bool has_id_context;
     /* As it travels: one of B.2 has the head of a CBOR string in front, of so many bytes. */
     uint8_t id_context_head;
     uint8_t id_context_len;
@@ -97,8 +96,11 @@ struct proa_oscore {
     proa_map index; /* current contexts, each under its kid and under its account */
     proa_oscore_config config;
     proa_coap_oscore coap;
-    uint8_t secret[16]; /* of this boot: R2 of B.2 */
-    uint32_t epochs;    /* incarnations so far */
+    struct {
+        uint32_t seed;      /* of the index */
+        uint8_t secret[16]; /* of R2, B.2 */
+    } boot;                 /* random, for this boot */
+    uint32_t epochs;        /* incarnations so far */
 };
 
 /* ---- derive.c ----------------------------------------------------------------------------- */
@@ -115,16 +117,6 @@ static inline proa_span proa__id_context(const proa__keys *keys)
     return proa_span_make(keys->id_context + keys->id_context_head,
                           (size_t)keys->id_context_len - keys->id_context_head);
 }
-
-/* Who made the number of a nonce, and who asked: both are sender or recipient, seen from here. */
-void proa__oscore_nonce(const proa__keys *keys, bool ours,
-                        const uint8_t number[PROA_OSCORE_NUMBER_LEN],
-                        uint8_t out[PROA_AEAD_NONCE_MAX]);
-
-#define PROA__AAD_MAX 40
-proa_span proa__oscore_aad(const proa__keys *keys, bool we_asked,
-                           const uint8_t request_number[PROA_OSCORE_NUMBER_LEN],
-                           uint8_t out[PROA__AAD_MAX]);
 
 /* The one AEAD call that protects or unprotects a message.
  *
@@ -244,6 +236,10 @@ PROA_CHECK proa_oscore_verdict proa__oscore_open(proa__arrival *in, const proa__
 PROA_CHECK proa_oscore_verdict proa__oscore_answer_401(proa__arrival *in, proa__context *c,
                                                        const uint8_t *echo);
 
+/* What a request is under `c`, if its kid context fits. Any verdict but BUSY; UNKNOWN if not, or if the
+ * keys are lost. */
+PROA_CHECK proa_oscore_verdict proa__oscore_judge(proa__arrival *in, proa__context *c);
+
 /* A request that `c` has verified: replay window, Echo. ACCEPTED, ANSWER, REPLAY, FAILED. */
 PROA_CHECK proa_oscore_verdict proa__oscore_admit(proa__arrival *in, proa__context *c);
 
@@ -260,7 +256,7 @@ struct proa_oscore_renewal {
     /* Make or find the candidate of a current context; requests go out under it. */
     proa_oscore_result (*begin)(proa_oscore *o, proa__context *current, proa__context **candidate);
 
-    /* A request for `current`, whose keys are lost or do not fit. UNKNOWN if this is none of B.2. */
+    /* A request with the kid of `current`, which may be for that or for its candidate, or of B.2. */
     proa_oscore_verdict (*request)(proa__arrival *in, proa__context *current);
 
     /* A response with a kid context to a request under `c`. */

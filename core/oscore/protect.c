@@ -50,7 +50,8 @@ static bool add_outer(proa_coap_builder *b, const proa_coap_msg *m, proa_span va
     bool written = false;
     bool more;
     do {
-        proa_coap_option option = {UINT16_MAX, {NULL, 0}}; /* behind the last one */
+        proa_coap_option option;
+        option.number = UINT16_MAX; /* behind the last one */
         more = proa__option_next(&it, &option);
         if (!written && option.number >= PROA_COAP_OPT_OSCORE) {
             proa_coap_add(b, PROA_COAP_OPT_OSCORE, value);

@@ -90,8 +90,8 @@ static bool make_mac(const proa_oscore *o, const proa__context *c, const uint8_t
     proa_write_u32(&w, c->epoch);
     proa_span parts[2] = {proa_span_make(random, STRING_LEN), proa_writer_span(&w)};
     const proa_crypto *crypto = o->config.crypto;
-    return crypto->hmac_sha256(crypto->ctx, proa_span_make(o->secret, sizeof o->secret), parts, 2,
-                               mac) == PROA_OK;
+    return crypto->hmac_sha256(crypto->ctx, proa_span_make(o->boot.secret, sizeof o->boot.secret),
+                               parts, 2, mac) == PROA_OK;
 }
 
 static bool is_ours(const proa_oscore *o, const proa__context *c, const string *s)
@@ -322,7 +322,8 @@ static proa_oscore_verdict third(proa__arrival *in, const proa__context *current
     return proa__oscore_admit(in, c);
 }
 
-static proa_oscore_verdict request(proa__arrival *in, proa__context *current)
+/* A request that is under no keys of ours. */
+static proa_oscore_verdict begin_answer(proa__arrival *in, proa__context *current)
 {
     string s;
     if (!in->option.has_kid_context) {
@@ -333,6 +334,23 @@ static proa_oscore_verdict request(proa__arrival *in, proa__context *current)
         return PROA_OSCORE_UNKNOWN;
     }
     return is_ours(in->o, current, &s) ? third(in, current, &s) : first(in, current, &s);
+}
+
+static proa_oscore_verdict request(proa__arrival *in, proa__context *current)
+{
+    proa_oscore_verdict verdict = PROA_OSCORE_UNKNOWN;
+    proa__context *candidate = proa__context_get(in->o, current->candidate);
+    bool lost = current->lost;
+    if (candidate != NULL && candidate->phase == PROA__THIRD) {
+        /* The peer may have taken the new keys into use without our having heard of it. */
+        verdict = proa__oscore_judge(in, candidate);
+    }
+    if (!lost && (verdict == PROA_OSCORE_UNKNOWN || verdict == PROA_OSCORE_FORGED)) {
+        proa_oscore_verdict other = proa__oscore_judge(in, current);
+        verdict = other != PROA_OSCORE_UNKNOWN ? other : verdict;
+    }
+    bool open = verdict == PROA_OSCORE_UNKNOWN || (verdict == PROA_OSCORE_FORGED && lost);
+    return open ? begin_answer(in, current) : verdict;
 }
 
 const proa_oscore_renewal proa_oscore_appendix_b2 = {begin, request, response, confirm};

@@ -65,7 +65,7 @@ static void merge(proa__arrival *in)
     proa_coap_options inside = {from, from + in->inner.options.len, 0};
     proa_coap_options outside = proa_coap_options_of(m);
     proa_coap_builder b = {{in->buf, at, in->datagram.len, PROA_OK}, 0};
-    proa_coap_option x = {0, {NULL, 0}}, y = {0, {NULL, 0}};
+    proa_coap_option x, y;
     bool more = next_outside(&outside, &x);
     bool any;
     do {
@@ -219,9 +219,19 @@ proa_oscore_verdict proa__oscore_admit(proa__arrival *in, proa__context *c)
                                                                      : PROA_OSCORE_REPLAY;
 }
 
-/* One context's opinion of a request. */
-static proa_oscore_verdict judge(proa__arrival *in, proa__context *c)
+/* Does the kid context of a request, if there is one, name this context? An empty one is not none. */
+static bool fits(const proa__context *c, const proa_oscore_option *option)
 {
+    proa_span own = proa_span_make(c->keys.id_context, c->keys.id_context_len);
+    return !option->has_kid_context || (proa_span_equal(option->kid_context, own) &&
+                                        (own.len > 0 || c->announced.data != NULL));
+}
+
+proa_oscore_verdict proa__oscore_judge(proa__arrival *in, proa__context *c)
+{
+    if (c->lost || !fits(c, &in->option)) {
+        return PROA_OSCORE_UNKNOWN;
+    }
     if (c->synchronised) { /* else the window holds nothing yet */
         proa__window_result result = proa__window_look(&c->window, in->number);
         if (result != PROA__WINDOW_NEW) {
@@ -234,36 +244,14 @@ static proa_oscore_verdict judge(proa__arrival *in, proa__context *c)
     return verdict == PROA_OSCORE_ACCEPTED ? proa__oscore_admit(in, c) : verdict;
 }
 
-/* Does the kid context of a request, if there is one, name this context? */
-static bool fits(const proa__context *c, const proa_oscore_option *option)
-{
-    proa_span own = proa_span_make(c->keys.id_context, c->keys.id_context_len);
-    return !option->has_kid_context ||
-           (c->keys.has_id_context && proa_span_equal(option->kid_context, own));
-}
-
 static proa_oscore_verdict judge_request(proa__arrival *in)
 {
-    const proa_oscore *o = in->o;
-    proa__context *c = proa__context_of_kid(o, in->option.kid, in->option.kid_context);
+    const proa_oscore_renewal *renewal = in->o->config.renewal;
+    proa__context *c = proa__context_of_kid(in->o, in->option.kid, in->option.kid_context);
     if (c == NULL) {
         return PROA_OSCORE_UNKNOWN;
     }
-    proa_oscore_verdict verdict = PROA_OSCORE_UNKNOWN;
-    proa__context *candidate = proa__context_get(o, c->candidate);
-    if (candidate != NULL && candidate->phase == PROA__THIRD && fits(candidate, &in->option)) {
-        /* The peer may have taken the new keys into use without our having heard of it. */
-        verdict = judge(in, candidate);
-    }
-    if (!c->lost && fits(c, &in->option) &&
-        (verdict == PROA_OSCORE_UNKNOWN || verdict == PROA_OSCORE_FORGED)) {
-        verdict = judge(in, c);
-    }
-    bool open = verdict == PROA_OSCORE_UNKNOWN || (verdict == PROA_OSCORE_FORGED && c->lost);
-    if (open && o->config.renewal != NULL) {
-        verdict = o->config.renewal->request(in, c);
-    }
-    return verdict;
+    return renewal != NULL ? renewal->request(in, c) : proa__oscore_judge(in, c);
 }
 
 /* ---- responses ---------------------------------------------------------------------------- */
@@ -318,27 +306,31 @@ static proa_oscore_verdict judge_response(proa__arrival *in, proa_oscore_binding
 /* ---- both --------------------------------------------------------------------------------- */
 
 /* b  of the request, if it is a response that comes; NULL: a request. */
+static proa_oscore_verdict judge(proa__arrival *in, proa_oscore_binding *b)
+{
+    if (!read_outer(in)) {
+        return PROA_OSCORE_MALFORMED;
+    }
+    bool asks = PROA_COAP_CLASS(in->outer.code) == 0;
+    if (b == NULL) {
+        return asks && in->option.has_kid && in->option.has_number ? judge_request(in)
+                                                                   : PROA_OSCORE_MALFORMED;
+    }
+    return !asks && (b->marks & PROA__ASKED) != 0 ? judge_response(in, b) : PROA_OSCORE_MALFORMED;
+}
+
 static proa_oscore_verdict unprotect(proa_oscore *o, proa_oscore_binding *b, uint64_t now_ms,
                                      proa_span datagram, uint8_t *buf, size_t cap,
                                      proa_oscore_received *out)
 {
     proa__arrival in = {.o = o, .now_ms = now_ms, .datagram = datagram, .buf = buf, .cap = cap};
-    proa_oscore_verdict verdict = PROA_OSCORE_MALFORMED;
-    if (cap < datagram.len) {
-        verdict = PROA_OSCORE_FAILED;
-    } else if (!read_outer(&in)) {
-        verdict = PROA_OSCORE_MALFORMED;
-    } else if (b == NULL) {
-        if (PROA_COAP_CLASS(in.outer.code) == 0 && in.option.has_kid && in.option.has_number) {
-            verdict = judge_request(&in);
+    proa_oscore_verdict verdict = PROA_OSCORE_FAILED;
+    if (cap >= datagram.len) {
+        verdict = judge(&in, b);
+        if (verdict != PROA_OSCORE_ACCEPTED && verdict != PROA_OSCORE_ANSWER) {
+            proa_wipe(buf, datagram.len); /* plaintext that nobody may have does not stay */
+            memset(&in.result, 0, sizeof in.result);
         }
-    } else if (PROA_COAP_CLASS(in.outer.code) != 0 && (b->marks & PROA__ASKED) != 0) {
-        verdict = judge_response(&in, b);
-    }
-    if (verdict != PROA_OSCORE_ACCEPTED && verdict != PROA_OSCORE_ANSWER) {
-        /* Plaintext that nobody may have does not stay. */
-        proa_wipe(buf, cap < datagram.len ? cap : datagram.len);
-        memset(&in.result, 0, sizeof in.result);
     }
     *out = in.result;
     o->stats.verdicts[verdict]++;
