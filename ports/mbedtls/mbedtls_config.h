@@ -52,8 +52,6 @@
 #define MBEDTLS_BLOCK_CIPHER_C
 #define MBEDTLS_MD_C
 #define MBEDTLS_SHA256_C
-/* OSCORE derives its contexts with it (RFC 8613 §3.2). */
-#define MBEDTLS_HKDF_C
 /* Stretches the seed that a port gives; needs no ENTROPY_C when it is seeded by a callback. */
 #define MBEDTLS_CTR_DRBG_C
 

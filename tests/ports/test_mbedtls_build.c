@@ -10,13 +10,11 @@
 
 #include <cmocka.h>
 #include <mbedtls/ctr_drbg.h>
-#include <mbedtls/hkdf.h>
 #include <mbedtls/platform.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/version.h>
 
 #include "proa/limits.h"
-#include "tests/support/guard.h"
 #include "tests/support/random.h"
 
 static int heap_count; /* blocks that the library holds */
@@ -99,21 +97,6 @@ static void rfc9146_connection_id_is_compiled_in(void **state)
     assert_int_equal(heap_count, 0);
 }
 
-static void rfc5869_a_1_hkdf_sha256(void **state)
-{
-    (void)state;
-    uint8_t key[22], salt[13], info[10], expected[42], out[42];
-    hex("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b", key, sizeof key);
-    hex("000102030405060708090a0b0c", salt, sizeof salt);
-    hex("f0f1f2f3f4f5f6f7f8f9", info, sizeof info);
-    hex("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865",
-        expected, sizeof expected);
-    assert_int_equal(mbedtls_hkdf(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), salt, sizeof salt,
-                                  key, sizeof key, info, sizeof info, out, sizeof out),
-                     0);
-    assert_memory_equal(out, expected, sizeof out);
-}
-
 /* The generator of Linux and of boards works without ENTROPY_C, seeded by a callback. */
 static void ctr_drbg_takes_a_seed_from_a_callback(void **state)
 {
@@ -137,7 +120,6 @@ int main(void)
         cmocka_unit_test(limits_agree_with_ours),
         cmocka_unit_test(suites_are_the_ones_that_lwm2m_names),
         cmocka_unit_test(rfc9146_connection_id_is_compiled_in),
-        cmocka_unit_test(rfc5869_a_1_hkdf_sha256),
         cmocka_unit_test(ctr_drbg_takes_a_seed_from_a_callback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
