@@ -263,7 +263,8 @@ struct proa_oscore_renewal {
     proa_oscore_verdict (*response)(proa__arrival *in, proa__context *c,
                                     const proa_oscore_binding *b);
 
-    /* A message of the peer under the candidate `c` was authentic: it becomes the current one. */
+    /* A message of the peer under `c` was authentic: a candidate becomes the current one. False if that
+     * fails. */
     bool (*confirm)(proa_oscore *o, proa__context *c);
 };
 

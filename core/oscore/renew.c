@@ -234,6 +234,9 @@ static bool adopt(proa_oscore *o, proa__context *c)
 
 static bool confirm(proa_oscore *o, proa__context *c)
 {
+    if (c->phase == PROA__CURRENT) {
+        return true;
+    }
     if (c->phase == PROA__THIRD && adopt(o, c)) {
         return true;
     }

@@ -130,9 +130,9 @@ proa_oscore_verdict proa__oscore_open(proa__arrival *in, const proa__context *c,
 /* Opened, and B.2 has drawn its conclusion. */
 static proa_oscore_verdict verify(proa__arrival *in, proa__context *c, const proa_oscore_binding *b)
 {
+    const proa_oscore_renewal *renewal = in->o->config.renewal;
     proa_oscore_verdict verdict = proa__oscore_open(in, c, b);
-    if (verdict == PROA_OSCORE_ACCEPTED && c->phase != PROA__CURRENT &&
-        !in->o->config.renewal->confirm(in->o, c)) {
+    if (verdict == PROA_OSCORE_ACCEPTED && renewal != NULL && !renewal->confirm(in->o, c)) {
         return PROA_OSCORE_FAILED;
     }
     return verdict;
