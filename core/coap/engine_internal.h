@@ -508,6 +508,10 @@ void proa__message_give_up(proa_coap *c, proa__message *m, proa_coap_failure why
 /* To another way, as a new message. */
 void proa__message_divert(proa_coap *c, proa__message *m, proa__peer *way);
 
+/* To another way, as a copy of what was sent already: the same Message ID, if NSTART lets it go at once,
+ * and for OSCORE the same number, so that who has done it does not do it again. */
+void proa__message_follow(proa_coap *c, proa__message *m, proa__peer *way);
+
 /* Stop retransmitting, leave NSTART to the next; the message stays, for the response. */
 void proa__message_land(proa_coap *c, proa__message *m);
 

@@ -140,22 +140,30 @@ void proa__peer_dismount(proa_coap *c, proa__peer *peer)
     }
 }
 
-/* What is under way goes along, but for what must not arrive twice: its copies stay copies of each
- * other on the old way only. */
+static void divert_request(proa_coap *c, proa__request *q, proa__peer *way)
+{
+    proa__message *m = q->message;
+    if (m != NULL && m->transmissions > 0 && proa__request_is_unsafe(q)) {
+        proa__message_follow(c, m, way);
+    } else if (m != NULL) {
+        q->asks_outside = false;
+        proa__message_divert(c, m, way);
+    }
+}
+
+/* What is under way goes along, as something new; but what must not be done twice, as one more copy. */
 static void divert(proa_coap *c, proa__peer *peer)
 {
     for (proa__link *at = peer->things.next; at != &peer->things; at = at->next) {
         proa__thing *thing = PROA__OF(proa__thing, link, at);
-        proa__message *m = NULL;
-        if (thing->kind == PROA__REQUEST && !proa__request_is_unsafe((proa__request *)thing)) {
-            m = ((proa__request *)thing)->message;
-            ((proa__request *)thing)->asks_outside = false;
+        if (thing->kind == PROA__REQUEST) {
+            divert_request(c, (proa__request *)thing, peer->way);
         } else if (thing->kind == PROA__RELATION) {
-            m = ((proa__relation *)thing)->message;
-            ((proa__relation *)thing)->has_mid = false;
-        }
-        if (m != NULL) {
-            proa__message_divert(c, m, peer->way);
+            proa__relation *r = (proa__relation *)thing;
+            r->has_mid = false;
+            if (r->message != NULL) {
+                proa__message_divert(c, r->message, peer->way);
+            }
         }
     }
 }

@@ -175,6 +175,18 @@ void proa__message_divert(proa_coap *c, proa__message *m, proa__peer *way)
     proa__message_start(c, m);
 }
 
+void proa__message_follow(proa_coap *c, proa__message *m, proa__peer *way)
+{
+    if (!m->flying) {
+        return; /* it has arrived, and the response will come from wherever the peer is then */
+    }
+    uint16_t mid = m->timed.thing.mid;
+    uint8_t transmissions = m->transmissions;
+    proa__message_divert(c, m, way);
+    m->transmissions = transmissions;
+    m->timed.thing.mid = m->flying ? mid : m->timed.thing.mid;
+}
+
 void proa__thing_end(proa_coap *c, proa__thing *thing)
 {
     proa__unlink(&thing->link);

@@ -353,6 +353,42 @@ static void rfc9175_2_4_copies_pay_for_their_replies(void **state)
     assert_true(bytes > 3 * first);
 }
 
+/* A POST is under way when the peer moves: it follows, as the copy that it is. */
+static void c2c_6_a_post_follows_as_a_copy(void **state)
+{
+    (void)state;
+    for (int acked = 0; acked < 2; acked++) {
+        assert_int_equal(end(NULL), 0);
+        assert_int_equal(start(NULL), 0);
+        proa_coap_peer home = place(1, 0);
+        proa_coap_peer away = place(2, 0);
+        (void)observed(&home, 1);
+        proa_coap_peer to = {.account = ACCOUNT};
+        (void)ask(&s, &to, PROA_COAP_POST, "once");
+        const heard *h = hear(&s);
+        goes_to(h, &home);
+        if (acked != 0) {
+            tell_empty(&home, PROA_COAP_ACK, h->m.mid);
+        }
+        tell_sealed(&away, 2, get);
+        expect(&s, PROA_COAP_EVENT_REQUEST);
+        proa_coap_ignore(s.c, s.event.exchange);
+        letter l = {.type = PROA_COAP_CON, .code = PROA_COAP_CHANGED, .token = h->m.token};
+        if (acked == 0) {
+            const heard *copy = hear(&s);
+            goes_to(copy, &away);
+            assert_int_equal(copy->len, h->len);
+            assert_memory_equal(copy->bytes, h->bytes, h->len);
+            l.type = PROA_COAP_ACK;
+            l.mid = copy->m.mid;
+        }
+        hear_nothing(&s);
+        tell_sealed(&away, 3, l);
+        expect(&s, PROA_COAP_EVENT_RESPONSE);
+        expect_nothing(&s);
+    }
+}
+
 /* ---- cut by a proxy --------------------------------------------------------------------- */
 
 #define SZX 1 /* 32 bytes */
@@ -801,6 +837,7 @@ int main(void)
         TEST(rfc9175_2_4_a_response_from_there_is_a_proof),
         TEST(rfc9175_2_4_what_is_under_way_waits),
         TEST(rfc9175_2_4_copies_pay_for_their_replies),
+        TEST(c2c_6_a_post_follows_as_a_copy),
         TEST(rfc8613_4_1_3_4_2_a_request_in_parts),
         TEST(rfc8613_4_1_3_4_2_parts_that_are_refused),
         TEST(rfc8613_4_1_3_4_2_strangers_hold_little),
