@@ -825,6 +825,152 @@ static void c2c_6_without_keys_it_just_ends(void **state)
     proa_coap_peer_dismiss(s.c, s.now_ms, ACCOUNT); /* nobody there */
 }
 
+/* ---- whatever happens ------------------------------------------------------------------- */
+
+static test_random dice_state;
+static heard heard_last;
+static proa_coap_id held; /* a relation, perhaps */
+static uint8_t number;
+
+static unsigned dice(unsigned below)
+{
+    return (unsigned)(test_random_next(&dice_state) % below);
+}
+
+static proa_coap_peer anywhere(void)
+{
+    static const uint32_t sessions[] = {0, 0, 0, 7};
+    return place((uint8_t)(1 + dice(4)), sessions[dice(4)]);
+}
+
+/* Everything that comes of the last step. */
+static void settle(void)
+{
+    proa_coap_event event;
+    proa_span datagram;
+    while (proa_coap_poll(s.c, s.now_ms, &event)) {
+        proa_coap_response response = {.code = PROA_COAP_CONTENT, .payload = pattern(dice(300))};
+        if (event.kind != PROA_COAP_EVENT_REQUEST || dice(8) == 0) {
+            continue;
+        }
+        if (dice(2) == 0) {
+            (void)!proa_coap_accept(s.c, event.exchange, 5, &held);
+        }
+        (void)!proa_coap_respond(s.c, s.now_ms, event.exchange, &response);
+    }
+    while (proa_coap_output(s.c, s.now_ms, &heard_last.to, &datagram)) {
+        heard_last.len = datagram.len;
+        memcpy(heard_last.bytes, datagram.data, datagram.len);
+        assert_int_equal(
+            proa_coap_parse(&heard_last.m, proa_span_make(heard_last.bytes, heard_last.len)),
+            PROA_OK);
+    }
+}
+
+/* A message of the peer, whole or the n-th part of it. */
+static void comes(const proa_coap_peer *from, letter l, uint16_t block)
+{
+    uint8_t out[PROA_DATAGRAM_MAX];
+    l.payload = pattern(dice(4) == 0 ? dice(200) : dice(20));
+    if (dice(3) == 0 && block == PROA_COAP_OPT_BLOCK1) {
+        l.options[0].option = PROA_COAP_OPT_OBSERVE;
+    }
+    number = (uint8_t)(number + (block == PROA_COAP_OPT_BLOCK1 && dice(4) != 0));
+    size_t len = seal(&l, number == 0 ? ++number : number, out, sizeof out);
+    proa_coap_msg m;
+    assert_int_equal(proa_coap_parse(&m, proa_span_make(out, len)), PROA_OK);
+    unsigned parts = (unsigned)(m.payload.len / 32);
+    if (parts > 0 && dice(4) != 0) {
+        for (unsigned n = dice(8) == 0; n <= parts && dice(20) != 0; n++) {
+            uint16_t mid = block == PROA_COAP_OPT_BLOCK2 ? heard_last.m.mid : ++last_mid;
+            (void)tell_part(from, out, len, n, mid, block);
+            settle();
+        }
+        return;
+    }
+    tell_bytes(&s, from, out, len);
+}
+
+static void steps(unsigned what)
+{
+    proa_coap_peer from = anywhere();
+    proa_coap_peer account = {.addr = from.addr, .account = ACCOUNT};
+    const proa_coap_response response = {.code =
+                                             dice(6) == 0 ? PROA_COAP_NOT_FOUND : PROA_COAP_CONTENT,
+                                         .payload = pattern(dice(120))};
+    proa_coap_request request = {.code = (uint8_t)(1 + dice(5)), .payload = pattern(dice(150))};
+    letter l = {.type = (proa_coap_type)dice(2), .code = (uint8_t)(1 + dice(5))};
+    proa_coap_id id;
+    l.token = TOKEN(1, (uint8_t)dice(3));
+    l.mid = dice(5) == 0 ? last_mid : ++last_mid;
+    switch (what) {
+    case 0:
+        tell_empty(dice(2) == 0 ? &from : &heard_last.to,
+                   dice(3) == 0 ? PROA_COAP_RST : PROA_COAP_ACK, heard_last.m.mid);
+        break;
+    case 1: /* what was asked last is answered */
+        l.type = dice(3) == 0 ? PROA_COAP_CON : PROA_COAP_ACK;
+        l.code = dice(6) == 0 ? PROA_COAP_UNAUTHORIZED : PROA_COAP_CONTENT;
+        l.token = heard_last.m.token;
+        l.mid = heard_last.m.mid;
+        comes(&heard_last.to, l, PROA_COAP_OPT_BLOCK2);
+        break;
+    case 2:
+        request.observe = dice(2) == 0 ? PROA_COAP_OBSERVE_START : PROA_COAP_OBSERVE_NONE;
+        request.non = dice(4) == 0;
+        (void)!proa_coap_send(s.c, s.now_ms, &account, &request, &id);
+        break;
+    case 3:
+        (void)!proa_coap_notify(s.c, s.now_ms, held, &response, dice(2) == 0);
+        break;
+    case 4:
+        pass_ms(&s, dice(30000));
+        break;
+    case 5:
+        proa_coap_peer_gone(s.c, s.now_ms, dice(2) == 0 ? &from : &account);
+        break;
+    case 6:
+        proa_coap_peer_dismiss(s.c, s.now_ms, ACCOUNT);
+        break;
+    case 7: /* other keys; sometimes none for a while */
+        seals.table.remove(&seals, ACCOUNT);
+        break;
+    case 8:
+        seals.has_keys[1] = true;
+        break;
+    default:
+        comes(&from, l, PROA_COAP_OPT_BLOCK1);
+        break;
+    }
+}
+
+static void whatever_happens_nothing_is_left(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        assert_int_equal(end(NULL), 0);
+        assert_int_equal(start(NULL), 0);
+        (void)test_random_start(&dice_state, seed);
+        memset(&heard_last, 0, sizeof heard_last);
+        held = 0;
+        number = 0;
+        s.config.block_size = 64;
+        with_outer(seed % 2 == 0 ? 1 : 3);
+        for (int i = 0; i < 300; i++) {
+            steps(dice(24));
+            settle();
+        }
+        pass_ms(&s, 1000000); /* nobody says any more */
+        for (int i = 0; i < 100; i++) {
+            settle();
+            pass_ms(&s, 100000);
+        }
+        proa_coap_stats stats = proa_coap_stats_get(s.c);
+        assert_int_equal(stats.bodies, 0);
+        assert_int_equal(stats.exchanges, 0);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
@@ -845,6 +991,7 @@ int main(void)
         TEST(rfc8613_4_1_3_4_2_a_response_in_parts),
         TEST(rfc8613_4_1_3_4_2_parts_that_cannot_be_opened),
         TEST(what_was_opened_is_wiped_after_its_event),
+        TEST(whatever_happens_nothing_is_left),
         TEST(c2c_6_keys_that_go_say_so),
         TEST(c2c_6_keys_that_go_say_so_last),
         TEST(c2c_6_without_keys_it_just_ends),
