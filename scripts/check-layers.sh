@@ -36,7 +36,7 @@ area_of() {
     proa/coap.h | proa/coap_*.h) echo coap ;;
     proa/oscore.h) echo oscore ;;
     proa/lwm2m.h | proa/payload.h | proa/object.h) echo lwm2m ;;
-    proa/secure.h | proa/store.h | proa/crypto.h) echo edge ;;
+    proa/secure.h | proa/store.h | proa/crypto.h | proa/port.h) echo edge ;;
     proa/client*.h) echo client ;;
     proa/server*.h | proa/bootstrap*.h) echo server ;;
     proa/c2c*.h) echo c2c ;;
