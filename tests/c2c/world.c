@@ -42,6 +42,10 @@ static world_blob *blob_of(world_device *d, const char *name)
 
 static int store_read(void *ctx, const char *name, uint8_t *buf, size_t cap)
 {
+    const world_device *d = ctx;
+    if (d->store.read != NULL) {
+        return d->store.read(d->store.ctx, name, buf, cap);
+    }
     const world_blob *blob = blob_of(ctx, name);
     if (blob == NULL) {
         return PROA_E_NOT_FOUND;
@@ -59,6 +63,9 @@ static proa_err store_write(void *ctx, const char *name, proa_span bytes)
     if (d->store_fails && strncmp(name, "c2c.k", 5) == 0) {
         return PROA_E_IO;
     }
+    if (d->store.write != NULL) {
+        return d->store.write(d->store.ctx, name, bytes);
+    }
     world_blob *blob = blob_of(ctx, name);
     blob = blob == NULL ? blob_of(ctx, "") : blob;
     assert_non_null(blob);
@@ -70,6 +77,10 @@ static proa_err store_write(void *ctx, const char *name, proa_span bytes)
 
 static proa_err store_remove(void *ctx, const char *name)
 {
+    const world_device *d = ctx;
+    if (d->store.remove != NULL) {
+        return d->store.remove(d->store.ctx, name);
+    }
     world_blob *blob = blob_of(ctx, name);
     if (blob != NULL) {
         memset(blob, 0, sizeof(*blob));

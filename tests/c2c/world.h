@@ -46,6 +46,7 @@ typedef struct world_device {
     size_t value_len;
     uint32_t server_session; /* at the server */
     world_blob blobs[WORLD_BLOBS];
+    proa_store store; /* if it has functions, in place of the blobs from then on */
     unsigned event_count;
     world_event events[WORLD_EVENTS];
 } world_device;

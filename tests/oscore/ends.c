@@ -226,10 +226,11 @@ void ends_make(end *client, end *server, uint64_t seed)
 
 void end_on(end *e, proa_oscore_origin origin)
 {
+    const proa_store simple = {flash_read, flash_write, flash_remove, &e->flash};
     proa_oscore_config config = {
         .memory = {take, give, NULL},
         .random = e->random,
-        .store = {flash_read, flash_write, flash_remove, &e->flash},
+        .store = e->store.read != NULL ? e->store : simple,
         .crypto = &crypto,
         .contexts_first = 1,
         .contexts_max = 4,

@@ -26,6 +26,7 @@ typedef struct flash {
 typedef struct end {
     proa_oscore *o; /* NULL: switched off */
     flash flash;
+    proa_store store; /* if it has functions, in place of the flash */
     test_random seed;
     proa_random random;
     proa_oscore_params params;
