@@ -26,7 +26,7 @@ static void tune(proa_client_config *config)
 }
 
 /* The device has a box; server 1 uses OSCORE, in a session of its own or (NoSec) without. */
-static void open_sealed(bool in_session)
+static void prepare(bool in_session)
 {
     bench_open(&b, true, tune);
     bench_party *p = &b.parties[0];
@@ -48,6 +48,11 @@ static void open_sealed(bool in_session)
     assert_int_equal(proa_coap_open(&p->coap, &config), PROA_OK);
     assert_int_equal(of_server.table.add(&of_server, ACCOUNT, NULL, true), PROA_OK);
     assert_int_equal(proa_client_add_server(b.client, &account), PROA_OK);
+}
+
+static void open_sealed(bool in_session)
+{
+    prepare(in_session);
     bench_settle(&b);
     assert_int_equal(bench_events(&b, PROA_CLIENT_REGISTERED), 1);
 }
@@ -121,6 +126,18 @@ static void c2c_6_a_sealed_request_outside_its_session_is_nobody_s(void **state)
     assert_int_equal(proa_client_stats_get(b.client).requests_served, served);
     is_told(1);
     assert_int_equal(asks(false), PROA_COAP_CONTENT);
+    bench_close(&b);
+}
+
+/* And before there is a session that it could be outside of. */
+static void c2c_6_a_sealed_request_before_any_session_is_nobody_s(void **state)
+{
+    (void)state;
+    prepare(true);
+    thief_asks(1);
+    assert_true(of_device.opened > 0);
+    assert_int_equal(refused(), 1);
+    assert_int_equal(proa_client_stats_get(b.client).requests_served, 0);
     bench_close(&b);
 }
 
@@ -203,6 +220,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(c2c_6_a_sealed_request_outside_its_session_is_nobody_s),
+        cmocka_unit_test(c2c_6_a_sealed_request_before_any_session_is_nobody_s),
         cmocka_unit_test(c2c_6_a_sealed_request_in_another_session_is_nobody_s),
         cmocka_unit_test(rfc8613_b_2_keys_the_server_lost_are_renewed),
     };
