@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages (12 or 13) that a piece of work needs, and only the missing ones.
 #
-#   scripts/setup.sh [GROUP...]     groups: build test check fuzz interop size; none: all
+#   scripts/setup.sh [GROUP...]     groups: build test check fuzz interop size firmware; none: all
 #
 # Quick when nothing is missing. On a system without dpkg it says what is needed and goes on.
 set -eu
@@ -21,6 +21,7 @@ packages() {
     interop) echo default-jdk-headless maven libcoap3-bin libcoap3-dev python3 python3-venv curl ;;
     bench) echo libcoap3-dev ;;
     size) echo gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm valgrind ;;
+    firmware) echo gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm iproute2 python3 ;;
     *)
         echo "setup: unknown group: $1" >&2
         exit 2
@@ -75,7 +76,7 @@ find_missing() {
     done
 }
 
-[ $# -gt 0 ] || set -- build test check fuzz interop bench size
+[ $# -gt 0 ] || set -- build test check fuzz interop bench size firmware
 wanted=
 for group in "$@"; do
     names=$(packages "$group")
