@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A device on a board: owns the engines and their storage, which is all taken before the first
+ * datagram. */
+#include "firmware/device.h"
+
+#include <stdalign.h>
+#include <string.h>
+
+#include "firmware/board.h"
+#include "firmware/config.h"
+#include "firmware/console.h"
+#include "firmware/random.h"
+#include "ports/mbedtls/crypto.h"
+#include "ports/mbedtls/dtls.h"
+#include "ports/mcu/lwip/net.h"
+#include "proa/assert.h"
+
+#define SERVERS 1
+#define PEERS 2
+#define SESSIONS (SERVERS + PEERS)
+#define SHORT_ID 1
+
+#define MTU 512 /* of DTLS: messages have 256 bytes, handshakes need more */
+
+#define ENGINES_LEN 32768
+#define DTLS_LEN 14336
+
+static alignas(8) uint8_t engines_bytes[ENGINES_LEN];
+static alignas(8) uint8_t dtls_bytes[DTLS_LEN];
+static proa_arena engines;
+
+static proa_secure *secure;
+static proa_oscore *oscore;
+proa_client *device_client;
+proa_c2c *device_c2c;
+
+/* ---- the configuration ------------------------------------------------------------------- */
+
+static _Noreturn void misconfigured(const char *what)
+{
+    console_begin("misconfigured ");
+    console_text(what);
+    console_end();
+    for (;;) {
+        board_wait();
+    }
+}
+
+static proa_addr literal(const char *text, const char *what)
+{
+    proa_addr addr = {{0}, 0, 0};
+    if (text != NULL && proa_addr_parse_ip(proa_span_of(text), &addr) != PROA_OK) {
+        misconfigured(what);
+    }
+    return addr;
+}
+
+static proa_server_account server_account(void)
+{
+    const firmware_config *f = &firmware_configuration;
+    proa_server_account account = {.short_id = SHORT_ID,
+                                   .uri = proa_span_of(f->server),
+                                   .mode = PROA_SECURITY_NOSEC,
+                                   .oscore = f->oscore,
+                                   .lifetime_s = f->lifetime_s};
+    proa_uri uri;
+    if (proa_uri_parse(account.uri, &uri) != PROA_OK ||
+        proa_uri_addr(&uri, &account.addr) != PROA_OK) {
+        misconfigured("server");
+    }
+    if (uri.secure) {
+        if (f->identity == NULL || f->key_len < 16) {
+            misconfigured("key");
+        }
+        account.mode = PROA_SECURITY_PSK;
+        account.identity = proa_span_of(f->identity);
+        account.key = proa_span_make(f->key, f->key_len);
+    } else if (f->oscore == NULL) {
+        misconfigured("oscore");
+    }
+    return account;
+}
+
+static void open_network(proa_random random)
+{
+    const firmware_config *f = &firmware_configuration;
+    proa_addr address = literal(f->address, "address");
+    bool is_v4 = proa_addr_is_v4(&address);
+    proa_lwip_config config = {.ethernet = &board_ethernet,
+                               .random = random,
+                               .now_ms = board_now_ms,
+                               .gateway4 = literal(f->gateway4, "gateway4"),
+                               .prefix4_len = f->prefix4_len,
+                               .port = f->port};
+    *(is_v4 ? &config.address4 : &config.address6) = address;
+    if (proa_lwip_open(&config) != PROA_OK) {
+        misconfigured("network");
+    }
+}
+
+/* ---- the engines ------------------------------------------------------------------------- */
+
+static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
+{
+    (void)ctx;
+    return device_client != NULL && proa_client_find_psk(device_client, identity, out);
+}
+
+static bool find_oscore(void *ctx, uint64_t account, proa_oscore_params *out)
+{
+    (void)ctx;
+    return device_client != NULL && proa_client_find_oscore(device_client, account, out);
+}
+
+static void open_protection(proa_random random, proa_memory memory, proa_store store)
+{
+    proa_secure_config config = proa_dtls_config_device(random, memory);
+    config.live_max = SESSIONS;
+    config.hibernated_max = 0;
+    config.handshake_max = 2;
+    config.mtu = MTU;
+    config.find_psk = find_psk;
+    const proa_oscore_config contexts = {.memory = memory,
+                                         .random = random,
+                                         .store = store,
+                                         .crypto = &proa_mbedtls_crypto_small,
+                                         .contexts_first = SESSIONS + 1,
+                                         .contexts_max = SESSIONS + 1,
+                                         .renewal = &proa_oscore_appendix_b2,
+                                         .find_params = find_oscore};
+    proa_dtls_arena_init(dtls_bytes, sizeof dtls_bytes);
+    PROA_ASSERT(proa_dtls_open(&secure, &config) == PROA_OK);
+    PROA_ASSERT(proa_oscore_open(&oscore, &contexts) == PROA_OK);
+}
+
+/* Installing accounts and rights of other devices takes Create on their objects before the first of
+ * them exists. */
+static void allow_server(void)
+{
+    static const uint16_t installed[] = {PROA_OBJECT_OSCORE, PROA_OBJECT_CLIENT_SECURITY,
+                                         PROA_OBJECT_CLIENT, PROA_OBJECT_CLIENT_ACCESS};
+    for (size_t i = 0; firmware_objects[i] != NULL; i++) {
+        PROA_ASSERT(proa_client_add_object(device_client, firmware_objects[i]) == PROA_OK);
+        PROA_ASSERT(proa_client_add_access(device_client, firmware_objects[i]->id, PROA_ID_ALL,
+                                           SHORT_ID, PROA_RIGHTS_ALL, SHORT_ID) == PROA_OK);
+    }
+    for (size_t i = 0; i < sizeof installed / sizeof installed[0]; i++) {
+        PROA_ASSERT(proa_client_add_access(device_client, installed[i], PROA_ID_ALL, SHORT_ID,
+                                           PROA_RIGHTS_ALL, SHORT_ID) == PROA_OK);
+    }
+}
+
+static void open_client(proa_random random, proa_memory memory, proa_store store)
+{
+    proa_client_config config =
+        proa_client_config_device(proa_span_of(firmware_configuration.endpoint), random, memory);
+    proa_c2c_limits limits = proa_c2c_limits_device();
+    config.secure = secure;
+    config.store = store;
+    config.coap.oscore = proa_oscore_for_coap(oscore);
+    config.server_max = SERVERS;
+    config.session_max = SESSIONS;
+    config.access_max = 12;
+    config.object_max = 10;
+    limits.peer_max = PEERS;
+    limits.contexts = &proa_c2c_oscore;
+    PROA_ASSERT(proa_client_open(&device_client, &config) == PROA_OK);
+    PROA_ASSERT(proa_c2c_open(&device_c2c, device_client, &limits) == PROA_OK);
+}
+
+void device_open(void)
+{
+    const proa_store store = {NULL, NULL, NULL, NULL};
+    proa_server_account account = server_account();
+    proa_random random = random_open();
+    proa_arena_init(&engines, engines_bytes, sizeof engines_bytes);
+    proa_memory memory = proa_arena_memory(&engines);
+    open_protection(random, memory, store);
+    open_client(random, memory, store);
+    allow_server();
+    open_network(random);
+    PROA_ASSERT(proa_client_add_server(device_client, &account) == PROA_OK);
+}
+
+/* ---- one turn ---------------------------------------------------------------------------- */
+
+bool device_receive(void)
+{
+    proa_addr from;
+    proa_span datagram;
+    bool multicast;
+    if (!proa_lwip_receive(&from, &datagram, &multicast)) {
+        return false;
+    }
+    proa_client_input(device_client, board_now_ms(), &from, datagram, multicast);
+    return true;
+}
+
+void device_flush(void)
+{
+    proa_addr to;
+    proa_span datagram;
+    while (proa_client_output(device_client, board_now_ms(), &to, &datagram)) {
+        proa_lwip_send(&to, datagram);
+    }
+}
+
+bool device_context(uint64_t account, proa_oscore_info *out)
+{
+    return account != 0 && proa_oscore_look(oscore, account, out);
+}
+
+device_memory device_memory_read(void)
+{
+    proa_dtls_arena_stats dtls = proa_dtls_arena_read();
+    device_memory memory = {
+        engines.used,      engines.len,        sizeof dtls_bytes - dtls.len + dtls.peak,
+        sizeof dtls_bytes, board_stack_peak(), board_stack_len()};
+    return memory;
+}

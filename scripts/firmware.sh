@@ -1,0 +1,152 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The firmware: a lamp and a switch on two emulated boards with a Cortex-M3.
+#
+#   ./dev firmware build [DIRECTORY]     images, with the configurations (lamp.c, switch.c) of a
+#                                        directory, into it; else with the examples
+#   ./dev firmware run BOARD NAME        one image in an emulator, its console on the terminal
+#   ./dev firmware test [--json]         a server and two boards: what devices do together
+#   ./dev firmware size                  what stands in flash and in RAM, part by part
+#
+# Exit status 3: a tool is missing, and nothing was run.
+set -eu
+cd "$(dirname "$0")/.."
+
+boards="mps2-an385 lm3s6965evb"
+devices="lamp switch"
+out=build/firmware
+objects=$out/objects
+
+usage() {
+    sed -n '3,10s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+}
+
+skip() {
+    echo "firmware: skipped: $*" >&2
+    exit 3
+}
+
+tools() {
+    scripts/setup.sh firmware >&2 || :
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || skip "no $tool (./dev setup firmware installs it)"
+    done
+}
+
+# ---- compile --------------------------------------------------------------------------------
+
+cpu="-mcpu=cortex-m3 -mthumb"
+
+set_flags() {
+    mbedtls=$(scripts/mbedtls-source.sh)
+    lwip=$(scripts/lwip-source.sh) || skip "no source of lwIP"
+    common="$cpu -std=c11 -Os -g -ffunction-sections -fdata-sections -MMD -I. -Iinclude"
+    common="$common -DMBEDTLS_CONFIG_FILE='\"ports/mbedtls/mbedtls_config.h\"'"
+    common="$common -DPROA_PANIC_TEXT=0 -DPROA_CHUNKS_MAX=3"
+    system="-isystem $mbedtls/include -isystem $lwip/src/include -Iports/mcu/lwip"
+    own="$common $system -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes"
+    own="$own -Wmissing-prototypes -Werror"
+    foreign="$common -w -I$mbedtls/include -I$mbedtls/library -I$lwip/src/include"
+    foreign="$foreign -Iports/mcu/lwip"
+}
+
+# The file that makes one device of a firmware.
+config_of() {
+    if [ "$images" = "$out" ]; then
+        echo "firmware/$1/config.c"
+    else
+        echo "$images/$1.c"
+    fi
+}
+
+# rule OBJECT SOURCE FLAGS: how ninja makes it
+rule() {
+    echo "build $1: cc $2"
+    echo "  flags = $3"
+}
+
+# All objects of an area, and its archive, so that the linker takes what is asked for.
+area() {
+    name=$1 flags=$2
+    shift 2
+    list=
+    for file in "$@"; do
+        rule "$objects/$name/$(basename "$file" .c).o" "$file" "$flags"
+        list="$list $objects/$name/$(basename "$file" .c).o"
+    done
+    echo "build $objects/$name.a: ar $list"
+}
+
+listed() {
+    grep -v '^#' "$1"
+}
+
+# The archives in the order in which the linker needs them.
+archives="ports/mcu core/c2c core/client core/oscore core/lwm2m core/coap core/codec
+    core/base ports/mbedtls mbedtls lwip"
+
+write_ninja() {
+    echo "builddir = $out"
+    echo "rule cc"
+    echo "  command = arm-none-eabi-gcc \$flags -MF \$out.d -c \$in -o \$out"
+    echo "  depfile = \$out.d"
+    echo "  deps = gcc"
+    echo "rule ar"
+    echo "  command = rm -f \$out && arm-none-eabi-ar rcs \$out \$in"
+    echo "rule link"
+    echo "  command = arm-none-eabi-gcc $cpu -Os -nostartfiles --specs=nano.specs -T \$script" \
+        "-Wl,--gc-sections -Wl,--no-warn-rwx-segments -Wl,-Map=\$out.map -o \$out \$in"
+    for name in base codec coap oscore lwm2m client c2c; do
+        area "core/$name" "$own" core/$name/*.c
+    done
+    area ports/mbedtls "$own" ports/mbedtls/*.c
+    # shellcheck disable=SC2046 # a list
+    area mbedtls "$foreign" $(listed ports/mbedtls/sources.txt | sed "s|^|$mbedtls/library/|")
+    # shellcheck disable=SC2046
+    area lwip "$foreign" $(listed ports/mcu/lwip/sources.txt | sed "s|^|$lwip/src/|")
+    area ports/mcu "$own" ports/mcu/lwip/*.c
+    # Not an archive: what a program leaves out, it says by being linked first (formats.c).
+    program=
+    for file in firmware/*.c firmware/emulator/*.c firmware/boards/cortex_m3.c; do
+        rule "$objects/${file%.c}.o" "$file" "$own"
+        program="$program $objects/${file%.c}.o"
+    done
+    for board in $boards; do
+        for part in board ethernet; do
+            rule "$objects/firmware/boards/$board/$part.o" "firmware/boards/$board/$part.c" "$own"
+        done
+    done
+    for device in $devices; do
+        rule "$objects/firmware/$device/$device.o" "firmware/$device/$device.c" "$own"
+        rule "$images/$device.o" "$(config_of "$device")" "$own"
+        for board in $boards; do
+            echo "build $images/$board-$device.elf: link$program" \
+                "$objects/firmware/boards/$board/board.o" \
+                "$objects/firmware/boards/$board/ethernet.o" \
+                "$objects/firmware/$device/$device.o" \
+                "$images/$device.o" \
+                "$(for name in $archives; do echo "$objects/$name.a"; done | tr '\n' ' ')" \
+                "| firmware/boards/$board/board.ld firmware/boards/cortex_m3.ld"
+            echo "  script = firmware/boards/$board/board.ld"
+        done
+    done
+}
+
+build() {
+    tools arm-none-eabi-gcc ninja
+    set_flags
+    mkdir -p "$out" "$images"
+    write_ninja >"$images/build.ninja"
+    ninja -f "$images/build.ninja" >&2
+}
+
+command=${1:-}
+[ $# -eq 0 ] || shift
+case $command in
+build)
+    images=${1:-$out}
+    build
+    ;;
+*) usage ;;
+esac
