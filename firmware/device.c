@@ -14,16 +14,22 @@
 #include "ports/mbedtls/dtls.h"
 #include "ports/mcu/lwip/net.h"
 #include "proa/assert.h"
+#include "proa/limits.h"
 
+/* One server, two peers. Everything below is what those can have under way at once; the messages of a
+ * small device have 256 bytes, and longer ones go in blocks. */
 #define SERVERS 1
 #define PEERS 2
 #define SESSIONS (SERVERS + PEERS)
+#define ASKS 2
+#define ACCESS_TO_PEERS 4 /* instances of 11002 */
+#define ACCESS_TO_SERVER \
+    18 /* instances of object 2: six here, and six for what it installs for each peer */
+#define COAP_PEERS 8 /* with OSCORE two each, the peer and its way; strangers */
 #define SHORT_ID 1
 
-#define MTU 512 /* of DTLS: messages have 256 bytes, handshakes need more */
-
-#define ENGINES_LEN 32768
-#define DTLS_LEN 14336
+#define ENGINES_LEN 24576
+#define DTLS_LEN 10240
 
 static alignas(8) uint8_t engines_bytes[ENGINES_LEN];
 static alignas(8) uint8_t dtls_bytes[DTLS_LEN];
@@ -118,7 +124,8 @@ static void open_protection(proa_random random, proa_memory memory, proa_store s
     config.live_max = SESSIONS;
     config.hibernated_max = 0;
     config.handshake_max = 2;
-    config.mtu = MTU;
+    config.mtu = PROA_DATAGRAM_MAX;
+    config.output_len = 2 * PROA_DATAGRAM_MAX;
     config.find_psk = find_psk;
     const proa_oscore_config contexts = {.memory = memory,
                                          .random = random,
@@ -158,11 +165,20 @@ static void open_client(proa_random random, proa_memory memory, proa_store store
     config.secure = secure;
     config.store = store;
     config.coap.oscore = proa_oscore_for_coap(oscore);
+    config.coap.request_max = SERVERS + ASKS + 1;
+    config.coap.relation_max = 2 * SESSIONS;
+    config.coap.body_max = 512;
+    config.coap.message_bytes = 768;
+    config.coap.peer_max = COAP_PEERS;
     config.server_max = SERVERS;
     config.session_max = SESSIONS;
-    config.access_max = 12;
+    config.access_max = ACCESS_TO_SERVER;
+    config.attribute_max = SESSIONS;
+    config.observation_max = 2 * SESSIONS;
     config.object_max = 10;
     limits.peer_max = PEERS;
+    limits.access_max = ACCESS_TO_PEERS;
+    limits.ask_max = ASKS;
     limits.contexts = &proa_c2c_oscore;
     PROA_ASSERT(proa_client_open(&device_client, &config) == PROA_OK);
     PROA_ASSERT(proa_c2c_open(&device_c2c, device_client, &limits) == PROA_OK);

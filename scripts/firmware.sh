@@ -4,9 +4,8 @@
 #
 #   ./dev firmware build [DIRECTORY]     images, with the configurations (lamp.c, switch.c) of a
 #                                        directory, into it; else with the examples
-#   ./dev firmware run BOARD NAME        one image in an emulator, its console on the terminal
-#   ./dev firmware test [--json]         a server and two boards: what devices do together
-#   ./dev firmware size                  what stands in flash and in RAM, part by part
+#   ./dev firmware run [dtls|oscore]     a server and two boards, to talk to
+#   ./dev firmware test [--json] [--only REGEX]   the same, tested
 #
 # Exit status 3: a tool is missing, and nothing was run.
 set -eu
@@ -43,7 +42,8 @@ set_flags() {
     lwip=$(scripts/lwip-source.sh) || skip "no source of lwIP"
     common="$cpu -std=c11 -Os -g -ffunction-sections -fdata-sections -MMD -I. -Iinclude"
     common="$common -DMBEDTLS_CONFIG_FILE='\"ports/mbedtls/mbedtls_config.h\"'"
-    common="$common -DPROA_PANIC_TEXT=0 -DPROA_CHUNKS_MAX=3"
+    # What boards say differently (include/proa/limits.h).
+    common="$common -DPROA_PANIC_TEXT=0 -DPROA_CHUNKS_MAX=3 -DPROA_DATAGRAM_MAX=576"
     system="-isystem $mbedtls/include -isystem $lwip/src/include -Iports/mcu/lwip"
     own="$common $system -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes"
     own="$own -Wmissing-prototypes -Werror"
@@ -82,9 +82,13 @@ listed() {
     grep -v '^#' "$1"
 }
 
+library_files() {
+    listed ports/mbedtls/sources.txt | sed "s|^|$mbedtls/library/|"
+}
+
 # The archives in the order in which the linker needs them.
 archives="ports/mcu core/c2c core/client core/oscore core/lwm2m core/coap core/codec
-    core/base ports/mbedtls mbedtls lwip"
+    core/base ports/mbedtls mbedtls/dtls mbedtls/crypto lwip"
 
 write_ninja() {
     echo "builddir = $out"
@@ -102,7 +106,9 @@ write_ninja() {
     done
     area ports/mbedtls "$own" ports/mbedtls/*.c
     # shellcheck disable=SC2046 # a list
-    area mbedtls "$foreign" $(listed ports/mbedtls/sources.txt | sed "s|^|$mbedtls/library/|")
+    area mbedtls/dtls "$foreign" $(library_files | grep /ssl_)
+    # shellcheck disable=SC2046
+    area mbedtls/crypto "$foreign" $(library_files | grep -v /ssl_)
     # shellcheck disable=SC2046
     area lwip "$foreign" $(listed ports/mcu/lwip/sources.txt | sed "s|^|$lwip/src/|")
     area ports/mcu "$own" ports/mcu/lwip/*.c
@@ -138,15 +144,33 @@ build() {
     set_flags
     mkdir -p "$out" "$images"
     write_ninja >"$images/build.ninja"
-    ninja -f "$images/build.ninja" >&2
+    ninja --quiet -f "$images/build.ninja" >&2
 }
 
+# proad and proa, which the boards talk to.
+programs() {
+    scripts/setup.sh build >&2
+    [ -f build/release/build.ninja ] || cmake --preset release >&2
+    cmake --build build/release --target proad proa >&2
+}
+
+images=$out
 command=${1:-}
 [ $# -eq 0 ] || shift
 case $command in
 build)
     images=${1:-$out}
     build
+    ;;
+run)
+    tools arm-none-eabi-gcc ninja qemu-system-arm ip python3
+    programs
+    exec python3 tests/firmware/run.py "$@"
+    ;;
+test)
+    tools arm-none-eabi-gcc ninja qemu-system-arm ip python3
+    programs
+    exec python3 tests/firmware/boards.py "$@"
     ;;
 *) usage ;;
 esac

@@ -2,10 +2,11 @@
 /* What every Cortex-M3 has: from reset to main(), stacks, the tick, faults and panics.
  *
  * Two stacks. main() runs on the process stack, which lies at the very beginning of RAM, so that
- * one that grows too far meets the end of the memory, which is a fault, and no data. Interrupts and
+ * one that grows too far leaves the memory, which is a fault, and meets no data. Interrupts and
  * faults run on a small stack of their own, so the fault can still be told.
  *
- * ARMv7-M Architecture Reference Manual: B1.5 (exceptions), B3.2 (system control), B3.3 (SysTick). */
+ * ARMv7-M Architecture Reference Manual: B1.5 (exceptions), B3.2 (system control), B3.3 (SysTick),
+ * B3.5 (memory protection). */
 #include <string.h>
 
 #include "firmware/board.h"
@@ -28,6 +29,16 @@
 #define HFSR REGISTER(0xE000ED2C)
 #define BFAR REGISTER(0xE000ED38)
 
+#define MPU_CTRL REGISTER(0xE000ED94)
+#define MPU_RBAR REGISTER(0xE000ED9C)
+#define MPU_RASR REGISTER(0xE000EDA0)
+#define MPU_ON 5U /* beside the regions all is as without it */
+#define MPU_REGION 0x10U
+#define MPU_256_MB (27U << 1 | 1U)
+#define MPU_512_MB (28U << 1 | 1U)
+#define MPU_NO_ACCESS 0U
+#define MPU_DATA 0x13060000U /* read, write, do not execute; normal memory, shared */
+
 #define TICK_HZ 100U
 #define TICK_MS (1000U / TICK_HZ)
 #define PAINT 0xA5A5A5A5U
@@ -48,8 +59,8 @@ static volatile uint32_t ticks; /* wraps after 497 days, see board_now_ms */
 int main(void);
 void board_reset(void);
 void board_fault(void);
-_Noreturn void board_start(void);
-_Noreturn void board_report(const uint32_t *frame, uint32_t kind);
+__attribute__((used)) _Noreturn void board_start(void);
+__attribute__((used)) _Noreturn void board_report(const uint32_t *frame, uint32_t kind);
 
 /* ---- reset ------------------------------------------------------------------------------- */
 
@@ -65,6 +76,18 @@ __attribute__((naked)) void board_reset(void)
                    ".ltorg");
 }
 
+/* Nothing is in the 256 MB below RAM: where a stack goes that grows too far. Not every bus says so
+ * by itself. And nothing in RAM is a program, whoever wrote it there. */
+static void protect_memory(void)
+{
+    MPU_RBAR = 0x10000000U | MPU_REGION | 0;
+    MPU_RASR = MPU_NO_ACCESS | MPU_256_MB;
+    MPU_RBAR = 0x20000000U | MPU_REGION | 1;
+    MPU_RASR = MPU_DATA | MPU_512_MB;
+    MPU_CTRL = MPU_ON;
+    __asm volatile("dsb\nisb" ::: "memory");
+}
+
 _Noreturn void board_start(void)
 {
     const volatile uint32_t *here;
@@ -74,6 +97,7 @@ _Noreturn void board_start(void)
     for (volatile uint32_t *at = board_stack; at < here; at++) {
         *at = PAINT;
     }
+    protect_memory();
     CCR |= CCR_DIV_0_TRP;
     SHCSR |= SHCSR_FAULTS;
     SYST_RVR = board_clock_hz / TICK_HZ - 1;
@@ -197,7 +221,7 @@ __attribute__((naked)) void board_fault(void)
 }
 
 /* The frame of a stack that grew too far is not there. */
-_Noreturn void board_report(const uint32_t *frame, uint32_t kind)
+__attribute__((used)) _Noreturn void board_report(const uint32_t *frame, uint32_t kind)
 {
     bool readable = frame >= board_stack && frame + 8 <= (const uint32_t *)(void *)board_bss_end;
     console_begin("fault ");

@@ -81,9 +81,15 @@
 
 /* ---- limits ------------------------------------------------------------------------------ */
 
-/* One record carries one datagram of at most PROA_DATAGRAM_MAX (proa/limits.h) bytes. */
+/* One record carries one datagram of at most PROA_DATAGRAM_MAX bytes: the 1280 of proa/limits.h, or
+ * what a build says instead. */
+#ifdef PROA_DATAGRAM_MAX
+#define MBEDTLS_SSL_IN_CONTENT_LEN PROA_DATAGRAM_MAX
+#define MBEDTLS_SSL_OUT_CONTENT_LEN PROA_DATAGRAM_MAX
+#else
 #define MBEDTLS_SSL_IN_CONTENT_LEN 1280
 #define MBEDTLS_SSL_OUT_CONTENT_LEN 1280
+#endif
 /* Handshake messages that came early. With PSK the longest flight is below 1 kB. */
 #define MBEDTLS_SSL_DTLS_MAX_BUFFERING 4096
 /* Ours have 1 to 6 bytes; a peer's that we must send back may be longer. */

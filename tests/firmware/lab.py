@@ -4,30 +4,38 @@ a TAP device for each board. Keys are new for each run."""
 
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import threading
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 sys.path.insert(0, os.path.join(ROOT, "tests", "interop"))
+from peers.pcap import datagrams  # noqa: E402
 from peers.process import Failed, Program, Skipped, run, run_json  # noqa: E402, F401
 
 PROGRAMS = os.path.join(ROOT, "build", "release", "bin")
 SERVER = "fd00:c2c::1"
 ADDRESSES = {"lamp": "fd00:c2c::10", "switch": "fd00:c2c::11"}
+PORTS = {"server": 5684, "lamp": 5683, "switch": 5685}
 SENDERS = {"lamp": "01", "switch": "02"}  # Sender IDs of the boards; the server's is ff
 INSIDE = "PROA_FIRMWARE_NAMESPACE"
 
 
 def enter_namespace():
-    """Begin again inside a network namespace of our own: as root, or as root of a user namespace."""
+    """Begin again inside namespaces of our own, as root or as root of a user namespace: one for the network, one for
+    processes, so that whatever becomes of this one, nothing that it started outlives it."""
     if os.environ.get(INSIDE) is not None:
         return
     if shutil.which("unshare") is None or shutil.which("ip") is None:
         raise Skipped("no unshare or no ip here (util-linux, iproute2)")
-    for way in (["unshare", "--net"], ["unshare", "--map-root-user", "--net"]):
+    spaces = ["--net", "--pid", "--fork", "--kill-child"]
+    for way in (["unshare", *spaces], ["unshare", "--map-root-user", *spaces]):
         if subprocess.run([*way, "true"], check=False, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL).returncode == 0:
             os.environ[INSIDE] = "1"
@@ -45,7 +53,7 @@ def c_bytes(text):
     return "{" + ", ".join(f"0x{byte:02x}" for byte in bytes.fromhex(text)) + "}"
 
 
-def config(name, protection, port, keys):
+def config(name, protection, keys):
     """The one file that makes a firmware this device."""
     lines = ['#include "firmware/config.h"', f"static const uint8_t key[] = {c_bytes(keys['psk'])};"]
     scheme = "coaps"
@@ -58,7 +66,7 @@ def config(name, protection, port, keys):
                      ".sender_id = {sender, sizeof sender}, .recipient_id = {recipient, sizeof recipient}, "
                      ".aead = 10, .hmac = -10};")
     lines.append(f'const firmware_config firmware_configuration = {{.endpoint = "{name}", '
-                 f'.address = "{ADDRESSES[name]}", .port = 5683, .server = "{scheme}://[{SERVER}]:{port}", '
+                 f'.address = "{ADDRESSES[name]}", .port = {PORTS[name]}, .server = "{scheme}://[{SERVER}]:{PORTS["server"]}", '
                  f'.identity = "{name}", .key = key, .key_len = sizeof key, '
                  + (".oscore = &oscore, " if protection == "oscore" else "") + ".lifetime_s = 300};")
     return "\n".join(lines) + "\n"
@@ -67,6 +75,55 @@ def config(name, protection, port, keys):
 def write(path, text):
     with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
+
+
+def build(folder):
+    """Images of all devices for all boards, with the configurations in this folder."""
+    status, text = run([os.path.join(ROOT, "scripts", "firmware.sh"), "build", folder], timeout_s=600)
+    if status == 3:
+        raise Skipped(text.strip())
+    if status != 0:
+        raise Failed(text)
+
+
+def emulator(board, image, network, *more):
+    """The command that runs an image, with the board's console as its input and output."""
+    model = {"lm3s6965evb": "stellaris", "mps2-an385": "lan9118"}[board]
+    nic = "none" if network is None else f"{network},model={model}"
+    return ["qemu-system-arm", "-M", board, "-display", "none", "-monitor", "none", "-serial", "stdio",
+            "-semihosting-config", "enable=on,target=native", "-kernel", image, "-nic", nic, *more]
+
+
+class Wire(threading.Thread):
+    """Everything on the bridge, as a capture of IP packets."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.path = path
+        self.file = open(path, "wb")
+        self.file.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 23)
+        self.socket.bind(("lab", 0))
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                frame = self.socket.recv(2000)
+            except OSError:
+                return
+            if frame[12:14] == b"\x86\xdd":
+                self.file.write(struct.pack("=IIII", 0, 0, len(frame) - 14, len(frame) - 14) + frame[14:])
+
+    def read(self):
+        """(source port, target port, payload) of each UDP datagram so far."""
+        self.file.flush()
+        return [(source, target, payload) for source, target, payload in datagrams(self.path)
+                if {source, target} <= set(PORTS.values())]
+
+    def inject(self, frame):
+        self.socket.send(frame)
 
 
 class Lab:
@@ -81,16 +138,19 @@ class Lab:
         self.server = None
         self.devices = {}
         self.set_policy(policy)
+        for name in boards:
+            write(os.path.join(folder, f"{name}.c"), config(name, protection, self.keys[name]))
+        build(folder)
         self.open_network()
+        self.wire = Wire(os.path.join(folder, "wire.pcap"))
         self.start_server()
-        self.build()
 
     def set_policy(self, rules):
         write(os.path.join(self.folder, "policy.json"), json.dumps({"rules": rules}))
 
     def open_network(self):
         ip("link", "add", "lab", "type", "bridge", "mcast_snooping", "0")
-        ip("link", "set", "lab", "up")
+        ip("link", "set", "lab", "up", "promisc", "on")  # what boards say to each other is captured, too
         ip("-6", "addr", "add", f"{SERVER}/64", "dev", "lab", "nodad")
         for name in self.boards:
             ip("tuntap", "add", "dev", name, "mode", "tap")
@@ -112,45 +172,45 @@ class Lab:
                 device["key"] = keys["psk"]
             devices.append(device)
         path = os.path.join(self.folder, "proad.json")
-        write(path, json.dumps({"listen": f"[{SERVER}]:5684", "policy": "policy.json", "devices": devices}))
+        write(path, json.dumps({"listen": f"[{SERVER}]:{PORTS['server']}", "policy": "policy.json", "devices": devices}))
         self.server = Program("proad", [os.path.join(PROGRAMS, "proad"), "--config", path, "--json"])
         self.server.wait_json(event="listening")
 
-    def build(self):
-        for name in self.boards:
-            write(os.path.join(self.folder, f"{name}.c"), config(name, self.protection, 5684, self.keys[name]))
-        status, text = run([os.path.join(ROOT, "scripts", "firmware.sh"), "build", self.folder], timeout_s=600)
-        if status == 3:
-            raise Skipped(text.strip())
-        if status != 0:
-            raise Failed(text)
-
-    def emulator(self, name):
-        board = self.boards[name]
-        model = {"lm3s6965evb": "stellaris", "mps2-an385": "lan9118"}[board]
-        mac = f"52:54:00:00:c2:{0x10 + list(self.boards).index(name):02x}"
-        return ["qemu-system-arm", "-M", board, "-display", "none", "-monitor", "none", "-serial", "stdio",
-                "-semihosting-config", "enable=on,target=native", "-kernel",
-                os.path.join(self.folder, f"{board}-{name}.elf"),
-                "-nic", f"tap,ifname={name},script=no,downscript=no,model={model},mac={mac}"]
+    def mac(self, name):
+        return bytes([0x52, 0x54, 0, 0, 0xc2, 0x10 + list(self.boards).index(name)])
 
     def start(self, name):
-        device = Program(name, self.emulator(name), cwd=self.folder)
+        board = self.boards[name]
+        mac = ":".join(f"{byte:02x}" for byte in self.mac(name))
+        image = os.path.join(self.folder, f"{board}-{name}.elf")
+        device = Program(name, emulator(board, image, f"tap,ifname={name},script=no,downscript=no,mac={mac}"),
+                         cwd=self.folder)
         self.devices[name] = device
         device.wait(rf"^started {name} on {self.boards[name]}")
         return device
+
+    def ask(self, question, outcome=r"OK 2\.05 .*"):
+        """What the switch asks, and the outcome that must come of it."""
+        switch = self.devices["switch"]
+        switch.say(question)
+        number = switch.wait(r"^asked (\d+)").group(1)
+        said = switch.wait(rf"^outcome {number} (.*)", 60).group(1).strip()
+        if re.fullmatch(outcome, said) is None:
+            raise Failed(f"{question}: {said}, not {outcome}")
+        return number, said
 
     def control(self, *words, timeout_s=30):
         socket = os.path.join(self.folder, "proad.sock")
         return run_json([os.path.join(PROGRAMS, "proa"), "ctl", "--socket", socket, "--json", *words], timeout_s)[-1]
 
-    def kill(self, name):
-        device = self.devices.pop(name)
-        device.process.send_signal(signal.SIGKILL)
-        device.process.wait()
+    def kill(self, program):
+        """Without a word: a power failure."""
+        program.process.send_signal(signal.SIGKILL)
+        program.process.wait()
 
     def close(self):
         for program in [*self.devices.values(), self.server]:
             if program is not None:
                 program.stop()
+        self.wire.socket.close()
         self.close_network()

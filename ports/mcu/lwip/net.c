@@ -32,7 +32,7 @@ static struct {
     bool is_new;
     bool multicast;
     proa_addr from;
-    uint8_t linear[MTU - 48]; /* a datagram that lies in several buffers, put together */
+    uint8_t linear[PROA_DATAGRAM_MAX]; /* a datagram that lies in several buffers, put together */
 } net;
 
 u32_t sys_now(void)
@@ -245,7 +245,8 @@ bool proa_lwip_receive(proa_addr *from, proa_span *datagram, bool *multicast)
     *datagram = proa_span_make(net.datagram->payload, net.datagram->len);
     if (net.datagram->next != NULL) {
         u16_t len = pbuf_copy_partial(net.datagram, net.linear, sizeof net.linear, 0);
-        *datagram = proa_span_make(net.linear, len < net.datagram->tot_len ? 0 : len);
+        *datagram =
+            proa_span_make(net.linear, len < net.datagram->tot_len ? 0 : len); /* too long */
         forget();
     }
     return true;
