@@ -8,6 +8,7 @@
 
 #include "ports/mcu/lwip/ethernet.h"
 #include "proa/bytes.h"
+#include "proa/port.h"
 
 /* What the firmware needs of a board. boards/cortex_m3.c has what is the same for every Cortex-M3:
  * reset, faults, tick, stacks. A directory of boards/ adds one board's registers and its map of
@@ -52,7 +53,10 @@ void board_put(uint8_t byte);
 /* An interrupt, by its number in the vector table less 16. */
 void board_interrupt(unsigned number);
 
-/* ---- what no board of an emulator has by itself ------------------------------------------ */
+/* ---- what no emulated board has by itself ------------------------------------------ */
+
+/* Two sectors for what must survive a reboot (ports/mcu/flash_store.h). */
+extern const proa_flash board_flash;
 
 /* Random bytes from a source of entropy: a seed, not a stream. Does not return without. */
 void board_seed(uint8_t *out, size_t len);

@@ -12,6 +12,7 @@
 #include "firmware/random.h"
 #include "ports/mbedtls/crypto.h"
 #include "ports/mbedtls/dtls.h"
+#include "ports/mcu/flash_store.h"
 #include "ports/mcu/lwip/net.h"
 #include "proa/assert.h"
 #include "proa/limits.h"
@@ -104,6 +105,16 @@ static void open_network(proa_random random)
     }
 }
 
+/* Who cannot remember which numbers it has used may not protect anything. */
+static proa_store open_store(void)
+{
+    static proa_flash_store flash;
+    if (proa_flash_store_open(&flash, &board_flash) != PROA_OK) {
+        misconfigured("flash");
+    }
+    return proa_flash_store_port(&flash);
+}
+
 /* ---- the engines ------------------------------------------------------------------------- */
 
 static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
@@ -186,9 +197,9 @@ static void open_client(proa_random random, proa_memory memory, proa_store store
 
 void device_open(void)
 {
-    const proa_store store = {NULL, NULL, NULL, NULL};
     proa_server_account account = server_account();
     proa_random random = random_open();
+    proa_store store = open_store();
     proa_arena_init(&engines, engines_bytes, sizeof engines_bytes);
     proa_memory memory = proa_arena_memory(&engines);
     open_protection(random, memory, store);

@@ -111,7 +111,7 @@ write_ninja() {
     area mbedtls/crypto "$foreign" $(library_files | grep -v /ssl_)
     # shellcheck disable=SC2046
     area lwip "$foreign" $(listed ports/mcu/lwip/sources.txt | sed "s|^|$lwip/src/|")
-    area ports/mcu "$own" ports/mcu/lwip/*.c
+    area ports/mcu "$own" ports/mcu/*.c ports/mcu/lwip/*.c
     # Not an archive: what a program leaves out, it says by being linked first (formats.c).
     program=
     for file in firmware/*.c firmware/emulator/*.c firmware/boards/cortex_m3.c; do

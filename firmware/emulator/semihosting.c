@@ -10,7 +10,7 @@ enum {
     SYS_WRITE = 0x05,
     SYS_READ = 0x06,
     SYS_SEEK = 0x0A,
-    SYS_GET_CMDLINE = 0x15
+    SYS_FLEN = 0x0C
 };
 
 static int32_t call(int32_t operation, const void *block)
@@ -65,11 +65,8 @@ void semihosting_close(int32_t file)
     (void)call(SYS_CLOSE, &file);
 }
 
-bool semihosting_arguments(char *out, size_t cap)
+size_t semihosting_len(int32_t file)
 {
-    const struct {
-        char *out;
-        uint32_t cap;
-    } block = {out, cap};
-    return call(SYS_GET_CMDLINE, &block) == 0;
+    int32_t len = call(SYS_FLEN, &file);
+    return len < 0 ? 0 : (size_t)len;
 }

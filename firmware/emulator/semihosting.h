@@ -22,10 +22,7 @@ int32_t semihosting_open(const char *name, semihosting_mode mode);
 bool semihosting_read(int32_t file, void *out, size_t len);
 bool semihosting_write(int32_t file, const void *bytes, size_t len);
 bool semihosting_seek(int32_t file, size_t at);
+size_t semihosting_len(int32_t file);
 void semihosting_close(int32_t file);
-
-/* The words that were given to the emulator for the program: "NAME WORD...". False if there are
- * none, or more than cap bytes. */
-bool semihosting_arguments(char *out, size_t cap);
 
 #endif

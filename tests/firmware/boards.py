@@ -83,7 +83,7 @@ class Faults(Group):
 
     def launch(self, name, *options):
         image = os.path.join(self.folder, f"{self.board}-{name}.elf")
-        return Program(name, emulator(self.board, image, None, *options))
+        return Program(name, emulator(self.board, image, None, *options), cwd=self.folder)
 
     def no_key(self):
         device = self.launch("switch")
@@ -94,6 +94,9 @@ class Faults(Group):
 
     def break_it(self, register, value):
         debugger = Debugger(f"{self.folder}/gdb")
+        while debugger.in_interrupt():  # on the other stack
+            debugger.let_go()
+            debugger = Debugger(f"{self.folder}/gdb")
         expect(debugger.set(register, value), "the debugger changes a register")
         debugger.let_go()
 

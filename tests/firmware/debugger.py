@@ -32,6 +32,10 @@ class Debugger:
     def set(self, register, value):
         return self.say(f"P{register:x}={value.to_bytes(4, 'little').hex()}") == "OK"
 
+    def in_interrupt(self):
+        """By the exception number in xPSR, the last of the registers."""
+        return int.from_bytes(bytes.fromhex(self.say("g"))[-4:], "little") & 0x1ff != 0
+
     def let_go(self):
         self.say("D")
         self.socket.close()

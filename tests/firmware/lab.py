@@ -176,6 +176,12 @@ class Lab:
         self.server = Program("proad", [os.path.join(PROGRAMS, "proad"), "--config", path, "--json"])
         self.server.wait_json(event="listening")
 
+    def place(self, name):
+        """Where a board's flash is: a file of this name."""
+        place = os.path.join(self.folder, name)
+        os.makedirs(place, exist_ok=True)
+        return place
+
     def mac(self, name):
         return bytes([0x52, 0x54, 0, 0, 0xc2, 0x10 + list(self.boards).index(name)])
 
@@ -184,7 +190,7 @@ class Lab:
         mac = ":".join(f"{byte:02x}" for byte in self.mac(name))
         image = os.path.join(self.folder, f"{board}-{name}.elf")
         device = Program(name, emulator(board, image, f"tap,ifname={name},script=no,downscript=no,mac={mac}"),
-                         cwd=self.folder)
+                         cwd=self.place(name))
         self.devices[name] = device
         device.wait(rf"^started {name} on {self.boards[name]}")
         return device
