@@ -19,18 +19,24 @@
 
 /* One server, two peers. Everything below is what those can have under way at once; the messages of a
  * small device have 256 bytes, and longer ones go in blocks. */
-#define SERVERS 1
-#define PEERS 2
-#define SESSIONS (SERVERS + PEERS)
-#define ASKS 2
-#define ACCESS_TO_PEERS 4 /* instances of 11002 */
-#define ACCESS_TO_SERVER \
-    18 /* instances of object 2: six here, and six for what it installs for each peer */
-#define COAP_PEERS 8 /* with OSCORE two each, the peer and its way; strangers */
-#define SHORT_ID 1
+enum {
+    SERVERS = 1,
+    PEERS = 2,
+    SESSIONS = SERVERS + PEERS + 1, /* one replaces another that its peer has forgotten */
+    CONTEXTS = SERVERS + PEERS + 1, /* of OSCORE; one is being renewed */
+    ASKS = 2,
+    OBSERVATIONS = 6,
+    ACCESS_TO_PEERS = 4, /* instances of 11002 */
+    ACCESS_TO_SERVER =
+        18,         /* instances of object 2: six here, six for what it installs for a peer */
+    COAP_PEERS = 8, /* with OSCORE two each, the peer and its way; strangers */
+    SHORT_ID = 1
+};
 
-#define ENGINES_LEN 24576
-#define DTLS_LEN 10240
+/* `state` tells how much of these was needed. The box takes some of what its later sessions need
+ * when they come; of the second there must be enough for three sessions and a handshake. */
+#define ENGINES_LEN 25600
+#define DTLS_LEN 12288
 
 static alignas(8) uint8_t engines_bytes[ENGINES_LEN];
 static alignas(8) uint8_t dtls_bytes[DTLS_LEN];
@@ -142,8 +148,8 @@ static void open_protection(proa_random random, proa_memory memory, proa_store s
                                          .random = random,
                                          .store = store,
                                          .crypto = &proa_mbedtls_crypto_small,
-                                         .contexts_first = SESSIONS + 1,
-                                         .contexts_max = SESSIONS + 1,
+                                         .contexts_first = CONTEXTS,
+                                         .contexts_max = CONTEXTS,
                                          .renewal = &proa_oscore_appendix_b2,
                                          .find_params = find_oscore};
     proa_dtls_arena_init(dtls_bytes, sizeof dtls_bytes);
@@ -177,15 +183,15 @@ static void open_client(proa_random random, proa_memory memory, proa_store store
     config.store = store;
     config.coap.oscore = proa_oscore_for_coap(oscore);
     config.coap.request_max = SERVERS + ASKS + 1;
-    config.coap.relation_max = 2 * SESSIONS;
+    config.coap.relation_max = OBSERVATIONS;
     config.coap.body_max = 512;
     config.coap.message_bytes = 768;
     config.coap.peer_max = COAP_PEERS;
     config.server_max = SERVERS;
     config.session_max = SESSIONS;
     config.access_max = ACCESS_TO_SERVER;
-    config.attribute_max = SESSIONS;
-    config.observation_max = 2 * SESSIONS;
+    config.attribute_max = OBSERVATIONS;
+    config.observation_max = OBSERVATIONS;
     config.object_max = 10;
     limits.peer_max = PEERS;
     limits.access_max = ACCESS_TO_PEERS;
@@ -235,6 +241,11 @@ void device_flush(void)
 bool device_context(uint64_t account, proa_oscore_info *out)
 {
     return account != 0 && proa_oscore_look(oscore, account, out);
+}
+
+proa_secure_stats device_sessions(void)
+{
+    return secure->class_->stats(secure);
 }
 
 device_memory device_memory_read(void)

@@ -34,6 +34,9 @@ void device_flush(void);
 /* OSCORE's view of an account (proa_server_status.oscore, proa_c2c_peer.oscore). */
 bool device_context(uint64_t account, proa_oscore_info *out);
 
+/* Sessions now, and what became of handshakes. */
+proa_secure_stats device_sessions(void);
+
 /* What is used of each memory at most since the start, bytes, and how much there is. */
 typedef struct device_memory {
     size_t engines, engines_len;

@@ -234,6 +234,7 @@ static void run_state(char **words)
     proa_server_status server;
     device_memory memory = device_memory_read();
     proa_client_stats stats = proa_client_stats_get(device_client);
+    proa_secure_stats sessions = device_sessions();
     (void)words;
     console_begin("state ");
     console_text(firmware_configuration.endpoint);
@@ -251,6 +252,13 @@ static void run_state(char **words)
         show_context(server.oscore);
         console_end();
     }
+    console_begin("sessions");
+    field(" live ", sessions.live);
+    field(" handshakes ", sessions.handshakes);
+    field(" done ", sessions.handshakes_done);
+    field(" failed ", sessions.handshakes_failed);
+    field(" refused ", sessions.refused_full);
+    console_end();
     console_begin("memory");
     field(" stack ", memory.stack);
     field(" of ", memory.stack_len);

@@ -6,6 +6,7 @@
 #                                        directory, into it; else with the examples
 #   ./dev firmware run [dtls|oscore]     a server and two boards, to talk to
 #   ./dev firmware test [--json] [--only REGEX]   the same, tested
+#   ./dev firmware size [--json]         what the lamp's image takes of flash and RAM, by part
 #
 # Exit status 3: a tool is missing, and nothing was run.
 set -eu
@@ -154,6 +155,57 @@ programs() {
     cmake --build build/release --target proad proa >&2
 }
 
+# ---- size -----------------------------------------------------------------------------------
+
+# Which part of the tree counts as what.
+kind_of() {
+    case $1 in
+    firmware*) echo application ;;
+    core/client | core/lwm2m) echo lwm2m ;;
+    core/coap) echo coap ;;
+    core/c2c) echo c2c ;;
+    core/oscore) echo oscore ;;
+    ports/mbedtls | mbedtls/dtls) echo dtls ;;
+    mbedtls/crypto) echo crypto ;;
+    ports/mcu | lwip) echo lwip ;;
+    core/base | core/codec) echo base ;;
+    "C library") echo libc ;;
+    stack) echo stack ;;
+    .bss.engines_bytes) echo engines_arena ;;
+    .bss.dtls_bytes) echo dtls_arena ;;
+    *) echo alignment ;;
+    esac
+}
+
+# parts MEMORY: "BYTES KIND" for each kind, largest first
+parts() {
+    awk -v objects="$objects" -v memory="$1" -f bench/size/parts.awk "$images/$image.elf.map" |
+        while read -r bytes name; do
+            echo "$bytes $(kind_of "$name")"
+        done | awk '{n[$2] += $1} END {for (kind in n) print n[kind], kind}' | sort -rn
+}
+
+json_parts() {
+    parts "$1" | awk '{printf "%s\"%s\": %d", NR == 1 ? "" : ", ", $2, $1}'
+}
+
+size() {
+    image=lm3s6965evb-lamp
+    flash=$(arm-none-eabi-size "$images/$image.elf" | awk 'NR == 2 {print $1 + $2}')
+    ram=$(arm-none-eabi-size "$images/$image.elf" | awk 'NR == 2 {print $2 + $3}')
+    if [ "${1:-}" = --json ]; then
+        echo "{\"schema\": \"proa-firmware-size-1\", \"ok\": true, \"image\": {\"flash\": $flash," \
+            "\"ram\": $ram}, \"parts\": {\"flash\": {$(json_parts flash)}, \"ram\": {$(json_parts ram)}}}"
+    else
+        for memory in flash ram; do
+            echo "$image, bytes of $memory"
+            parts $memory | awk '{printf "  %-14s %7d\n", $2, $1}'
+            [ $memory = flash ] && all=$flash || all=$ram
+            printf '  %-14s %7d\n' all "$all"
+        done
+    fi
+}
+
 images=$out
 command=${1:-}
 [ $# -eq 0 ] || shift
@@ -171,6 +223,11 @@ test)
     tools arm-none-eabi-gcc ninja qemu-system-arm ip python3
     programs
     exec python3 tests/firmware/boards.py "$@"
+    ;;
+size)
+    tools arm-none-eabi-gcc ninja
+    build
+    size "$@"
     ;;
 *) usage ;;
 esac

@@ -15,11 +15,14 @@ import socket
 import struct
 import sys
 import tempfile
+import time
 
 from debugger import PC, SP, Debugger
 from lab import ADDRESSES, PORTS, PROGRAMS, ROOT, SERVER, Lab, build, emulator, enter_namespace
-from peers.cases import Report, expect, expect_equal
-from peers.process import Program, Skipped, find, run_json
+sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
+from nonces import Nonces  # noqa: E402
+from peers.cases import Report, expect, expect_equal  # noqa: E402
+from peers.process import Failed, Program, Skipped, find, run_json  # noqa: E402
 
 NOTIFICATIONS = 1000
 GARBAGE = 2000
@@ -118,8 +121,8 @@ class Faults(Group):
 
 
 class Boards(Group):
-    cases = ("register", "served", "refused_and_granted", "denied", "observe", "direct", "malformed", "without_server",
-             "revoke", "memory")
+    cases = ("register", "served", "refused_and_granted", "denied", "observe", "direct", "second_peer", "malformed",
+             "without_server", "revoke", "memory")
     gates = ("start", "register")
 
     def __init__(self, protection, boards, measured):
@@ -135,7 +138,7 @@ class Boards(Group):
 
     def start(self):
         find("qemu-system-arm")
-        rule = {"name": "look", "allow": ["read", "observe"], "requester": "switch", "host": "lamp", "path": "/3311"}
+        rule = {"name": "look", "allow": ["read", "observe"], "requester": "*", "host": "lamp", "path": "/3311"}
         if self.protection == "oscore":
             rule["security"] = "oscore"
         self.lab = Lab(self.folder, self.protection, self.boards, [rule])
@@ -187,6 +190,18 @@ class Boards(Group):
             clear = [p for p in between if p[0] >> 6 == 1 and b"warm white" in p]
             expect(not clear, "a value was sent in the clear")
 
+    def second_peer(self):
+        """A device that is no board asks the lamp, twice: the second time it has forgotten its session."""
+        for _ in range(2):
+            remote = self.lab.start_remote()
+            try:
+                remote.say("ask lamp read /3311/0/5706")
+                expect_equal(remote.wait_json(timeout_s=60, event="outcome")["outcome"], "OK", "what comes of it")
+            finally:
+                self.lab.kill(remote)
+                remote.stop()
+        self.lab.ask("ask lamp read /3311/0/5706", "OK 2.05 warm white")
+
     def malformed(self):
         """Frames, packets, records and messages that nobody would send; then all works as before."""
         seed = random.randrange(1 << 32)
@@ -225,6 +240,95 @@ class Boards(Group):
                 f"{what}_peak": peak for what, (peak, _) in used.items()}
 
 
+class PowerCuts(Boards):
+    """The emulator is killed again and again, the file that is the flash stays. Every second cut falls into the
+    provisioning of a grant, the others into traffic."""
+
+    cases = ("register", "grant", "cuts", "one_grant", "nonces")
+    gates = ("start", "register", "grant", "cuts")
+
+    def __init__(self, protection, boards, measured, cuts, seed):
+        super().__init__(protection, boards, measured)
+        self.name = f"power-{protection}-lamp-on-{boards['lamp']}"
+        self.count = cuts
+        self.rng = random.Random(seed)
+        self.seed = seed
+
+    def grant(self):
+        self.lab.ask("ask lamp read /3311/0/5850")
+
+    def cuts(self):
+        for n in range(self.count):
+            # A lamp that comes back without its DTLS session is missed only after some seconds.
+            victim = "lamp" if n % 4 == 3 or (self.protection == "oscore" and n % 2 == 1) else "switch"
+            try:
+                if self.rng.random() < 0.5:
+                    self.cut_provisioning(victim)
+                else:
+                    self.cut_traffic(victim)
+            except Failed as why:
+                raise Failed(f"seed {self.seed}, cut {n}: {why}; {self.lab.describe()}") from why
+
+    def cut(self, victim):
+        time.sleep(self.rng.uniform(0, 0.06))
+        device = self.lab.devices[victim]
+        self.lab.kill(device)
+        device.stop()
+        self.lab.start(victim).wait("^registered 1", 60)
+
+    def cut_traffic(self, victim):
+        lamp, switch = self.lab.devices["lamp"], self.lab.devices["switch"]
+        switch.say("observe lamp /3311/0/5851")
+        for value in range(5):
+            lamp.say(f"set /3311/0/5851 {value}")
+            lamp.say("update")
+            switch.say("ask lamp read /3311/0/5850")
+            lamp.wait("^set")
+        self.cut(victim)
+        switch = self.lab.devices["switch"]
+        switch.drain()
+        number = self.lab.question("ask lamp read /3311/0/5850")
+        said = switch.wait(rf"^(authorizing {number}|outcome {number} .*)", 60).group(1)
+        expect(said.startswith(f"outcome {number} OK 2.05"), f"traffic, {victim} killed: {said}, so the grant was lost")
+
+    def cut_provisioning(self, victim):
+        expect(self.lab.control("revoke", "switch", "lamp")["ok"], "it is revoked")
+        for name in self.boards:
+            self.lab.devices[name].wait("^peer_removed")
+        self.lab.wire.new_keys()
+        expect(self.lab.control("allow", "switch", "lamp")["ok"], "it is allowed")
+        self.lab.devices["switch"].say("ask lamp read /3311/0/5850")
+        self.cut(victim)
+        deadline = time.monotonic() + 120
+        self.lab.devices["switch"].drain()
+        while not self.lab.ask("ask lamp read /3311/0/5850", ".*")[1].startswith("OK 2.05"):
+            expect(time.monotonic() < deadline, f"provisioning, {victim} killed: no grant after two minutes")
+
+    def one_grant(self):
+        grants = [grant for grant in self.lab.control("grants")["grants"] if grant["state"] == "active"]
+        expect_equal(len(grants), 1, "active grants")
+        for device in self.lab.devices.values():
+            device.drain()
+            device.say("peers")
+            device.wait("^peers end")
+            expect_equal(sum(line.startswith("peer ") for line in device.seen[-3:]), 1, f"accounts on {device.name}")
+
+    def nonces(self):
+        if self.protection != "oscore":
+            raise Skipped("every DTLS session has keys of its own")
+        server, peers = self.lab.wire.files()
+        for name in self.boards:
+            used = []
+            with_server = Nonces()
+            with_server.read(server, PORTS[name])
+            used.append(with_server)
+            for file in peers:
+                used.append(Nonces())
+                used[-1].read(file, PORTS[name])
+            expect(sum(len(nonces.used) for nonces in used) > self.count, f"{name} used few nonces")
+            expect(not any(nonces.repeated for nonces in used), f"seed {self.seed}: {name} used a nonce twice")
+
+
 def checksum(data):
     total = sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
     while total >> 16:
@@ -261,6 +365,8 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev firmware test", description=__doc__.split("\n")[0])
     parser.add_argument("--json", action="store_true", help="the last line is a JSON object")
     parser.add_argument("--only", metavar="REGEX", default="", help="groups to run")
+    parser.add_argument("--cuts", metavar="N", type=int, default=25, help="of power, for each way of protection (25)")
+    parser.add_argument("--seed", metavar="N", type=int, default=random.randrange(1 << 32))
     options = parser.parse_args()
     report = Report("proa-firmware-1")
     try:
@@ -271,9 +377,11 @@ def main():
         return report.finish({}, options.json)
     version = run_json([os.path.join(PROGRAMS, "proa"), "version", "--json"])[-1]
     measured = {}
+    one, other = {"lamp": "lm3s6965evb", "switch": "mps2-an385"}, {"lamp": "mps2-an385", "switch": "lm3s6965evb"}
     for group in (Faults("lm3s6965evb"), Faults("mps2-an385"),
-                  Boards("dtls", {"lamp": "lm3s6965evb", "switch": "mps2-an385"}, measured),
-                  Boards("oscore", {"lamp": "mps2-an385", "switch": "lm3s6965evb"}, measured)):
+                  Boards("dtls", one, measured), Boards("oscore", other, measured),
+                  PowerCuts("dtls", other, measured, options.cuts, options.seed),
+                  PowerCuts("oscore", one, measured, options.cuts, options.seed)):
         if re.search(options.only, group.name):
             group.run(report)
     build = {name: version[name] for name in ("version", "commit")}

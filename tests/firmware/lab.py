@@ -22,8 +22,10 @@ from peers.process import Failed, Program, Skipped, run, run_json  # noqa: E402,
 PROGRAMS = os.path.join(ROOT, "build", "release", "bin")
 SERVER = "fd00:c2c::1"
 ADDRESSES = {"lamp": "fd00:c2c::10", "switch": "fd00:c2c::11"}
-PORTS = {"server": 5684, "lamp": 5683, "switch": 5685}
-SENDERS = {"lamp": "01", "switch": "02"}  # Sender IDs of the boards; the server's is ff
+SERVER_BYTES = socket.inet_pton(socket.AF_INET6, SERVER)
+REMOTE = "remote"
+PORTS = {"server": 5684, "lamp": 5683, "switch": 5685, REMOTE: 5686}
+SENDERS = {"lamp": "01", "switch": "02", REMOTE: "03"}  # Sender IDs; the server's is ff
 INSIDE = "PROA_FIRMWARE_NAMESPACE"
 
 
@@ -95,17 +97,29 @@ def emulator(board, image, network, *more):
 
 
 class Wire(threading.Thread):
-    """Everything on the bridge, as a capture of IP packets."""
+    """Everything on the bridge, as captures of IP packets: what the server sends and gets, and what boards say to each
+    other, which goes to a new file whenever they get new keys."""
 
-    def __init__(self, path):
+    def __init__(self, folder):
         super().__init__(daemon=True)
-        self.path = path
-        self.file = open(path, "wb")
-        self.file.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
+        self.folder = folder
+        self.lock = threading.Lock()
+        self.server = self._open("server.pcap")
+        self.peers = []
+        self.new_keys()
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 23)
         self.socket.bind(("lab", 0))
         self.start()
+
+    def _open(self, name):
+        file = open(os.path.join(self.folder, name), "wb")
+        file.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
+        return file
+
+    def new_keys(self):
+        with self.lock:
+            self.peers.append(self._open(f"peers-{len(self.peers)}.pcap"))
 
     def run(self):
         while True:
@@ -113,14 +127,23 @@ class Wire(threading.Thread):
                 frame = self.socket.recv(2000)
             except OSError:
                 return
-            if frame[12:14] == b"\x86\xdd":
-                self.file.write(struct.pack("=IIII", 0, 0, len(frame) - 14, len(frame) - 14) + frame[14:])
+            packet = frame[14:]
+            if frame[12:14] == b"\x86\xdd" and len(packet) > 48 and packet[6] == 17:
+                with self.lock:
+                    file = self.server if SERVER_BYTES in (packet[8:24], packet[24:40]) else self.peers[-1]
+                    file.write(struct.pack("=IIII", 0, 0, len(packet), len(packet)) + packet)
+
+    def files(self):
+        """The names of the captures: the server's, a list of the others."""
+        with self.lock:
+            for file in (self.server, *self.peers):
+                file.flush()
+        return self.server.name, [file.name for file in self.peers]
 
     def read(self):
         """(source port, target port, payload) of each UDP datagram so far."""
-        self.file.flush()
-        return [(source, target, payload) for source, target, payload in datagrams(self.path)
-                if {source, target} <= set(PORTS.values())]
+        server, peers = self.files()
+        return [seen for name in (server, *peers) for seen in datagrams(name)]
 
     def inject(self, frame):
         self.socket.send(frame)
@@ -134,7 +157,7 @@ class Lab:
         self.protection = protection
         self.boards = boards
         self.keys = {name: {"psk": secrets.token_hex(16), "secret": secrets.token_hex(16),
-                            "salt": secrets.token_hex(8)} for name in boards}
+                            "salt": secrets.token_hex(8)} for name in (*boards, REMOTE)}
         self.server = None
         self.devices = {}
         self.set_policy(policy)
@@ -142,13 +165,14 @@ class Lab:
             write(os.path.join(folder, f"{name}.c"), config(name, protection, self.keys[name]))
         build(folder)
         self.open_network()
-        self.wire = Wire(os.path.join(folder, "wire.pcap"))
+        self.wire = Wire(folder)
         self.start_server()
 
     def set_policy(self, rules):
         write(os.path.join(self.folder, "policy.json"), json.dumps({"rules": rules}))
 
     def open_network(self):
+        ip("link", "set", "lo", "up")
         ip("link", "add", "lab", "type", "bridge", "mcast_snooping", "0")
         ip("link", "set", "lab", "up", "promisc", "on")  # what boards say to each other is captured, too
         ip("-6", "addr", "add", f"{SERVER}/64", "dev", "lab", "nodad")
@@ -161,16 +185,41 @@ class Lab:
         for name in [*self.boards, "lab"]:
             ip("link", "del", name)
 
+    def account(self, name, sender, recipient):
+        """The keys of a device as files say them, docs/FILES.md."""
+        keys = self.keys[name]
+        if self.protection == "oscore":
+            return {"oscore": {"secret": keys["secret"], "salt": keys["salt"], "sender": sender,
+                               "recipient": recipient}}
+        return {"key": keys["psk"]}
+
+    def describe(self):
+        """What the boards say of themselves, for who has to find out what went wrong."""
+        said = []
+        for name, device in self.devices.items():
+            try:
+                device.say("state")
+                said.append(f"{name}: {device.wait('^server .*').group(0)}, {device.wait('^sessions .*').group(0)}")
+            except Failed as why:
+                said.append(str(why))
+        return "; ".join(said)
+
+    def start_remote(self):
+        """A device that is no board."""
+        scheme = "coap" if self.protection == "oscore" else "coaps"
+        path = os.path.join(self.folder, "remote.json")
+        write(path, json.dumps({
+            "endpoint": REMOTE, "listen": f"[{SERVER}]:{PORTS[REMOTE]}", "state": "remote.state",
+            "servers": [{"uri": f"{scheme}://[{SERVER}]:{PORTS['server']}", "authority": True,
+                         **self.account(REMOTE, SENDERS[REMOTE], "ff")}]}))
+        remote = Program(REMOTE, [os.path.join(PROGRAMS, "proa"), "client", path, "--json"])
+        remote.wait_json(event="registered")
+        return remote
+
     def start_server(self):
         devices = []
-        for name, keys in self.keys.items():
-            device = {"endpoint": name}
-            if self.protection == "oscore":
-                device["oscore"] = {"secret": keys["secret"], "salt": keys["salt"], "sender": "ff",
-                                    "recipient": SENDERS[name]}
-            else:
-                device["key"] = keys["psk"]
-            devices.append(device)
+        for name in self.keys:
+            devices.append({"endpoint": name, **self.account(name, "ff", SENDERS[name])})
         path = os.path.join(self.folder, "proad.json")
         write(path, json.dumps({"listen": f"[{SERVER}]:{PORTS['server']}", "policy": "policy.json", "devices": devices}))
         self.server = Program("proad", [os.path.join(PROGRAMS, "proad"), "--config", path, "--json"])
@@ -195,11 +244,20 @@ class Lab:
         device.wait(rf"^started {name} on {self.boards[name]}")
         return device
 
+    def question(self, question):
+        """Ask what the switch is to ask, again while it is busy with others; its number."""
+        switch = self.devices["switch"]
+        while True:
+            switch.say(question)
+            said = switch.wait(r"^asked (\d+)|^error full")
+            if said.group(1) is not None:
+                return said.group(1)
+            switch.wait(r"^outcome", 60)
+
     def ask(self, question, outcome=r"OK 2\.05 .*"):
         """What the switch asks, and the outcome that must come of it."""
+        number = self.question(question)
         switch = self.devices["switch"]
-        switch.say(question)
-        number = switch.wait(r"^asked (\d+)").group(1)
         said = switch.wait(rf"^outcome {number} (.*)", 60).group(1).strip()
         if re.fullmatch(outcome, said) is None:
             raise Failed(f"{question}: {said}, not {outcome}")

@@ -94,6 +94,15 @@ class Program:
         except OSError as error:
             raise Failed(f"{self.name} is gone: {self._last()}") from error
 
+    def drain(self):
+        """Forget what was said so far."""
+        while not self.lines.empty():
+            line = self.lines.get()
+            if line is None:
+                self.lines.put(None)
+                return
+            self.seen.append(line)
+
     def _next(self, deadline, wanted):
         try:
             line = self.lines.get(timeout=max(0.0, deadline - time.monotonic()))
