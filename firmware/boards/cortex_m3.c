@@ -249,7 +249,8 @@ _Noreturn void proa_panic(const char *file, int line, const char *condition)
     console_begin("panic at line ");
     console_number((uint64_t)line);
     console_text(" of ");
-    console_text(file[0] == '\0' ? "a file that a debugger knows, called from " : file);
+    console_text(file[0] == '\0' ? "a file that a debugger knows" : file);
+    console_text(", called from ");
     console_hex((uint32_t)(uintptr_t)__builtin_return_address(0));
     console_end();
     board_reboot();

@@ -18,7 +18,7 @@ import tempfile
 import time
 
 from debugger import PC, SP, Debugger
-from lab import ADDRESSES, PORTS, PROGRAMS, ROOT, SERVER, Lab, build, emulator, enter_namespace
+from lab import IP4, IP6, PORTS, PROGRAMS, ROOT, Lab, build, emulator, enter_namespace
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 from nonces import Nonces  # noqa: E402
 from peers.cases import Report, expect, expect_equal  # noqa: E402
@@ -127,6 +127,7 @@ class Boards(Group):
     cases = ("register", "served", "refused_and_granted", "denied", "observe", "direct", "second_peer", "malformed",
              "without_server", "revoke", "memory")
     gates = ("start", "register")
+    network = IP6
 
     def __init__(self, protection, boards, measured):
         self.name = f"{protection}-lamp-on-{boards['lamp']}"
@@ -144,7 +145,7 @@ class Boards(Group):
         rule = {"name": "look", "allow": ["read", "observe"], "requester": "*", "host": "lamp", "path": "/3311"}
         if self.protection == "oscore":
             rule["security"] = "oscore"
-        self.lab = Lab(self.folder, self.protection, self.boards, [rule])
+        self.lab = Lab(self.folder, self.protection, self.boards, [rule], self.network)
         for name in self.boards:
             self.lab.start(name)
         self.lamp, self.switch = self.lab.devices["lamp"], self.lab.devices["switch"]
@@ -162,9 +163,9 @@ class Boards(Group):
         expect_equal(control("read", "lamp", "/3311/0/5706")["values"][0]["value"], "warm white", "what it reads")
 
     def refused_and_granted(self):
-        self.switch.say(f"probe lamp coap://[{ADDRESSES['lamp']}]:{PORTS['lamp']} /3311/0/5706")
+        self.switch.say(f"probe lamp coap://{self.lab.network.at('lamp')} /3311/0/5706")
         scheme = "coaps" if self.protection == "dtls" else "coap"
-        expect_equal(self.switch.wait(r"^hint \d+ (\S+)").group(1), f"{scheme}://[{SERVER}]:{PORTS['server']}",
+        expect_equal(self.switch.wait(r"^hint \d+ (\S+)").group(1), f"{scheme}://{self.lab.network.at('server')}",
                      "whom the lamp names")
         for word in ("authorizing", "authorized", "connected"):
             self.switch.wait(rf"^{word} \d+")
@@ -212,7 +213,7 @@ class Boards(Group):
         seen = [payload for _, _, payload in self.lab.wire.read()]
         for _ in range(GARBAGE):
             name = rng.choice(list(self.boards))
-            self.lab.wire.inject(garbage(rng, self.lab.mac(name), ADDRESSES[name], PORTS[name], seen))
+            self.lab.wire.inject(garbage(rng, self.lab.mac(name), IP6.addresses[name], PORTS[name], seen))
         for device in (self.lamp, self.switch):
             device.say("read /3/0/1")
             device.wait("^value /3/0/1", 60)
@@ -241,6 +242,17 @@ class Boards(Group):
             expect(used["stack"][0] + STACK_SPARE <= used["stack"][1], f"{name}'s stack: {line}")
             self.measured.setdefault(self.boards[name], {})[f"{name}_{self.protection}"] = {
                 f"{what}_peak": peak for what, (peak, _) in used.items()}
+
+
+class OverIpv4(Boards):
+    """The same network glue with its other half."""
+
+    cases = ("register", "served", "refused_and_granted", "denied", "observe", "without_server", "revoke")
+    network = IP4
+
+    def __init__(self, protection, boards):
+        super().__init__(protection, boards, {})
+        self.name = f"ipv4-{protection}-lamp-on-{boards['lamp']}"
 
 
 class PowerCuts(Boards):
@@ -347,7 +359,7 @@ def garbage(rng, mac, address, port, seen):
             payload[rng.randrange(len(payload))] = rng.randrange(256)
     if rng.random() < 0.3:
         payload = payload[:rng.randrange(len(payload) + 1)]
-    source = ip6(SERVER if rng.random() < 0.5 else rng.choice(list(ADDRESSES.values())))
+    source = ip6(rng.choice(list(IP6.addresses.values())))
     target = ip6(address)
     ports = struct.pack("!HH", rng.choice(list(PORTS.values())), port)
     udp = ports + struct.pack("!HH", 8 + len(payload), 0) + payload
@@ -383,6 +395,7 @@ def main():
     one, other = {"lamp": "lm3s6965evb", "switch": "mps2-an385"}, {"lamp": "mps2-an385", "switch": "lm3s6965evb"}
     for group in (Faults("lm3s6965evb"), Faults("mps2-an385"),
                   Boards("dtls", one, measured), Boards("oscore", other, measured),
+                  OverIpv4("dtls", other),
                   PowerCuts("dtls", other, measured, options.cuts, options.seed),
                   PowerCuts("oscore", one, measured, options.cuts, options.seed)):
         if re.search(options.only, group.name):

@@ -20,9 +20,6 @@ from peers.pcap import datagrams  # noqa: E402
 from peers.process import Failed, Program, Skipped, run, run_json  # noqa: E402, F401
 
 PROGRAMS = os.path.join(ROOT, "build", "release", "bin")
-SERVER = "fd00:c2c::1"
-ADDRESSES = {"lamp": "fd00:c2c::10", "switch": "fd00:c2c::11"}
-SERVER_BYTES = socket.inet_pton(socket.AF_INET6, SERVER)
 REMOTE = "remote"
 PORTS = {"server": 5684, "lamp": 5683, "switch": 5685, REMOTE: 5686}
 SENDERS = {"lamp": "01", "switch": "02", REMOTE: "03"}  # Sender IDs; the server's is ff
@@ -55,7 +52,7 @@ def c_bytes(text):
     return "{" + ", ".join(f"0x{byte:02x}" for byte in bytes.fromhex(text)) + "}"
 
 
-def config(name, protection, keys):
+def config(name, protection, network, keys):
     """The one file that makes a firmware this device."""
     lines = ['#include "firmware/config.h"', f"static const uint8_t key[] = {c_bytes(keys['psk'])};"]
     scheme = "coaps"
@@ -68,7 +65,8 @@ def config(name, protection, keys):
                      ".sender_id = {sender, sizeof sender}, .recipient_id = {recipient, sizeof recipient}, "
                      ".aead = 10, .hmac = -10};")
     lines.append(f'const firmware_config firmware_configuration = {{.endpoint = "{name}", '
-                 f'.address = "{ADDRESSES[name]}", .port = {PORTS[name]}, .server = "{scheme}://[{SERVER}]:{PORTS["server"]}", '
+                 f'.address = "{network.addresses[name]}", .prefix4_len = {min(network.prefix_len, 31)}, '
+                 f'.port = {PORTS[name]}, .server = "{scheme}://{network.at("server")}", '
                  f'.identity = "{name}", .key = key, .key_len = sizeof key, '
                  + (".oscore = &oscore, " if protection == "oscore" else "") + ".lifetime_s = 300};")
     return "\n".join(lines) + "\n"
@@ -94,6 +92,23 @@ def emulator(board, image, network, *more):
     nic = "none" if network is None else f"{network},model={model}"
     return ["qemu-system-arm", "-M", board, "-display", "none", "-monitor", "none", "-serial", "stdio",
             "-semihosting-config", "enable=on,target=native", "-kernel", image, "-nic", nic, *more]
+
+
+class Network:
+    """Which addresses there are."""
+
+    def __init__(self, prefix_len, server, lamp, switch):
+        self.prefix_len = prefix_len
+        self.addresses = {"server": server, "lamp": lamp, "switch": switch}
+
+    def at(self, name):
+        """Address and port as URIs have them."""
+        address = self.addresses[name if name in self.addresses else "server"]
+        return f"[{address}]:{PORTS[name]}" if ":" in address else f"{address}:{PORTS[name]}"
+
+
+IP6 = Network(64, "fd00:c2c::1", "fd00:c2c::10", "fd00:c2c::11")
+IP4 = Network(24, "192.0.2.1", "192.0.2.10", "192.0.2.11")
 
 
 class Wire(threading.Thread):
@@ -130,7 +145,8 @@ class Wire(threading.Thread):
             packet = frame[14:]
             if frame[12:14] == b"\x86\xdd" and len(packet) > 48 and packet[6] == 17:
                 with self.lock:
-                    file = self.server if SERVER_BYTES in (packet[8:24], packet[24:40]) else self.peers[-1]
+                    ports = struct.unpack_from("!HH", packet, 40)
+                    file = self.server if PORTS["server"] in ports else self.peers[-1]
                     file.write(struct.pack("=IIII", 0, 0, len(packet), len(packet)) + packet)
 
     def files(self):
@@ -152,17 +168,18 @@ class Wire(threading.Thread):
 class Lab:
     """`boards` says which board each device is: {"lamp": "lm3s6965evb", ...}."""
 
-    def __init__(self, folder, protection, boards, policy):
+    def __init__(self, folder, protection, boards, policy, network=IP6):
         self.folder = folder
         self.protection = protection
         self.boards = boards
+        self.network = network
         self.keys = {name: {"psk": secrets.token_hex(16), "secret": secrets.token_hex(16),
                             "salt": secrets.token_hex(8)} for name in (*boards, REMOTE)}
         self.server = None
         self.devices = {}
         self.set_policy(policy)
         for name in boards:
-            write(os.path.join(folder, f"{name}.c"), config(name, protection, self.keys[name]))
+            write(os.path.join(folder, f"{name}.c"), config(name, protection, network, self.keys[name]))
         build(folder)
         self.open_network()
         self.wire = Wire(folder)
@@ -175,7 +192,8 @@ class Lab:
         ip("link", "set", "lo", "up")
         ip("link", "add", "lab", "type", "bridge", "mcast_snooping", "0")
         ip("link", "set", "lab", "up", "promisc", "on")  # what boards say to each other is captured, too
-        ip("-6", "addr", "add", f"{SERVER}/64", "dev", "lab", "nodad")
+        address = f"{self.network.addresses['server']}/{self.network.prefix_len}"
+        ip("addr", "add", address, "dev", "lab", *(["nodad"] if ":" in address else []))
         for name in self.boards:
             ip("tuntap", "add", "dev", name, "mode", "tap")
             ip("link", "set", name, "master", "lab")
@@ -209,8 +227,8 @@ class Lab:
         scheme = "coap" if self.protection == "oscore" else "coaps"
         path = os.path.join(self.folder, "remote.json")
         write(path, json.dumps({
-            "endpoint": REMOTE, "listen": f"[{SERVER}]:{PORTS[REMOTE]}", "state": "remote.state",
-            "servers": [{"uri": f"{scheme}://[{SERVER}]:{PORTS['server']}", "authority": True,
+            "endpoint": REMOTE, "listen": self.network.at(REMOTE), "state": "remote.state",
+            "servers": [{"uri": f"{scheme}://{self.network.at('server')}", "authority": True,
                          **self.account(REMOTE, SENDERS[REMOTE], "ff")}]}))
         remote = Program(REMOTE, [os.path.join(PROGRAMS, "proa"), "client", path, "--json"])
         remote.wait_json(event="registered")
@@ -221,7 +239,7 @@ class Lab:
         for name in self.keys:
             devices.append({"endpoint": name, **self.account(name, "ff", SENDERS[name])})
         path = os.path.join(self.folder, "proad.json")
-        write(path, json.dumps({"listen": f"[{SERVER}]:{PORTS['server']}", "policy": "policy.json", "devices": devices}))
+        write(path, json.dumps({"listen": self.network.at("server"), "policy": "policy.json", "devices": devices}))
         self.server = Program("proad", [os.path.join(PROGRAMS, "proad"), "--config", path, "--json"])
         self.server.wait_json(event="listening")
 
