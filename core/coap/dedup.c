@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What peers sent and what was replied, so that a repetition is recognised by (peer, Message ID)
- * and answered the same way without being done again (RFC 7252 §4.2, §4.5).
+/* What peers sent and what was replied, so that a repetition is recognised by (peer, Message ID,
+ * Token) and answered the same way without being done again (RFC 7252 §4.2, §4.5).
  *
  * A record is open while its exchange is; then it ages in one of three lists, oldest first, by the
  * harm that a repetition would do. After EXCHANGE_LIFETIME it is forgotten. When room is needed,
@@ -17,9 +17,17 @@ static bool is_over(const proa_coap *c, const proa__received *r)
     return proa__now_s(c) >= r->since_s + LIFETIME_S;
 }
 
-proa__received *proa__received_find(proa_coap *c, const proa__peer *peer, uint16_t mid)
+/* A copy is equal, so it has the same Token. What has another one under a Message ID that we remember
+ * is another message: of a peer that rebooted, and began to count where it had been before. */
+proa__received *proa__received_find(proa_coap *c, const proa__peer *peer, const proa_coap_msg *m)
 {
-    proa__received *r = proa__find(c, PROA__RECEIVED, peer, NULL, mid);
+    proa__thing *thing = proa__find(c, PROA__RECEIVED, peer, NULL, m->mid);
+    while (thing != NULL &&
+           !(thing->kind == PROA__RECEIVED && thing->peer == peer && thing->mid == m->mid &&
+             proa_coap_token_equal(&thing->token, &m->token))) {
+        thing = thing->next;
+    }
+    proa__received *r = thing == NULL ? NULL : PROA__OF(proa__received, thing, thing);
     return r != NULL && proa__is_linked(&r->thing.link) && is_over(c, r) ? NULL : r;
 }
 

@@ -532,7 +532,7 @@ void proa__on_reset(proa_coap *c, const proa_coap_peer *from, const proa_coap_ms
 
 /* ---- dedup.c ---------------------------------------------------------------------------- */
 
-proa__received *proa__received_find(proa_coap *c, const proa__peer *peer, uint16_t mid);
+proa__received *proa__received_find(proa_coap *c, const proa__peer *peer, const proa_coap_msg *m);
 
 /* Remember a message; NULL if only what must not be forgotten is left. */
 proa__received *proa__received_new(proa_coap *c, proa__peer *peer, const proa_coap_msg *m,

@@ -382,7 +382,7 @@ void proa__on_request(proa_coap *c, const proa_coap_peer *from, const proa__hear
         return;
     }
     proa__peer *peer = proa__peer_take(c, from);
-    proa__received *r = peer == NULL ? NULL : proa__received_find(c, peer, h->msg.mid);
+    proa__received *r = peer == NULL ? NULL : proa__received_find(c, peer, &h->msg);
     if (r != NULL) {
         proa__received_again(c, r, h->msg.type);
         return;

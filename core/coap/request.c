@@ -519,7 +519,7 @@ void proa__on_response(proa_coap *c, const proa_coap_peer *from, const proa__hea
     const proa_coap_msg *m = &h->msg;
     bool is_ack = m->type == PROA_COAP_ACK;
     proa__peer *peer = proa__peer_find(c, from);
-    proa__received *known = peer == NULL || is_ack ? NULL : proa__received_find(c, peer, m->mid);
+    proa__received *known = peer == NULL || is_ack ? NULL : proa__received_find(c, peer, m);
     if (known != NULL) {
         proa__received_again(c, known, m->type);
         return;

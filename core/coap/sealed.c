@@ -95,7 +95,7 @@ static void request(proa_coap *c, const proa_coap_peer *from, const proa__heard 
     if (way == NULL) {
         return;
     }
-    proa__received *r = proa__received_find(c, way, h->msg.mid);
+    proa__received *r = proa__received_find(c, way, &h->msg);
     if (r != NULL) {
         proa__way_heard(way, h->bytes.len);
         proa__received_again(c, r, h->msg.type);

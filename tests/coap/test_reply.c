@@ -95,6 +95,34 @@ static void rfc7252_4_5_the_stored_reply_is_repeated(void **state)
     station_close(&s);
 }
 
+/* Somebody who rebooted may begin to count where it had been. That is no copy of what it sent then. */
+static void rfc7252_4_5_another_token_is_another_message(void **state)
+{
+    (void)state;
+    station s;
+    station_config(&s);
+    station_open(&s);
+    letter second = get_a;
+    second.token = (proa_coap_token){{4, 5, 6, 7}, 4};
+    tell(&s, &alice, &get_a);
+    expect(&s, PROA_COAP_EVENT_REQUEST);
+    answer(&s, PROA_COAP_CONTENT, "first");
+    is_message(hear(&s), PROA_COAP_ACK, PROA_COAP_CONTENT);
+    tell(&s, &alice, &second);
+    expect(&s, PROA_COAP_EVENT_REQUEST);
+    answer(&s, PROA_COAP_CONTENT, "second");
+    is_message(hear(&s), PROA_COAP_ACK, PROA_COAP_CONTENT);
+    const letter *copies[] = {&get_a, &second};
+    for (size_t i = 0; i < 2; i++) {
+        tell(&s, &alice, copies[i]);
+        expect_nothing(&s);
+        const heard *h = hear(&s);
+        assert_true(proa_span_equal(h->m.payload, proa_span_of(i == 0 ? "first" : "second")));
+    }
+    assert_int_equal(proa_coap_stats_get(s.c).duplicates, 2);
+    station_close(&s);
+}
+
 static void rfc7252_4_3_duplicate_non_is_silent(void **state)
 {
     (void)state;
@@ -721,6 +749,7 @@ int main(void)
         cmocka_unit_test(rfc7252_5_2_1_piggybacked_response),
         cmocka_unit_test(rfc7252_4_2_duplicates_in_each_phase),
         cmocka_unit_test(rfc7252_4_5_the_stored_reply_is_repeated),
+        cmocka_unit_test(rfc7252_4_5_another_token_is_another_message),
         cmocka_unit_test(rfc7252_4_3_duplicate_non_is_silent),
         cmocka_unit_test(rfc7252_4_4_message_ids_belong_to_a_peer),
         cmocka_unit_test(rfc7252_5_2_2_separate_response_is_retransmitted_until_acked),
