@@ -168,6 +168,7 @@ typedef struct proa__request {
                                      `rest` in the body if that is being fetched */
     } order;
     uint8_t echo_len;
+    uint8_t echoes; /* brought back so far */
     uint8_t code;
     uint8_t szx;
     uint8_t phase;

@@ -397,13 +397,17 @@ static bool make_room(proa_coap *c, proa__request *q, size_t options_len)
     return !is_whole || proa_coap_request_blocks->start(c, q, payload, szx);
 }
 
+/* Echoes that are brought back for one request. A peer that is restarted in between knows nothing of
+ * the one that it gave before. */
+#define ECHOES_MAX 3U
+
 /* RFC 9175 §2.3: the same request once more, with the Echo value. False if this is no such case or
  * the request grows too large, and then 4.01 is the answer. */
 static bool repeat_with_echo(proa_coap *c, proa__request *q, const proa__heard *h)
 {
     proa_span echo = h->fields.echo;
     size_t options_len = q->options_len + ECHO_OVERHEAD + echo.len;
-    if (h->msg.code != PROA_COAP_UNAUTHORIZED || echo.data == NULL || q->echo_len > 0 ||
+    if (h->msg.code != PROA_COAP_UNAUTHORIZED || echo.data == NULL || q->echoes == ECHOES_MAX ||
         q->phase == PROA__PHASE_BLOCK2 || !make_room(c, q, options_len)) {
         return false;
     }
@@ -414,6 +418,7 @@ static bool repeat_with_echo(proa_coap *c, proa__request *q, const proa__heard *
         return false;
     }
     q->echo_len = (uint8_t)echo.len;
+    q->echoes++;
     q->offset = 0;
     return proa__request_round(c, q);
 }
