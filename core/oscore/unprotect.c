@@ -53,7 +53,8 @@ static bool next_outside(proa_coap_options *it, proa_coap_option *option)
  * notification comes out as the lower 24 bits of its number, §4.1.3.5.2.
  *
  * What is read moves to the end of the room that the datagram had, behind what is written: that is
- * nothing that was not in the datagram, but for Observe's three bytes, and there the tag was. */
+ * nothing that was not in the datagram, but for Observe's three bytes, and there the tag was. So only
+ * one Observe gets them; another one is ignored (RFC 7252 §5.4.5). */
 static void merge(proa__arrival *in)
 {
     const proa_coap_msg *m = &in->outer;
@@ -78,10 +79,10 @@ static void merge(proa__arrival *in)
         if (!any || replaced) {
             continue;
         }
-        if (y.number == PROA_COAP_OPT_OBSERVE && PROA_COAP_CLASS(m->code) != 0) {
-            proa_coap_add_uint(&b, y.number, (uint32_t)in->number & 0xffffff);
-        } else {
+        if (y.number != PROA_COAP_OPT_OBSERVE || PROA_COAP_CLASS(m->code) == 0) {
             proa_coap_add(&b, y.number, y.value);
+        } else if (b.last_number != y.number) {
+            proa_coap_add_uint(&b, y.number, (uint32_t)in->number & 0xffffff);
         }
     } while (any);
     proa_coap_add_payload(

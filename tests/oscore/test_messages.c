@@ -541,6 +541,37 @@ static void rfc8613_4_1_3_5_2_large_numbers(void **state)
                      PROA_OSCORE_EXHAUSTED);
 }
 
+/* Observe comes out longer than it went in; what is still to be read must not be written over, however
+ * often the peer repeats it. RFC 7252 §5.4.5: all but the first are ignored. */
+static void rfc8613_4_1_3_5_2_observe_repeated(void **state)
+{
+    (void)state;
+    proa_coap_token token = {{1, 2, 3}, 3};
+    for (uint32_t count = 1; count <= 40; count++) {
+        proa_oscore_binding b;
+        proa_oscore_received in;
+        message inner, expected, plain = observe(0);
+        message wire = ask(&client, &b, &plain);
+        assert_int_equal(hear(&server, &wire, &inner, &in), PROA_OSCORE_ACCEPTED);
+        end_context(&server)->next = 0xabc000 + count;
+        end_context(&server)->reserved = 0xabd000;
+        for (int out = 0; out < 2; out++) {
+            message *m = out == 0 ? &plain : &expected;
+            proa_coap_builder build = proa_coap_build(m->bytes, sizeof m->bytes, PROA_COAP_CON,
+                                                      PROA_COAP_CONTENT, 1, &token);
+            for (uint32_t i = 0; i < (out == 0 ? count : 1); i++) {
+                proa_coap_add_uint(&build, PROA_COAP_OPT_OBSERVE, out == 0 ? 0 : 0xabc000 + count);
+            }
+            proa_coap_add(&build, PROA_COAP_OPT_MAX_AGE, proa_span_of("9"));
+            proa_coap_add_payload(&build, proa_span_of("payload"));
+            m->len = (size_t)proa_coap_build_end(&build);
+        }
+        wire = answer(&server, &in.binding, &plain, true);
+        assert_int_equal(hear_back(&client, &b, &wire, &inner), PROA_OSCORE_ACCEPTED);
+        equal(&inner, &expected);
+    }
+}
+
 static void rfc8613_4_1_3_5_2_notification_to_a_plain_request(void **state)
 {
     (void)state;
@@ -865,6 +896,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rfc8613_4_1_3_5_observing, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_7_4_1_late_first_notification, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_4_1_3_5_2_large_numbers, on, off),
+        cmocka_unit_test_setup_teardown(rfc8613_4_1_3_5_2_observe_repeated, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_4_1_3_5_2_notification_to_a_plain_request, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_8_2_verdicts_on_requests, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_2_and_8_2_messages_that_are_none, on, off),
