@@ -27,7 +27,8 @@
 #define FULL_RETRY_MS 500U
 
 /* The server said 2.01, but the account is not here (it removed itself a moment ago): the server
- * learns that from our registration, so a little later the same question has another answer. */
+ * learns that from our registration, so a little later the same question has another answer. Or a
+ * newer key has taken over, and its URI is still to come. */
 #define MISSING_RETRY_MS 3000U
 #define TRIES_MAX 5U
 
@@ -237,6 +238,9 @@ static void connect(proa_c2c *c, proa__ask *ask, proa__key *key)
     proa__ask_late(ask, PROA_OUTCOME_UNREACHABLE, false, PROA_OK);
     if (err != PROA_E_NOT_FOUND) {
         attempted(c, ask, err);
+    } else if (ask->told && ask->tries++ < TRIES_MAX) {
+        /* The peer was faster with the newer key than the server with its URI: docs/C2C.md §7. */
+        proa__ask_pause(c, ask, MISSING_RETRY_MS, PROA__ASK_CONNECT);
     } else if (ask->ac_ms == 0) {
         /* So far it was the peer that called. The server knows where it is, and says so when it
          * gives us rights there, which it has not yet done. */
@@ -312,7 +316,10 @@ static void key_came(proa_c2c *c, const proa__key *key)
 {
     const proa__peer *peer = proa__c2c_live(c, key);
     uint32_t places = c->config->coap.request_max - c->config->server_max;
-    for (size_t i = 0; peer != NULL && i < c->limits.ask_max; i++) {
+    if (peer == NULL || proa__c2c_key_of(c, proa__c2c_endpoint(peer)) != key) {
+        return; /* it has no way yet: the older one stays in use */
+    }
+    for (size_t i = 0; i < c->limits.ask_max; i++) {
         proa__ask *ask = proa__ask_at(c, i);
         const proa__key *old = ask->state == PROA__ASK_HELD ? proa__c2c_key(c, ask->account) : NULL;
         if (old == NULL || old == key || old->short_id != key->short_id) {

@@ -98,14 +98,19 @@ static void g07_a_context_for_each_peer(void **state)
 /* coap://[2001:db8::11]:5684 */
 #define URI_OF_0 "c8001a636f61703a2f2f5b323030313a6462383a3a31315d3a35363834"
 
-static void open_both_directions(void)
+static void give_other_direction(void)
 {
-    open_granted(R, DAY);
     assert_int_equal(/* rights for 1, whom 0 calls 21 */
                      world_server(&w, 0, PROA_COAP_POST, "/11002",
                                   "c2000cef c10100 8302 411501 c10301"),
                      PROA_COAP_CREATED);
     assert_int_equal(world_server(&w, 1, PROA_COAP_POST, "/11000/0", URI_OF_0), PROA_COAP_CHANGED);
+}
+
+static void open_both_directions(void)
+{
+    open_granted(R, DAY);
+    give_other_direction();
 }
 
 /* The grant the other way round uses the same context: an entry and an address are all it needs. */
@@ -362,6 +367,52 @@ static void c2c_7_a_key_without_a_way_is_not_asked_by(void **state)
     world_close(&w);
 }
 
+/* The host observes, too. Its newer key gets a URI when the requester has begun to use it already: it
+ * waits for that, and tells nobody. */
+static void c2c_7_both_directions_observe(void **state)
+{
+    (void)state;
+    for (int asks = 0; asks < 2; asks++) { /* did the host's question go through the server? */
+        open_granted(R, DAY);
+        if (asks) {
+            (void)world_ask(&w, 1, 0, PROA_OP_OBSERVE);
+            world_settle(&w);
+        }
+        give_other_direction();
+        if (asks) {
+            world_answer_ac(&w, PROA_COAP_CREATED, NULL);
+        } else {
+            (void)world_ask(&w, 1, 0, PROA_OP_OBSERVE);
+        }
+        (void)world_ask(&w, 0, 1, PROA_OP_OBSERVE);
+        world_settle(&w);
+        world_expect_outcome(&w, 1, PROA_OUTCOME_OK, VALUE);
+        world_forget_events(&w);
+        w.ac = 0;
+        world_roll(&w, 0, 1, 1);
+        world_run(&w, 1000);
+        assert_int_equal(proa_client_stats_get(w.devices[0].client).observations, 1);
+        world_roll(&w, 0, 1, 0);
+        world_run(&w, 2000);
+        assert_int_equal(contexts_of(1), 1);
+        assert_int_equal(world_server(&w, 1, PROA_COAP_POST, "/11000/1", URI_OF_0),
+                         PROA_COAP_CHANGED);
+        world_run(&w, 5000);
+        assert_int_equal(world_events(&w, 1, PROA_C2C_OBSERVE_END), 0);
+        world_forget_events(&w);
+        world_change(&w, 0, "00002");
+        world_change(&w, 1, "00003");
+        world_run(&w, 1000);
+        for (size_t i = 0; i < 2; i++) {
+            assert_int_equal(world_events(&w, i, PROA_C2C_NOTIFICATION), 1);
+            assert_int_equal(world_events(&w, i, PROA_C2C_OBSERVE_END), 0);
+            assert_int_equal(proa_client_stats_get(w.devices[i].client).observations, 1);
+        }
+        assert_int_equal(w.ac, 0);
+        world_close(&w);
+    }
+}
+
 static void g23_expiry_takes_the_keys_along(void **state)
 {
     proa_c2c_peer peer;
@@ -443,6 +494,7 @@ int main(void)
         cmocka_unit_test(c2c_7_a_new_context_takes_over),
         cmocka_unit_test(c2c_7_until_the_new_context_works_the_old_one_does),
         cmocka_unit_test(c2c_7_a_key_without_a_way_is_not_asked_by),
+        cmocka_unit_test(c2c_7_both_directions_observe),
         cmocka_unit_test(g23_expiry_takes_the_keys_along),
         cmocka_unit_test(g25_reboots_need_nobody),
         cmocka_unit_test(g01_g11_strangers),
