@@ -543,6 +543,10 @@ static proa__verdict take_secret(proa_authority *a, proa__job *job, const proa__
         job->rekey =
             job->roll ? job->rolled[PROA__HOST] : job->grant->g.host_security != PROA_ID_ALL;
         job->step = STEP_DROP_KEY;
+        if (job->roll) { /* no device hears of a key that is not stored (roll.c) */
+            proa__grant_share_account(a, job->grant);
+            job->step = STEP_RECORD;
+        }
         return PROA__STEP_JUMP;
     }
     if (job->roll && answer->result == PROA_OP_ANSWERED && PROA_COAP_CLASS(answer->code) != 2) {

@@ -20,11 +20,16 @@
 #include "server/app/state.h"
 
 /* Who asks again at once, or for more rights, is not renewing. A device renews from half of its own
- * count of the lifetime on, which may run a little ahead of ours (docs/C2C.md §7). */
-static bool is_old_enough(const proa_grant *g, int64_t now_unix_s)
+ * count of the lifetime on, which may run a little ahead of ours (docs/C2C.md §7). An account lives
+ * for the shorter lifetime of its two grants. */
+static bool is_old_enough(const proa__record *grant, int64_t now_unix_s)
 {
-    int64_t left_s = g->expires_unix_s - now_unix_s;
-    return left_s <= (int64_t)g->lifetime_s - g->lifetime_s / 4;
+    const proa__record *reverse = proa__grant_reverse(grant);
+    int64_t lifetime_s = grant->g.lifetime_s;
+    if (reverse != NULL && proa__grant_is_live(reverse) && reverse->g.lifetime_s < lifetime_s) {
+        lifetime_s = reverse->g.lifetime_s;
+    }
+    return grant->g.expires_unix_s - now_unix_s <= lifetime_s - lifetime_s / 4;
 }
 
 bool proa__roll_is_due(const proa_authority *a, uint64_t now_ms, const proa__job *job,
@@ -32,7 +37,7 @@ bool proa__roll_is_due(const proa_authority *a, uint64_t now_ms, const proa__job
 {
     return job->mode == PROA__RENEW && job->credentials && !job->reinstall &&
            !proa__grant_is_adopted(grant) && grant->g.security == PROA_PEER_SECURITY_OSCORE &&
-           !proa__grant_rolls(grant) && is_old_enough(&grant->g, proa__unix_s(a, now_ms));
+           !proa__grant_rolls(grant) && is_old_enough(grant, proa__unix_s(a, now_ms));
 }
 
 static void has_one_key(proa__record *r)
@@ -40,7 +45,7 @@ static void has_one_key(proa__record *r)
     memset(r->g.old_identity, 0, sizeof r->g.old_identity);
 }
 
-/* What syncs saw before does not count. A sync notes a key at whichever direction it finds first. */
+/* What syncs saw before does not count. */
 static void look_anew(proa__record *r)
 {
     proa__record *reverse = proa__grant_reverse(r);
@@ -99,19 +104,11 @@ void proa__roll_failed(proa_authority *a, proa__record *grant)
     look_now(a, grant);
 }
 
-static uint8_t keys_seen(const proa__record *r, uint8_t side)
-{
-    const proa__record *reverse = proa__grant_reverse(r);
-    return (uint8_t)(r->seen[side] |
-                     (reverse == NULL
-                          ? 0
-                          : reverse->seen[side == PROA__HOST ? PROA__REQUESTER : PROA__HOST]));
-}
-
 void proa__roll_settle(proa_authority *a, proa__record *grant)
 {
-    uint8_t seen[2] = {keys_seen(grant, PROA__HOST), keys_seen(grant, PROA__REQUESTER)};
+    const uint8_t *seen = grant->seen;
     bool both_new = (seen[0] & seen[1] & PROA__KEY_NEW) != 0;
+    bool was_unsure = grant->key_unsure;
     if (grant->job != NULL || seen[0] == 0 || seen[1] == 0) {
         return;
     }
@@ -126,5 +123,7 @@ void proa__roll_settle(proa_authority *a, proa__record *grant)
         has_one_key(grant);
         proa__grant_share_account(a, grant);
         proa__grant_store(a, grant);
+    } else if (was_unsure) {
+        proa__sync_want(a, grant->device[PROA__HOST]); /* its newer key may have a URI now */
     }
 }

@@ -199,6 +199,15 @@ static void learn(proa__record *r, const proa__device *d, uint16_t key, uint16_t
     }
 }
 
+/* A newer key of the host has no URI before the requester has that key, too (roll.c). */
+static bool is_early(const proa__record *r, const proa__row *row)
+{
+    proa_span identity = proa_span_make(row->identity, row->identity_len);
+    return proa__grant_rolls(r) && row->uri_len == 0 &&
+           proa__grant_which_key(r, identity) == PROA__KEY_NEW &&
+           (r->seen[PROA__HOST] & PROA__KEY_NEW) == 0;
+}
+
 /* The URI belongs to whichever direction has this device as requester. */
 static void compare_uri(const proa_authority *a, proa__record *r, const proa__device *d,
                         const proa__row *row)
@@ -212,7 +221,16 @@ static void compare_uri(const proa_authority *a, proa__record *r, const proa__de
         proa__device_uri(a, r->device[PROA__HOST], d, r->g.security, &w) != PROA_OK) {
         return;
     }
-    r->uri_stale = !proa_span_equal(proa_writer_span(&w), proa_span_make(row->uri, row->uri_len));
+    r->uri_stale = !is_early(r, row) &&
+                   !proa_span_equal(proa_writer_span(&w), proa_span_make(row->uri, row->uri_len));
+}
+
+/* As each direction knows it: a crash may have left them with different accounts. */
+static void note_key(proa__record *r, const proa__device *d, proa_span identity)
+{
+    if (r != NULL && proa__grant_is_live(r)) {
+        r->seen[proa__grant_side(r, d)] |= proa__grant_which_key(r, identity);
+    }
 }
 
 static proa__verdict take_keys(proa_authority *a, uint64_t now_ms, proa__job *job,
@@ -234,10 +252,10 @@ static proa__verdict take_keys(proa_authority *a, uint64_t now_ms, proa__job *jo
         proa_span identity = proa_span_make(row.identity, row.identity_len);
         proa__record *r = proa__grant_by_identity(d, identity);
         if (r != NULL && proa__grant_is_live(r)) {
-            uint8_t *seen = &r->seen[proa__grant_side(r, d)];
-            uint8_t which = proa__grant_which_key(r, identity);
-            *seen |= which;
-            if (which == PROA__KEY_NEW || (*seen & PROA__KEY_NEW) == 0) {
+            note_key(r, d, identity);
+            note_key(proa__grant_reverse(r), d, identity);
+            if (proa__grant_which_key(r, identity) == PROA__KEY_NEW ||
+                (r->seen[proa__grant_side(r, d)] & PROA__KEY_NEW) == 0) {
                 learn(r, d, row.instance, PROA_ID_ALL);
                 compare_uri(a, r, d, &row);
             }
@@ -280,14 +298,10 @@ static void note_use(proa_authority *a, uint64_t now_ms, proa__record *r, const 
     }
 }
 
-/* Was the key of this record's own account there? A crash may have left the two directions of a
- * pair with different accounts; then only one of them is. */
+/* Was a key of this record's own account there? */
 static bool key_was_seen(const proa__record *r, const proa__device *d)
 {
-    const proa__record *reverse = proa__grant_reverse(r);
-    return r->seen[proa__grant_side(r, d)] != 0 ||
-           (reverse != NULL && reverse->seen[proa__grant_side(reverse, d)] != 0 &&
-            memcmp(r->g.identity, reverse->g.identity, sizeof r->g.identity) == 0);
+    return r->seen[proa__grant_side(r, d)] != 0;
 }
 
 static void clients_row(proa_authority *a, uint64_t now_ms, proa__job *job, const proa__row *row,

@@ -804,6 +804,143 @@ static void c2c_7_a_new_context_and_a_restart(void **state)
     }
 }
 
+/* The server does not reach the requester in the middle of it: whoever asks, asks by the old key. */
+static void c2c_7_a_new_context_that_reached_one_device(void **state)
+{
+    (void)state;
+    grant_by_oscore();
+    assert_int_equal(world_get(&w, lamp, "button", 3347, 0, R), PROA_COAP_CREATED);
+    let_age();
+    button->silent = true;
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_GATEWAY_TIMEOUT);
+    world_pass(&w, 60000);
+    assert_int_equal(contexts_of(lamp), 2);
+    world_use(&w, "in between"); /* which looks for the other end of each key */
+    button->silent = false;
+    world_update(&w, button);
+    world_pass(&w, 60000);
+    world_use(&w, "settled");
+    assert_true(has_one_identity("button", "lamp"));
+    assert_true(has_one_identity("lamp", "button"));
+    world_check(&w, "settled");
+}
+
+/* Both devices have the new key, but the host was not reached with its URI: a sync writes it. */
+static void c2c_7_the_uri_of_the_new_key_comes_later(void **state)
+{
+    (void)state;
+    grant_by_oscore();
+    assert_int_equal(world_get(&w, lamp, "button", 3347, 0, R), PROA_COAP_CREATED);
+    uint16_t short_id = world_client_of(lamp, "button")->short_id;
+    let_age();
+    world_arm(&w);
+    w.fault = WORLD_FAULT_LOST_BEFORE;
+    w.fault_at = 9;
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_GATEWAY_TIMEOUT);
+    world_pass(&w, 60000);
+    assert_int_equal(contexts_of(lamp), 2);
+    assert_string_equal(world_device_key(lamp, short_id, false)->uri, "coap://[2001:db8::2]:40000");
+    world_use(&w, "used");
+    assert_true(has_one_identity("button", "lamp"));
+    world_check(&w, "used");
+}
+
+/* The two grants of a pair are stored one after the other. Whatever is lost between: with nothing on
+ * the devices yet the key stays the one they have. */
+static void c2c_7_a_restart_between_two_stores(void **state)
+{
+    bool reached = true;
+    for (uint32_t n = 1; reached; n++) {
+        for (int turns = 0; turns < 2; turns++) {
+            end(state);
+            start(state);
+            grant_by_oscore();
+            assert_int_equal(world_get(&w, lamp, "button", 3347, 0, R), PROA_COAP_CREATED);
+            world_key before = *world_key_of(button, "lamp");
+            let_age();
+            world_arm(&w);
+            w.crash_at = n;
+            (void)world_ask(&w, turns ? lamp : button, turns ? "button" : "lamp",
+                            &(proa_ac_body){{{turns ? 3347 : 3311, 0, R}}, 1}, true);
+            world_run(&w);
+            reached = w.crashed;
+            bool is_old = contexts_of(lamp) + contexts_of(button) == 2;
+            world_restart(&w);
+            world_pass(&w, 60000);
+            if (is_old) {
+                assert_memory_equal(world_key_of(button, "lamp")->identity, before.identity, 16);
+                assert_memory_equal(world_key_of(lamp, "button")->identity, before.identity, 16);
+            }
+        }
+    }
+}
+
+/* Of two grants on one account the shorter lifetime counts. */
+static void c2c_7_a_quarter_of_the_shorter_lifetime(void **state)
+{
+    static proa_policy_rule unequal[2];
+    const proa_policy two = {unequal, 2};
+    (void)state;
+    unequal[0] = unequal[1] = rules[0];
+    memcpy(unequal[0].requester, "lamp", 5);
+    unequal[0].lifetime_s = 600;
+    proa_authority_policy(w.authority, w.now_ms, &two);
+    grant_by_oscore();
+    assert_int_equal(world_get(&w, lamp, "button", 3347, 0, R), PROA_COAP_CREATED);
+    world_pass(&w, 149 * 1000);
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    assert_int_equal(contexts_of(lamp), 1);
+    world_pass(&w, 150 * 1000);
+    assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+    assert_int_equal(contexts_of(lamp), 2);
+    world_use(&w, "used");
+    world_check(&w, "rolled");
+}
+
+static bool is_on_disk(const uint8_t *identity)
+{
+    for (size_t i = 0; i < w.grant_count; i++) {
+        if (memcmp(w.grants[i].identity, identity, 16) != 0 &&
+            memcmp(w.grants[i].old_identity, identity, 16) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A Recipient ID is refused while a key is rolled: the next one is stored before anybody hears of it. */
+static void c2c_7_another_new_context(void **state)
+{
+    static const uint32_t posts[] = {2, 3, 6, 7}; /* /21 and /11000 on the host and the requester */
+    for (size_t i = 0; i < COUNT(posts); i++) {
+        bool reached = true;
+        for (uint32_t n = 1; reached; n++) {
+            end(state);
+            start(state);
+            grant_by_oscore();
+            assert_int_equal(world_get(&w, lamp, "button", 3347, 0, R), PROA_COAP_CREATED);
+            let_age();
+            world_arm(&w);
+            w.fault = WORLD_FAULT_CODE;
+            w.fault_code = PROA_COAP_BAD_REQUEST;
+            w.fault_at = posts[i];
+            w.crash_at = n;
+            (void)world_ask(&w, button, "lamp", &(proa_ac_body){{{3311, 0, R}}, 1}, true);
+            world_run(&w);
+            reached = w.crashed;
+            for (size_t k = 0; k < WORLD_ROWS; k++) {
+                /* What the requester refused stands on the host for a moment; it is nobody's. */
+                assert_true(i > 1 || !lamp->keys[k].used || is_on_disk(lamp->keys[k].identity));
+                assert_true(!button->keys[k].used || is_on_disk(button->keys[k].identity));
+            }
+        }
+        w.crash_at = 0;
+        assert_false(has_one_identity("button", "lamp"));
+        world_use(&w, "used");
+        assert_true(has_one_identity("button", "lamp"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -844,6 +981,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(c2c_7_both_directions_get_the_new_context, start, end),
         cmocka_unit_test_setup_teardown(c2c_7_no_room_for_a_new_context, start, end),
         cmocka_unit_test_setup_teardown(c2c_7_a_new_context_and_a_restart, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_a_new_context_that_reached_one_device, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_the_uri_of_the_new_key_comes_later, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_a_restart_between_two_stores, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_a_quarter_of_the_shorter_lifetime, start, end),
+        cmocka_unit_test_setup_teardown(c2c_7_another_new_context, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
