@@ -9,8 +9,9 @@
  *                 place (RFC 7252 §4.3): a ping
  *     proven      an ACK, the RST to a ping, a response that could be opened, a newer request
  *
- * The response to the request that moved the peer is counted and not held back; to copies of that
- * request it is repeated as far as they pay for it. Sessions are the secure box's business. */
+ * The ACK to the request that moved the peer, with the response in it, is counted and not held back; to
+ * copies of that request it is repeated as far as they pay for it. A response of its own waits as any
+ * CON, or is lost as any NON. A way that is the first one of a peer is not doubted. Sessions are the secure box's business. */
 #include "core/coap/engine_internal.h"
 
 #define FACTOR 3

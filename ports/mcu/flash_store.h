@@ -53,7 +53,8 @@ PROA_CHECK proa_err proa_flash_store_open(proa_flash_store *store, const proa_fl
 
 /* As engines take it. Borrows `store`.
  *
- * read    PROA_E_IO also for a blob that is there but damaged: never an older one instead.
+ * read    PROA_E_IO also for a blob that is there but damaged: never an older one instead. Once the
+ *         sector is left it is PROA_E_NOT_FOUND.
  * write   PROA_E_FULL: it does not fit, nothing has changed. PROA_E_IO: the flash failed; the blob
  *         is the old one or the new one, now and perhaps otherwise after a boot. The next write
  *         tries another sector. Names longer than PROA_STORE_NAME_MAX and blobs longer than

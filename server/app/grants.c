@@ -3,7 +3,7 @@
  *
  * The records of both directions of a pair describe one account: same identity, same short ids, same
  * instances, mirrored (DESIGN: one account and one session per pair). Whoever changes the account
- * of one makes the other follow; provision.c is the only one who does.
+ * of one makes the other follow: provision.c when it begins, roll.c later.
  *
  * An id is made of the time, so that it is never used again even if the newest record was forgotten
  * before a restart; it stays below 2^53, which every JSON reader can hold. */
