@@ -253,7 +253,8 @@ static inline void proa__oscore_bind(proa__arrival *in, const proa__context *c)
 /* ---- B.2 ---------------------------------------------------------------------------------- */
 
 struct proa_oscore_renewal {
-    /* Make or find the candidate of a current context; requests go out under it. */
+    /* Make or find the candidate of a current context; requests go out under it. After a few of them in
+     * vain that is the current one again, if its keys may be used. */
     proa_oscore_result (*begin)(proa_oscore *o, proa__context *current, proa__context **candidate);
 
     /* A request with the kid of `current`, which may be for that or for its candidate, or of B.2. */

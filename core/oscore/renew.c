@@ -24,7 +24,7 @@
  * request commits nobody, so both do; but at a request under R2 || R3 the end with the smaller
  * Sender ID goes on with its own attempt and the other gives its own up. An attempt that comes to
  * nothing does not stand in the way for ever: after a few refusals it yields, and after a few
- * requests in vain it begins again with another R1. */
+ * requests in vain it begins again with another R1, or the old keys are used again, if they may be. */
 #include <string.h>
 
 #include "core/oscore/oscore_internal.h"
@@ -162,9 +162,16 @@ static proa__context *new_candidate(proa_oscore *o, proa__context *current,
 static proa_oscore_result begin(proa_oscore *o, proa__context *current, proa__context **candidate)
 {
     proa__context *c = proa__context_get(o, current->candidate);
-    if (c != NULL && (c->phase == PROA__FIRST || c->tries < TRIES_MAX)) {
-        c->tries = (uint8_t)(c->tries + (c->phase == PROA__THIRD));
+    if (c != NULL && c->tries < TRIES_MAX) {
+        c->tries++;
         *candidate = c;
+        return PROA_OSCORE_DONE;
+    }
+    if (c != NULL && c->phase == PROA__FIRST && !current->lost && !current->renewing) {
+        /* The peer may know no B.2. Nothing has happened to the old keys, so it is their turn. */
+        current->candidate = 0;
+        proa__context_end(o, c);
+        *candidate = current;
         return PROA_OSCORE_DONE;
     }
     string r1 = {{0}, 0};

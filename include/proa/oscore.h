@@ -200,8 +200,8 @@ void proa_oscore_remove(proa_oscore *o, uint64_t account);
 
 /* Begin B.2 for an account whose keys still work, or perhaps not any more: the peer answers with
  * errors that are not protected, or not at all, though it can be reached. Anybody can cause that, so
- * not more often than once a minute. The next request goes out under trial keys; the old ones are in
- * use until the new ones are confirmed. An account whose state is lost begins by itself.
+ * not more often than once a minute. The next requests go out under trial keys; the old ones open
+ * what comes until the new ones are confirmed, and are used again if a few requests were in vain. An account whose state is lost begins by itself.
  *
  * Returns PROA_OSCORE_DONE (also if it is under way), GONE, LOST (no B.2 for this account),
  * NOT_STORED (no place), BROKEN. */

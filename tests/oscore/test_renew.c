@@ -211,6 +211,37 @@ static void rfc8613_b_2_old_keys_work_until_the_new_ones_do(void **state)
     assert_int_equal(proa_oscore_read_stats(client.o).renewals, 2);
 }
 
+/* A peer without B.2, or somebody in its place, made us begin: after a few requests in vain the old
+ * keys, which are good, are used again, and B.2 may be tried once more. */
+static void rfc8613_b_2_in_vain_the_old_keys_are_tried_again(void **state)
+{
+    off(state);
+    ends_make(&client, &server, 21);
+    client.b2 = true;
+    end_on(&client, PROA_OSCORE_FRESH);
+    end_on(&server, PROA_OSCORE_FRESH);
+    for (uint16_t round = 0; round < 3; round++) {
+        proa_oscore_binding b;
+        proa_oscore_received in;
+        message inner, plain = get_a(round, none);
+        unsigned refused = 0;
+        assert_int_equal(proa_oscore_renew(client.o, ACCOUNT), PROA_OSCORE_DONE);
+        message wire = ask(&client, &b, &plain);
+        while (hear(&server, &wire, &inner, &in) == PROA_OSCORE_UNKNOWN) {
+            assert_true(++refused < 10);
+            wire = ask(&client, &b, &plain);
+        }
+        assert_in_range(refused, 2, 9); /* copies of one that was lost come in between */
+        plain = content(round, "still here");
+        message response = answer(&server, &in.binding, &plain, false);
+        assert_int_equal(hear_back(&client, &b, &response, &inner), PROA_OSCORE_ACCEPTED);
+        plain = get_a((uint16_t)(round + 100), none);
+        wire = ask(&client, &b, &plain);
+        assert_int_equal(hear(&server, &wire, &inner, &in), PROA_OSCORE_ACCEPTED);
+    }
+    assert_int_equal(client.o->contexts.count, 1);
+}
+
 /* Power fails while the peer may have thrown the old keys away: they are not used any more. Before
  * that moment they are. */
 static void rfc8613_b_2_reboot_with_keys_in_doubt(void **state)
@@ -481,6 +512,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rfc8613_b_2_replays, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_2_an_r2_does_not_outlive_its_context, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_2_old_keys_work_until_the_new_ones_do, on, off),
+        cmocka_unit_test_setup_teardown(rfc8613_b_2_in_vain_the_old_keys_are_tried_again, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_2_reboot_with_keys_in_doubt, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_2_begun_by_the_server, on, off),
         cmocka_unit_test_setup_teardown(rfc8613_b_2_reboot_at_each_step, on, off),
