@@ -164,12 +164,15 @@ int __wrap_mbedtls_ssl_context_load(mbedtls_ssl_context *ssl, const unsigned cha
     return err;
 }
 
-proa__received *__real_proa__received_find(proa_coap *c, const proa__peer *peer, uint16_t mid);
-proa__received *__wrap_proa__received_find(proa_coap *c, const proa__peer *peer, uint16_t mid);
+proa__received *__real_proa__received_find(proa_coap *c, const proa__peer *peer,
+                                           const proa_coap_msg *m);
+proa__received *__wrap_proa__received_find(proa_coap *c, const proa__peer *peer,
+                                           const proa_coap_msg *m);
 
-proa__received *__wrap_proa__received_find(proa_coap *c, const proa__peer *peer, uint16_t mid)
+proa__received *__wrap_proa__received_find(proa_coap *c, const proa__peer *peer,
+                                           const proa_coap_msg *m)
 {
-    return selected == FORGET_MESSAGES ? NULL : __real_proa__received_find(c, peer, mid);
+    return selected == FORGET_MESSAGES ? NULL : __real_proa__received_find(c, peer, m);
 }
 
 /* ---- OSCORE ----------------------------------------------------------------------------- */
