@@ -71,9 +71,10 @@ static void merge(proa__arrival *in)
     bool any;
     do {
         any = proa__option_next(&inside, &y);
+        unsigned limit = any ? y.number : UINT16_MAX;
         bool replaced = false;
-        for (; more && (!any || x.number <= y.number); more = next_outside(&outside, &x)) {
-            replaced = any && x.number == y.number;
+        for (; more && x.number <= limit; more = next_outside(&outside, &x)) {
+            replaced = x.number == limit;
             proa_coap_add(&b, x.number, x.value);
         }
         if (!any || replaced) {

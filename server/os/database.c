@@ -88,6 +88,9 @@ static const char schema[] =
     "CREATE TRIGGER IF NOT EXISTS audit_stays BEFORE DELETE ON audit"
     " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;";
 
+/* What tables of an earlier version lack. It fails where it is there already. */
+static const char *const additions[] = {"ALTER TABLE grant_ ADD COLUMN old_identity BLOB"};
+
 struct proa_database {
     sqlite3 *sqlite;
     sqlite3_stmt *statements[STATEMENTS];
@@ -122,6 +125,9 @@ proa_database *proa_database_open(const char *path, char *message, size_t messag
     if (sqlite3_open(path, &db->sqlite) != SQLITE_OK ||
         sqlite3_exec(db->sqlite, schema, NULL, NULL, NULL) != SQLITE_OK) {
         return fail(db, path, sqlite3_errmsg(db->sqlite), message, message_cap);
+    }
+    for (size_t i = 0; i < sizeof additions / sizeof additions[0]; i++) {
+        (void)sqlite3_exec(db->sqlite, additions[i], NULL, NULL, NULL);
     }
     return db;
 }

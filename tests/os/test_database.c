@@ -76,6 +76,7 @@ static void a_grant_comes_back(void **state)
                         .rule = "because",
                         .security = PROA_PEER_SECURITY_OSCORE,
                         .identity = {1, 2, 3, 0xff},
+                        .old_identity = {9, 8},
                         .requester_sender_id = {0x5a, 1},
                         .host_sender_id = {0, 0xff},
                         .requester_short_id = 2,
@@ -104,6 +105,7 @@ static void a_grant_comes_back(void **state)
     assert_int_equal(back.host_short_id, 65534);
     assert_string_equal(back.requester, "switch");
     assert_memory_equal(back.identity, grant.identity, sizeof back.identity);
+    assert_memory_equal(back.old_identity, grant.old_identity, sizeof back.old_identity);
     assert_int_equal(back.expires_unix_s, grant.expires_unix_s);
     assert_int_equal(back.security, PROA_PEER_SECURITY_OSCORE);
     assert_memory_equal(back.requester_sender_id, grant.requester_sender_id, 2);
@@ -190,10 +192,39 @@ static void a_failed_write_fails_the_commit(void **state)
     proa_database_close(db);
 }
 
+/* A table that was made before grants could have two identities. */
+static void an_older_table_gets_what_it_lacks(void **state)
+{
+    const place *p = *state;
+    proa_grant grant = {.id = 7, .requester = "switch", .host = "lamp", .old_identity = {1}};
+    proa_grant back;
+    sqlite3 *sqlite;
+    proa_database *db = open_at(p);
+    proa_database_put_grant(db, &grant);
+    assert_true(proa_database_commit(db));
+    proa_database_close(db);
+    assert_int_equal(sqlite3_open(p->path, &sqlite), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(sqlite, "ALTER TABLE grant_ DROP COLUMN old_identity", NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(sqlite);
+    memset(&back, 0, sizeof back);
+    db = open_at(p);
+    assert_true(proa_database_each_grant(db, keep_grant, &back));
+    assert_string_equal(back.requester, "switch");
+    assert_int_equal(back.old_identity[0], 0);
+    proa_database_put_grant(db, &grant);
+    assert_true(proa_database_commit(db));
+    assert_true(proa_database_each_grant(db, keep_grant, &back));
+    assert_int_equal(back.old_identity[0], 1);
+    proa_database_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_grant_comes_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_older_table_gets_what_it_lacks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_audit_is_append_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(others_cannot_read_it, set_up, tear_down),
