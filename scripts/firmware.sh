@@ -6,7 +6,9 @@
 #                                        directory, into it; else with the examples
 #   ./dev firmware run [dtls|oscore]     a server and two boards, to talk to
 #   ./dev firmware test [--json] [--only REGEX]   the same, tested
-#   ./dev firmware size [--json]         what the lamp's image takes of flash and RAM, by part
+#   ./dev firmware size [--json] [IMAGE] what an image takes of flash and RAM, by part; else the lamp
+#
+# ./dev bench firmware measures it.
 #
 # Exit status 3: a tool is missing, and nothing was run.
 set -eu
@@ -18,7 +20,7 @@ out=build/firmware
 objects=$out/objects
 
 usage() {
-    sed -n '3,10s/^# \{0,1\}//p' "$0" >&2
+    sed -n '3,12s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -87,6 +89,29 @@ library_files() {
     listed ports/mbedtls/sources.txt | sed "s|^|$mbedtls/library/|"
 }
 
+# Where the object of a source is; what is an object already stays.
+object() {
+    case $1 in
+    *.c) echo "$objects/${1%.c}.o" ;;
+    *) echo "$1" ;;
+    esac
+}
+
+# image BOARD NAME FILE...: what is linked as it stands, because what a program leaves out it says by
+# being there first (formats.c), and behind it the archives.
+image() {
+    board=$1 name=$2
+    shift 2
+    own_files="firmware/boards/cortex_m3.c firmware/boards/$board/board.c"
+    # shellcheck disable=SC2086 # a list
+    echo "build $images/$board-$name.elf: link" \
+        "$(for file in $own_files "firmware/boards/$board/ethernet.c" "$@"; do object "$file"; done |
+            tr '\n' ' ')" \
+        "$(for area in $archives; do echo "$objects/$area.a"; done | tr '\n' ' ')" \
+        "| firmware/boards/$board/board.ld firmware/boards/cortex_m3.ld"
+    echo "  script = firmware/boards/$board/board.ld"
+}
+
 # The archives in the order in which the linker needs them.
 archives="ports/mcu core/c2c core/client core/oscore core/lwm2m core/coap core/codec
     core/base ports/mbedtls mbedtls/dtls mbedtls/crypto lwip"
@@ -101,7 +126,7 @@ write_ninja() {
     echo "  command = rm -f \$out && arm-none-eabi-ar rcs \$out \$in"
     echo "rule link"
     echo "  command = arm-none-eabi-gcc $cpu -Os -nostartfiles --specs=nano.specs -T \$script" \
-        "-Wl,--gc-sections -Wl,--no-warn-rwx-segments -Wl,-Map=\$out.map -o \$out \$in"
+        "-Wl,--gc-sections -Wl,--no-warn-rwx-segments -Wl,-Map=\$out.map -o \$out \$in \$more"
     for name in base codec coap oscore lwm2m client c2c; do
         area "core/$name" "$own" core/$name/*.c
     done
@@ -113,30 +138,33 @@ write_ninja() {
     # shellcheck disable=SC2046
     area lwip "$foreign" $(listed ports/mcu/lwip/sources.txt | sed "s|^|$lwip/src/|")
     area ports/mcu "$own" ports/mcu/*.c ports/mcu/lwip/*.c
-    # Not an archive: what a program leaves out, it says by being linked first (formats.c).
-    program=
-    for file in firmware/*.c firmware/emulator/*.c firmware/boards/cortex_m3.c; do
-        rule "$objects/${file%.c}.o" "$file" "$own"
-        program="$program $objects/${file%.c}.o"
-    done
-    for board in $boards; do
-        for part in board ethernet; do
-            rule "$objects/firmware/boards/$board/$part.o" "firmware/boards/$board/$part.c" "$own"
-        done
+    for file in firmware/*.c firmware/boards/*.c firmware/boards/*/*.c firmware/emulator/*.c \
+        firmware/measure/*.c; do
+        rule "$(object "$file")" "$file" "$own"
     done
     for device in $devices; do
-        rule "$objects/firmware/$device/$device.o" "firmware/$device/$device.c" "$own"
+        rule "$(object "firmware/$device/$device.c")" "firmware/$device/$device.c" "$own"
         rule "$images/$device.o" "$(config_of "$device")" "$own"
         for board in $boards; do
-            echo "build $images/$board-$device.elf: link$program" \
-                "$objects/firmware/boards/$board/board.o" \
-                "$objects/firmware/boards/$board/ethernet.o" \
-                "$objects/firmware/$device/$device.o" \
-                "$images/$device.o" \
-                "$(for name in $archives; do echo "$objects/$name.a"; done | tr '\n' ' ')" \
-                "| firmware/boards/$board/board.ld firmware/boards/cortex_m3.ld"
-            echo "  script = firmware/boards/$board/board.ld"
+            image "$board" "$device" firmware/*.c firmware/emulator/*.c \
+                "firmware/$device/$device.c" "$images/$device.o"
         done
+    done
+    write_measured
+}
+
+# What ./dev bench firmware compares with and counts in.
+write_measured() {
+    image lm3s6965evb client firmware/*.c firmware/emulator/*.c firmware/lamp/lamp.c \
+        firmware/measure/without_c2c.c "$images/lamp.o"
+    wrapped="proa_dtls_arena_init proa_oscore_protect mbedtls_ssl_write"
+    for protection in dtls oscore; do
+        image mps2-an385 "measure-$protection" firmware/console.c firmware/device.c \
+            firmware/device_object.c firmware/formats.c firmware/random.c firmware/lamp/lamp.c \
+            firmware/measure/main.c firmware/measure/counter.c firmware/measure/memory.c \
+            firmware/measure/server.c firmware/measure/wire.c \
+            "firmware/measure/config_$protection.c"
+        echo "  more = $(for name in $wrapped; do printf ' -Wl,--wrap=%s' "$name"; done)"
     done
 }
 
@@ -190,10 +218,13 @@ json_parts() {
 }
 
 size() {
-    image=lm3s6965evb-lamp
+    json=false
+    [ "${1:-}" != --json ] || { json=true && shift; }
+    image=${1:-lm3s6965evb-lamp}
+    [ -f "$images/$image.elf" ] || usage
     flash=$(arm-none-eabi-size "$images/$image.elf" | awk 'NR == 2 {print $1 + $2}')
     ram=$(arm-none-eabi-size "$images/$image.elf" | awk 'NR == 2 {print $2 + $3}')
-    if [ "${1:-}" = --json ]; then
+    if $json; then
         echo "{\"schema\": \"proa-firmware-size-1\", \"ok\": true, \"image\": {\"flash\": $flash," \
             "\"ram\": $ram}, \"parts\": {\"flash\": {$(json_parts flash)}, \"ram\": {$(json_parts ram)}}}"
     else
@@ -228,6 +259,12 @@ size)
     tools arm-none-eabi-gcc ninja
     build
     size "$@"
+    ;;
+bench) # of ./dev bench firmware
+    tools arm-none-eabi-gcc ninja qemu-system-arm ip python3
+    programs
+    build
+    exec python3 tests/firmware/measure.py "$@"
     ;;
 *) usage ;;
 esac

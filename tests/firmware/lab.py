@@ -252,10 +252,11 @@ class Lab:
     def mac(self, name):
         return bytes([0x52, 0x54, 0, 0, 0xc2, 0x10 + list(self.boards).index(name)])
 
-    def start(self, name):
+    def start(self, name, program=None):
+        """Turn a board on; `program`: another than the one of its name."""
         board = self.boards[name]
         mac = ":".join(f"{byte:02x}" for byte in self.mac(name))
-        image = os.path.join(self.folder, f"{board}-{name}.elf")
+        image = os.path.join(self.folder, f"{board}-{program or name}.elf")
         device = Program(name, emulator(board, image, f"tap,ifname={name},script=no,downscript=no,mac={mac}"),
                          cwd=self.place(name))
         self.devices[name] = device
