@@ -8,7 +8,7 @@
 #include "proa/oscore.h"
 
 /* What makes one device of a firmware: one C file defines `firmware_configuration`, and is all that is
- * compiled anew for the next one (firmware/example_config.c; ./dev firmware build --config FILE). It
+ * compiled anew for the next one (firmware/lamp/config.c; ./dev firmware build DIRECTORY). It
  * holds keys: a file with real ones does not belong into a repository. */
 typedef struct firmware_config {
     const char *endpoint; /* endpoint client name */

@@ -102,11 +102,10 @@ object() {
 image() {
     board=$1 name=$2
     shift 2
-    own_files="firmware/boards/cortex_m3.c firmware/boards/$board/board.c"
-    # shellcheck disable=SC2086 # a list
     echo "build $images/$board-$name.elf: link" \
-        "$(for file in $own_files "firmware/boards/$board/ethernet.c" "$@"; do object "$file"; done |
-            tr '\n' ' ')" \
+        "$(for file in firmware/boards/cortex_m3.c firmware/boards/"$board"/*.c "$@"; do
+            object "$file"
+        done | tr '\n' ' ')" \
         "$(for area in $archives; do echo "$objects/$area.a"; done | tr '\n' ' ')" \
         "| firmware/boards/$board/board.ld firmware/boards/cortex_m3.ld"
     echo "  script = firmware/boards/$board/board.ld"
@@ -146,8 +145,12 @@ write_ninja() {
         rule "$(object "firmware/$device/$device.c")" "firmware/$device/$device.c" "$own"
         rule "$images/$device.o" "$(config_of "$device")" "$own"
         for board in $boards; do
-            image "$board" "$device" firmware/*.c firmware/emulator/*.c \
-                "firmware/$device/$device.c" "$images/$device.o"
+            # A board that has flash and a seed of its own needs no emulator.
+            emulated='firmware/emulator/*.c'
+            [ ! -f "firmware/boards/$board/flash.c" ] || emulated=
+            # shellcheck disable=SC2086 # a list
+            image "$board" "$device" firmware/*.c $emulated "firmware/$device/$device.c" \
+                "$images/$device.o"
         done
     done
     write_measured
