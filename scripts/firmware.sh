@@ -44,7 +44,7 @@ set_flags() {
     mbedtls=$(scripts/mbedtls-source.sh)
     lwip=$(scripts/lwip-source.sh) || skip "no source of lwIP"
     common="$cpu -std=c11 -Os -g -ffunction-sections -fdata-sections -MMD -I. -Iinclude"
-    common="$common -DMBEDTLS_CONFIG_FILE='\"ports/mbedtls/mbedtls_config.h\"'"
+    common="$common -DMBEDTLS_CONFIG_FILE='\"ports/mcu/mbedtls_config.h\"'"
     # What boards say differently (include/proa/limits.h).
     common="$common -DPROA_PANIC_TEXT=0 -DPROA_CHUNKS_MAX=3 -DPROA_DATAGRAM_MAX=576"
     system="-isystem $mbedtls/include -isystem $lwip/src/include -Iports/mcu/lwip"
