@@ -207,9 +207,7 @@ proa__peer *proa__peer_of_account(proa_coap *c, uint64_t account, proa__peer *wa
     if (peer == NULL || !(newest || peer->way == NULL) || !may_carry(c, account, way)) {
         return peer;
     }
-    if (peer->way == way) {
-        proa__way_prove(c, way);
-    } else if (peer->way != NULL) {
+    if (peer->way != NULL && peer->way != way) {
         proa__way_doubt(way);
     }
     mount(c, peer, way);

@@ -2,12 +2,13 @@
 /* Whether anybody is where a peer seems to be. A request that OSCORE protects says by its keys who sent
  * it, and by nothing where from: somebody on the path can send it on from any address, and all that a
  * peer observes would follow there. So after a move the new address gets no more than three times the
- * bytes that came from there (RFC 9175 §2.4), until something came that only one who hears us there,
- * or who has caught two of the peer's newest requests, can send:
+ * bytes that came from there (RFC 9175 §2.4), until something came that only one who hears us there
+ * can send:
  *
  *     doubted     notifications are CON; what is beyond the limit waits, and an empty CON asks in its
  *                 place (RFC 7252 §4.3): a ping
- *     proven      an ACK, the RST to a ping, a response that could be opened, a newer request
+ *     proven      an ACK, the RST to a ping, a response that could be opened; another request is not,
+ *                 whoever has keys of his own can send it with any address as its source
  *
  * The ACK to the request that moved the peer, with the response in it, is counted and not held back; to
  * copies of that request it is repeated as far as they pay for it. A response of its own waits as any
