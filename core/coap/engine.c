@@ -80,15 +80,14 @@ static void fill_config(proa_coap_config *config)
     }
 }
 
-/* Whether all but the counts make sense; for these see open_pools. */
+/* Whether all but the counts make sense; for these see open_pools. What sealing adds is off message_max
+ * already, and what would be less than nothing has become more than there may be. */
 static bool config_is_valid(const proa_coap_config *config)
 {
     uint32_t block = config->block_size;
     return config->body_max >= 1 && config->body_max <= 1U << 24 &&
            config->dedup_bytes >= DEDUP_MIN && block >= 16 && block <= 1024 &&
-           (block & (block - 1)) == 0 &&
-           config->message_max >=
-               MESSAGE_MIN + (config->oscore == NULL ? 0U : config->oscore->overhead) &&
+           (block & (block - 1)) == 0 && config->message_max >= MESSAGE_MIN &&
            config->message_max <= PROA_COAP_MESSAGE_MAX &&
            config->timing.ack_random_permille >= 1000;
 }

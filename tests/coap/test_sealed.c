@@ -971,11 +971,34 @@ static void whatever_happens_nothing_is_left(void **state)
     }
 }
 
+/* The smallest messages there may be, with what sealing adds to them on top. */
+static void room_for_sealing_is_wanted_once(void **state)
+{
+    static const struct {
+        uint16_t message_max;
+        proa_err err;
+    } cases[] = {{64, PROA_OK}, {63, PROA_E_RANGE}, {0, PROA_E_RANGE}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        proa_coap_config config = s.config;
+        proa_coap *c;
+        config.block_size = 16;
+        config.message_max = (uint16_t)(cases[i].message_max + s.config.oscore->overhead);
+        assert_int_equal(proa_coap_open(&c, &config), cases[i].err);
+        if (c != NULL) {
+            proa_coap_close(c);
+        }
+        config.message_max = (uint16_t)(s.config.oscore->overhead - 1);
+        assert_int_equal(proa_coap_open(&c, &config), PROA_E_RANGE);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(room_for_sealing_is_wanted_once),
         TEST(c2c_6_a_way_that_may_not_carry_is_not_taken),
         TEST(c2c_6_a_way_that_may_not_carry_is_no_first_way),
         TEST(rfc9175_2_4_a_new_address_gets_three_times_what_came),
