@@ -589,7 +589,7 @@ static const proa_secure_class dtls_class = {
 
 proa_err proa_dtls_open(proa_secure **out, const proa_secure_config *config)
 {
-    if (config->cid_len > PROA_DTLS_CID_MAX || config->mtu < 256 ||
+    if (config->cid_len > PROA_DTLS_CID_MAX || config->mtu < PROA_DTLS_MTU_MIN ||
         config->mtu > PROA_DATAGRAM_MAX || config->live_max == 0 || config->handshake_max == 0 ||
         (config->keeper != NULL &&
          (config->cid_len == 0 || config->hibernated_max == 0 || config->find_psk == NULL)) ||

@@ -20,12 +20,15 @@
 
 /* ---- the box ---------------------------------------------------------------------------- */
 
+/* A ClientHello cannot be cut: with its cookie and the longest connection id it has some 110 bytes. */
+#define PROA_DTLS_MTU_MIN 128
+
 /* Make a box.
  *
  * out     the box; given back with its class's free().
  * config  copied; what it points to is borrowed for the life of the box.
- * Returns PROA_OK, PROA_E_NO_MEMORY, or PROA_E_RANGE (cid_len over 8, mtu under 256 or over
- * PROA_DATAGRAM_MAX, live_max or handshake_max 0, reserve over PROA_DTLS_RESERVE_MAX; a keeper
+ * Returns PROA_OK, PROA_E_NO_MEMORY, or PROA_E_RANGE (cid_len over 8, mtu under PROA_DTLS_MTU_MIN or
+ * over PROA_DATAGRAM_MAX, live_max or handshake_max 0, reserve over PROA_DTLS_RESERVE_MAX; a keeper
  * without cid_len, hibernated_max or find_psk).
  *
  * A box belongs to one thread, the one that called proa_dtls_arena_init. */

@@ -497,6 +497,33 @@ static void key_log_has_the_nss_form(void **state)
     lab_free(world);
 }
 
+static bool fits_mtu(lab *world, lab_datagram *d)
+{
+    (void)world;
+    return d->len <= PROA_DTLS_MTU_MIN;
+}
+
+/* The longest ids and the longest identity. A ClientHello with its cookie cannot be cut, all else can. */
+static void rfc6347_4_1_1_1_handshake_over_the_smallest_mtu(void **state)
+{
+    static const char identity[] =
+        "alice, whose name is as long as the identity of anybody may be..";
+    (void)state;
+    assert_int_equal(sizeof identity - 1, PROA_PSK_IDENTITY_MAX);
+    lab *world = lab_new(4, 0);
+    lab_node *client = lab_add(world, PROA_DTLS_CID_MAX);
+    lab_node *server = lab_add(world, PROA_DTLS_CID_MAX);
+    client->config.mtu = server->config.mtu = PROA_DTLS_MTU_MIN;
+    lab_open(world, client);
+    lab_open(world, server);
+    world->tap = fits_mtu;
+    (void)lab_connect(world, client, server, identity);
+    lab_run(world, 5000);
+    (void)lab_expect(client, PROA_SECURE_CONNECTED);
+    (void)lab_expect(server, PROA_SECURE_CONNECTED);
+    lab_free(world);
+}
+
 static void configuration_is_checked(void **state)
 {
     (void)state;
@@ -507,9 +534,9 @@ static void configuration_is_checked(void **state)
     node->config.cid_len = 8;
     node->config.mtu = PROA_DATAGRAM_MAX + 1;
     assert_int_equal(proa_dtls_open(&box, &node->config), PROA_E_RANGE);
-    node->config.mtu = 255;
+    node->config.mtu = PROA_DTLS_MTU_MIN - 1;
     assert_int_equal(proa_dtls_open(&box, &node->config), PROA_E_RANGE);
-    node->config.mtu = 256;
+    node->config.mtu = PROA_DTLS_MTU_MIN;
     node->config.live_max = 0;
     assert_int_equal(proa_dtls_open(&box, &node->config), PROA_E_RANGE);
     node->config.live_max = 1;
@@ -539,6 +566,7 @@ int main(void)
         cmocka_unit_test(client_that_never_speaks_is_closed_after_60_s),
         cmocka_unit_test(handshake_max_refuses_and_recovers),
         cmocka_unit_test(key_log_has_the_nss_form),
+        cmocka_unit_test(rfc6347_4_1_1_1_handshake_over_the_smallest_mtu),
         cmocka_unit_test(configuration_is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
