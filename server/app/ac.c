@@ -9,10 +9,8 @@
 #include "server/app/state.h"
 
 /* A device in queue mode listens for MAX_TRANSMIT_WAIT after it sent something (LwM2M Transport 1.2
- * §6.5, RFC 7252 §4.8.2). What is wanted of it after that is done when it wakes up, if that comes
- * soon enough for the requester to still want it. */
+ * §6.5, RFC 7252 §4.8.2). What is wanted of it after that is done when it wakes up. */
 #define AWAKE_MS 93000
-#define INTENT_MS 900000
 #define ASLEEP_MAX_AGE_S 30
 
 #define BURST_TOKEN 1000U /* one request, in thousandths */
@@ -157,7 +155,10 @@ static uint32_t count_waiting(const proa__device *host)
     uint32_t count = 0;
     for (const proa__job *job = host->head; job != NULL;
          job = job->next[job->device[0] == host ? 0 : 1]) {
-        count += job->asked && !job->started && job->device[PROA__HOST] == host ? 1 : 0;
+        count += job->plan == &proa__provision_plan && !job->reinstall && !job->started &&
+                         job->device[PROA__HOST] == host
+                     ? 1
+                     : 0;
     }
     for (const proa__job *job = host->dormant; job != NULL; job = job->ready_next) {
         count++;
@@ -195,9 +196,9 @@ void proa__job_answer(proa_authority *a, proa__job *job, uint8_t code, uint32_t 
     }
 }
 
-/* The requester asks again what it is being given right now (it restarted, or lost patience): the
- * new question gets the answer. */
-static void join(proa_authority *a, uint64_t ticket, proa__job *job)
+/* The requester asks again what it is being given right now (it restarted, lost patience, or was told
+ * that this takes long): the new question gets the answer. */
+static void join(proa_authority *a, uint64_t now_ms, uint64_t ticket, proa__job *job)
 {
     if (job->dormant) {
         proa__note_answer(a, ticket, PROA_COAP_SERVICE_UNAVAILABLE, ASLEEP_MAX_AGE_S,
@@ -209,6 +210,7 @@ static void join(proa_authority *a, uint64_t ticket, proa__job *job)
     }
     job->asked = true;
     job->ticket = ticket;
+    proa__job_wanted(a, now_ms, job);
 }
 
 static void note_all(proa_authority *a, proa_audit_kind kind, const proa__device *requester,
@@ -220,9 +222,41 @@ static void note_all(proa_authority *a, proa_audit_kind kind, const proa__device
     }
 }
 
+static bool covers(const proa_grant *g, const proa_ac_body *body)
+{
+    for (uint8_t i = 0; i < body->count; i++) {
+        const proa_ac_entry *wanted = &body->entries[i];
+        uint8_t at = 0;
+        while (at < g->entry_count && (g->entries[at].object != wanted->object ||
+                                       g->entries[at].instance != wanted->instance)) {
+            at++;
+        }
+        if (at == g->entry_count || (wanted->rights & ~g->entries[at].rights) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The work for an earlier question came to its end when nobody waited for it any more: what is granted
+ * was installed a moment ago, and to look at it again would take as long once more. */
+static bool take_untold(const proa_authority *a, uint64_t now_ms, const proa__device *requester,
+                        const proa__device *host, const proa__wish *wish,
+                        const proa_ac_body *granted)
+{
+    proa__record *r = proa__grant_find(requester, host);
+    if (r == NULL || r->untold_ms == 0 || now_ms - r->untold_ms > a->config.deadline_ms ||
+        r->job != NULL || !proa__grant_is_live(r) || r->rights_unsure || r->key_unsure ||
+        (wish->credentials && proa__grant_is_adopted(r)) || !covers(&r->g, granted)) {
+        return false;
+    }
+    r->untold_ms = 0;
+    return true;
+}
+
 /* Allowed: now the state of the host may be told. */
 static void enqueue(proa_authority *a, uint64_t now_ms, uint64_t ticket, proa__device *requester,
-                    const proa__wish *wish)
+                    const proa__wish *wish, const proa_ac_body *granted)
 {
     proa__device *host = proa__device_find(a, wish->host);
     proa__job *job = NULL;
@@ -230,6 +264,10 @@ static void enqueue(proa_authority *a, uint64_t now_ms, uint64_t ticket, proa__d
         a->stats.failed++;
         note_all(a, PROA_AUDIT_FAILED, requester, wish, "host not registered");
         proa__note_answer(a, ticket, PROA_COAP_SERVICE_UNAVAILABLE, 30, PROA_AC_WHY_HOST_OFFLINE);
+        return;
+    }
+    if (take_untold(a, now_ms, requester, host, wish, granted)) {
+        proa__note_answer(a, ticket, PROA_COAP_CREATED, 0, 0);
         return;
     }
     if (count_waiting(host) < a->config.host_queue_max) {
@@ -249,12 +287,10 @@ static void enqueue(proa_authority *a, uint64_t now_ms, uint64_t ticket, proa__d
     if (is_asleep(host, now_ms)) {
         proa__job_answer(a, job, PROA_COAP_SERVICE_UNAVAILABLE, ASLEEP_MAX_AGE_S,
                          PROA_AC_WHY_HOST_OFFLINE);
-        proa__alarm_set(a, &job->alarm, PROA__ALARM_JOB, now_ms + INTENT_MS);
-        proa__job_sleep(job);
+        proa__job_sleep(a, now_ms, job);
         return;
     }
-    job->deadline_ms = now_ms + a->config.deadline_ms;
-    proa__alarm_set(a, &job->alarm, PROA__ALARM_JOB, job->deadline_ms);
+    proa__job_wanted(a, now_ms, job);
     proa__job_enqueue(a, job);
 }
 
@@ -271,10 +307,10 @@ static void judge(proa_authority *a, uint64_t now_ms, uint64_t ticket, proa__dev
     }
     note_all(a, PROA_AUDIT_ASKED, requester, wish, "");
     if (requester->ask != NULL && same_wish(requester->ask, wish)) {
-        join(a, ticket, requester->ask);
+        join(a, now_ms, ticket, requester->ask);
         return;
     }
-    if (requester->ask != NULL && requester->ask->dormant) {
+    if (requester->ask != NULL && !requester->ask->started && !requester->ask->asked) {
         proa__job_end(a, requester->ask); /* it changed its mind */
     }
     if (requester->ask != NULL) {
@@ -290,7 +326,7 @@ static void judge(proa_authority *a, uint64_t now_ms, uint64_t ticket, proa__dev
         proa__note_answer(a, ticket, PROA_COAP_FORBIDDEN, 0, 0);
         return;
     }
-    enqueue(a, now_ms, ticket, requester, wish);
+    enqueue(a, now_ms, ticket, requester, wish, &j.granted);
 }
 
 void proa_authority_ac(proa_authority *a, uint64_t now_ms, uint64_t ticket, proa_span endpoint,

@@ -73,6 +73,7 @@ proa_authority_config proa_authority_config_default(proa_random random, proa_mem
                                     .host_queue_max = 4,
                                     .ac_per_minute = 30,
                                     .deadline_ms = 55000,
+                                    .work_ms = 300000,
                                     .retry_ms = 30000,
                                     .loopback_ok = false};
     return config;
@@ -533,20 +534,6 @@ void proa_authority_stored(proa_authority *a, uint64_t now_ms, uint64_t ticket, 
 
 /* ---- asked for -------------------------------------------------------------------------- */
 
-static void job_late(proa_authority *a, uint64_t now_ms, proa__job *job)
-{
-    static const proa__fail waited = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY, 10,
-                                      "waited too long for its turn"};
-    static const proa__fail silent = {PROA_COAP_GATEWAY_TIMEOUT, 0, 0, "deadline passed"};
-    bool is_waiting = !job->started;
-    proa__job_fail(a, job, is_waiting ? &waited : &silent);
-    if (is_waiting) {
-        job->plan->stop(a, now_ms, job);
-    } else {
-        proa__job_answer(a, job, job->fail.code, job->fail.max_age_s, job->fail.reason);
-    }
-}
-
 static void ring(proa_authority *a, uint64_t now_ms, proa_timer *timer)
 {
     proa__alarm *alarm = (proa__alarm *)(void *)timer;
@@ -556,7 +543,7 @@ static void ring(proa_authority *a, uint64_t now_ms, proa_timer *timer)
         proa__grant_alarm(a, now_ms, (void *)(at - offsetof(proa__record, alarm)));
         break;
     case PROA__ALARM_JOB:
-        job_late(a, now_ms, (void *)(at - offsetof(proa__job, alarm)));
+        proa__job_alarm(a, now_ms, (void *)(at - offsetof(proa__job, alarm)));
         break;
     case PROA__ALARM_DEVICE:
         proa__sync_want(a, (void *)(at - offsetof(proa__device, alarm)));

@@ -47,7 +47,8 @@
  * together (docs/C2C.md).
  *
  * Per device, one thing happens at a time; four requests wait per host; one /ac is under way per
- * requester. Decisions look at names first: unknown host, closed object and denied look the same
+ * requester. The work may outlive its /ac, whose answer is then 5.04 with a Max-Age: asked again, it is
+ * joined, and once it is done a 2.01 at once. Decisions look at names first: unknown host, closed object and denied look the same
  * (4.03); only who is allowed learns whether the host is offline (5.03 / 5.04). What is wanted of a
  * host that sleeps is kept for a quarter of an hour and done when it wakes.
  *
@@ -124,7 +125,9 @@ typedef struct proa_authority_config {
     uint32_t override_max;
     uint32_t host_queue_max; /* /ac requests waiting per host: 4; one more: 5.03 busy */
     uint32_t ac_per_minute;  /* token bucket per requester: 30; more: 4.29 with Max-Age */
-    uint32_t deadline_ms;    /* one /ac from arrival to answer: 55000 */
+    uint32_t deadline_ms;    /* one /ac from arrival to answer, and one operation: 55000 */
+    uint32_t work_ms;        /* one provisioning, waiting for its turn, and again at work: 300000.
+                                An account that is not used removes itself after 600 s */
     uint32_t retry_ms; /* revocation of a device that did not answer: 30000, doubling to 1 h */
     bool loopback_ok;  /* host addresses on loopback may be handed out (both on it) */
 } proa_authority_config;
@@ -232,7 +235,7 @@ typedef struct proa_action {
     proa_path path;
     uint16_t format;
     proa_span payload;
-    uint32_t timeout_ms; /* what is left of the deadline */
+    uint32_t timeout_ms;
     /* STORE, FORGET, AUDIT (NULL if it concerns no grant) */
     const proa_grant *grant;
     const proa_override *override;

@@ -2,8 +2,13 @@
 /* One thing at a time per device, and the runner of step tables.
  *
  * A job stands in the queue of each device it needs, in both at the same moment, and starts when it
- * is first in all of them. Since any two jobs stand in the same order wherever they meet, nobody
- * waits in a circle, and nobody is overtaken (G22).
+ * is first in all of them. Since any two that need two devices stand in the same order wherever they
+ * meet, nobody waits in a circle, and none of them overtakes another (G22). A sync goes before what still
+ * waits, since it may take rights away, but before each of those once only.
+ *
+ * A provisioning is wanted by an /ac, but outlives it: over a slow link the work takes longer than an
+ * answer may. Waiting and working have a time of their own each, and so has each operation; the
+ * question has another. Who was answered and asks again joins what is still there.
  *
  * A job that runs waits for at most one thing: the answer to an operation or a record on disk. Before
  * each step its devices must still have the registrations it began with. Stopping waits for what is
@@ -13,8 +18,15 @@
 #include "proa/assert.h"
 #include "server/app/state.h"
 
-/* An operation of a job without a deadline: a device that sleeps longer is tried again later. */
+/* An operation of a job without an end: a device that sleeps longer is tried again later. */
 #define STEP_TIMEOUT_MS 30000
+
+/* How long what is wanted of a host that sleeps waits for it: whoever wants it still does. */
+#define INTENT_MS 900000
+
+/* Who is answered before the work is done should come back soon: the next question waits for it. */
+#define GOES_ON_MAX_AGE_S 5
+#define WAITS_MAX_AGE_S 10
 
 static uint8_t side_of(const proa__job *job, const proa__device *device)
 {
@@ -92,17 +104,39 @@ static void start_if_first(proa_authority *a, proa__job *job)
     }
 }
 
+/* Behind whom the job stands at that device; NULL: first. */
+static proa__job *place_for(const proa__job *job, const proa__device *d)
+{
+    proa__job *before = NULL;
+    if (job->device_count == 2) {
+        return d->tail;
+    }
+    for (proa__job *at = d->head; at != NULL; at = at->next[side_of(at, d)]) {
+        if (!at->started && !at->overtaken && at->device_count == 2) {
+            break;
+        }
+        before = at;
+    }
+    return before;
+}
+
+static void join_queue(proa__job *job, uint8_t i)
+{
+    proa__device *d = job->device[i];
+    proa__job *before = place_for(job, d);
+    proa__job **link = before == NULL ? &d->head : &before->next[side_of(before, d)];
+    job->next[i] = *link;
+    *link = job;
+    d->tail = job->next[i] == NULL ? job : d->tail;
+    for (proa__job *at = job->next[i]; at != NULL; at = at->next[side_of(at, d)]) {
+        at->overtaken = true;
+    }
+}
+
 void proa__job_enqueue(proa_authority *a, proa__job *job)
 {
     for (uint8_t i = 0; i < job->device_count; i++) {
-        proa__device *d = job->device[i];
-        job->next[i] = NULL;
-        if (d->tail == NULL) {
-            d->head = job;
-        } else {
-            d->tail->next[side_of(d->tail, d)] = job;
-        }
-        d->tail = job;
+        join_queue(job, i);
     }
     start_if_first(a, job);
 }
@@ -147,9 +181,63 @@ static void leave(proa_authority *a, proa__job *job)
     }
 }
 
-void proa__job_sleep(proa__job *job)
+/* ---- time ------------------------------------------------------------------------------- */
+
+static void arm(proa_authority *a, proa__job *job)
+{
+    bool is_answer = job->asked && job->answer_ms < job->end_ms;
+    proa__alarm_set(a, &job->alarm, PROA__ALARM_JOB, is_answer ? job->answer_ms : job->end_ms);
+}
+
+void proa__job_wanted(proa_authority *a, uint64_t now_ms, proa__job *job)
+{
+    job->asked_ms = now_ms;
+    job->answer_ms = now_ms + a->config.deadline_ms;
+    job->end_ms = job->started ? job->end_ms : now_ms + a->config.work_ms;
+    arm(a, job);
+}
+
+void proa__job_works(proa_authority *a, uint64_t now_ms, proa__job *job)
+{
+    job->end_ms = now_ms + a->config.work_ms;
+    arm(a, job);
+}
+
+static void give_up(proa_authority *a, uint64_t now_ms, proa__job *job, const proa__fail *fail)
+{
+    proa__job_fail(a, job, fail);
+    if (job->started) {
+        proa__job_answer(a, job, job->fail.code, job->fail.max_age_s, job->fail.reason);
+    } else {
+        job->plan->stop(a, now_ms, job);
+    }
+}
+
+void proa__job_alarm(proa_authority *a, uint64_t now_ms, proa__job *job)
+{
+    static const proa__fail waited = {PROA_COAP_SERVICE_UNAVAILABLE, PROA_AC_WHY_BUSY, 10,
+                                      "waited too long for its turn"};
+    static const proa__fail silent = {PROA_COAP_GATEWAY_TIMEOUT, 0, 0, "device did not answer"};
+    static const proa__fail slow = {PROA_COAP_GATEWAY_TIMEOUT, 0, 0, "took too long"};
+    if (now_ms >= job->end_ms) {
+        give_up(a, now_ms, job, job->started ? &slow : &waited);
+        return;
+    }
+    if (!job->started) {
+        proa__job_answer(a, job, PROA_COAP_SERVICE_UNAVAILABLE, WAITS_MAX_AGE_S, PROA_AC_WHY_BUSY);
+    } else if (job->waits_op && now_ms >= job->op_end_ms) {
+        give_up(a, now_ms, job, &silent);
+    } else {
+        proa__job_answer(a, job, PROA_COAP_GATEWAY_TIMEOUT, GOES_ON_MAX_AGE_S, 0);
+    }
+    arm(a, job);
+}
+
+void proa__job_sleep(proa_authority *a, uint64_t now_ms, proa__job *job)
 {
     proa__job **at = &job->device[PROA__HOST]->dormant;
+    job->end_ms = now_ms + INTENT_MS;
+    arm(a, job);
     while (*at != NULL) {
         at = &(*at)->ready_next;
     }
@@ -163,8 +251,7 @@ void proa__job_wake(proa_authority *a, uint64_t now_ms, proa__device *host)
     while (host->dormant != NULL) {
         proa__job *job = host->dormant;
         leave_sleepers(job);
-        job->deadline_ms = now_ms + a->config.deadline_ms;
-        proa__alarm_set(a, &job->alarm, PROA__ALARM_JOB, job->deadline_ms);
+        proa__job_wanted(a, now_ms, job);
         proa__job_enqueue(a, job);
     }
 }
@@ -228,12 +315,13 @@ static void check_registrations(proa_authority *a, proa__job *job)
     }
 }
 
-static uint32_t time_left_ms(uint64_t now_ms, const proa__job *job)
+static uint32_t operation_ms(const proa_authority *a, uint64_t now_ms, const proa__job *job)
 {
-    if (job->deadline_ms == 0) {
+    if (job->end_ms == 0) {
         return STEP_TIMEOUT_MS;
     }
-    return job->deadline_ms > now_ms ? (uint32_t)(job->deadline_ms - now_ms) : 1;
+    uint64_t left_ms = job->end_ms > now_ms ? job->end_ms - now_ms : 1;
+    return left_ms < a->config.deadline_ms ? (uint32_t)left_ms : a->config.deadline_ms;
 }
 
 static bool ask(proa_authority *a, uint64_t now_ms, proa__job *job, const proa__step *step,
@@ -261,7 +349,8 @@ static bool ask(proa_authority *a, uint64_t now_ms, proa__job *job, const proa__
     action->path = request.path;
     action->format = request.op == PROA_OP_DELETE ? PROA_FORMAT_NONE : PROA_FORMAT_TLV;
     action->payload = proa_writer_span(&w);
-    action->timeout_ms = time_left_ms(now_ms, job);
+    action->timeout_ms = operation_ms(a, now_ms, job);
+    job->op_end_ms = now_ms + action->timeout_ms;
     return true;
 }
 

@@ -187,6 +187,7 @@ static const proa__fail *open_grant(proa_authority *a, uint64_t now_ms, proa__jo
     }
     job->grant = r;
     r->job = job;
+    r->untold_ms = 0;
     job->before_count = before_count;
     memcpy(job->before, before, sizeof before);
     bool is_due = proa__roll_is_due(a, now_ms, job, r);
@@ -258,12 +259,13 @@ static bool must_wait(proa_authority *a, proa__job *job)
     return true;
 }
 
-/* Most of the time went by in the queue. What begins now would not end before the deadline, and what
- * it made would have to be removed: over slow links that work makes the next one late as well, and
- * so on without end. Who is told to come back finds the devices free. */
+/* Its turn comes late, and the host has not been heard of since it was asked for: most likely what was
+ * at work before has waited for it in vain, and those behind this one should not wait for the same
+ * again. A host that answers, however slowly, is worth the work at any time. */
 static bool is_too_late(const proa_authority *a, uint64_t now_ms, const proa__job *job)
 {
-    return !job->reinstall && job->deadline_ms < now_ms + a->config.deadline_ms / 2;
+    return !job->reinstall && now_ms - job->asked_ms > a->config.deadline_ms / 2 &&
+           job->device[PROA__HOST]->heard_ms <= job->asked_ms;
 }
 
 static bool begin(proa_authority *a, uint64_t now_ms, proa__job *job)
@@ -272,6 +274,7 @@ static bool begin(proa_authority *a, uint64_t now_ms, proa__job *job)
     proa__judgement j;
     job->reg[0] = job->device[0]->reg;
     job->reg[1] = job->device[1]->reg;
+    proa__job_works(a, now_ms, job);
     if (fail == NULL && must_wait(a, job)) {
         proa__job_again(a, job);
         return false;
@@ -303,6 +306,7 @@ static void finish(proa_authority *a, uint64_t now_ms, proa__job *job)
     r->job = NULL;
     r->lost = false;
     r->was_active = true;
+    r->untold_ms = job->asked || job->reinstall ? 0 : now_ms;
     r->rights_unsure = false;
     r->uri_stale = false;
     if (job->rolled[PROA__REQUESTER]) {
@@ -427,8 +431,7 @@ void proa__reinstall(proa_authority *a, uint64_t now_ms, proa__record *grant)
         job->reinstall = true;
         job->credentials = true;
         job->body = body;
-        job->deadline_ms = now_ms + a->config.deadline_ms;
-        proa__alarm_set(a, &job->alarm, PROA__ALARM_JOB, job->deadline_ms);
+        proa__job_wanted(a, now_ms, job);
         proa__job_enqueue(a, job);
     }
 }

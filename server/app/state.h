@@ -124,6 +124,7 @@ struct proa__record {
     bool key_unsure;      /* which keys stand where is to be found out by syncs (roll.c) */
     bool counted[2];      /* that sync began after this had to go */
     uint64_t retry_at_ms; /* lost: not installed again before */
+    uint64_t untold_ms;   /* it became ACTIVE, and whoever asked had been answered; 0: was told */
     bool ending;          /* ends as soon as the job at work on it has stopped */
     const char *why;      /* of its end */
 };
@@ -221,13 +222,17 @@ struct proa__job {
     bool ready;
     bool dormant;
     bool started;
+    bool overtaken; /* by a sync, once */
     bool begun;
     uint8_t step;
     bool waits_op;
     bool waits_store;
-    uint32_t seq; /* of what it waits for */
+    uint32_t seq;       /* of what it waits for */
+    uint64_t op_end_ms; /* that operation's */
     proa__alarm alarm;
-    uint64_t deadline_ms;
+    uint64_t asked_ms;  /* the newest question for it came, or nobody asked and this made it */
+    uint64_t answer_ms; /* who asks is told by then, and it goes on */
+    uint64_t end_ms;    /* it is given up; 0: never, a sync */
     proa__fail fail;
     bool touched[2];
 
@@ -432,8 +437,17 @@ proa__job *proa__job_take(proa_authority *a, const proa__plan *plan, proa__devic
                           proa__device *second);
 void proa__job_enqueue(proa_authority *a, proa__job *job);
 
+/* It is wanted now: its times begin, or begin anew. */
+void proa__job_wanted(proa_authority *a, uint64_t now_ms, proa__job *job);
+
+/* It is at work: from now on that has its own time. */
+void proa__job_works(proa_authority *a, uint64_t now_ms, proa__job *job);
+
+/* Time to answer who asks, or to give up. */
+void proa__job_alarm(proa_authority *a, uint64_t now_ms, proa__job *job);
+
 /* Wait until the host is heard of; `wake` enqueues what waited for it. */
-void proa__job_sleep(proa__job *job);
+void proa__job_sleep(proa_authority *a, uint64_t now_ms, proa__job *job);
 void proa__job_wake(proa_authority *a, uint64_t now_ms, proa__device *host);
 
 /* Out of the queues and behind everything that waits now. */
