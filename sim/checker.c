@@ -489,9 +489,22 @@ static const proa_grant *lost_grant(sim_world *world)
     return NULL;
 }
 
+/* A provisioning is at work: one device has its account, the other not yet. */
+static bool is_installing(const sim_world *world)
+{
+    for (size_t i = 0; i < SIM_GRANTS_MAX; i++) {
+        proa_grant_state state = world->server.records.grants[i].state;
+        if (world->server.records.grant_used[i] &&
+            (state == PROA_GRANT_INTENDED || state == PROA_GRANT_HOST_READY)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool sim_checker_settled(sim_world *world)
 {
-    return lost_grant(world) == NULL;
+    return lost_grant(world) == NULL && !is_installing(world);
 }
 
 static void check_active(sim_checker *checker, sim_world *world)

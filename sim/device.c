@@ -125,6 +125,7 @@ void sim__device_open(sim_device *device)
     /* The checker tells sessions by their ids; ids of two bytes, which devices have otherwise, come
      * again by chance once in a thousand runs. */
     secure.cid_len = 4;
+    sim__fit_dtls(device->world, &secure);
     secure.find_psk = find_psk;
     secure.find_psk_ctx = device;
     must(proa_dtls_open(&device->secure, &secure), "DTLS");
@@ -142,6 +143,7 @@ void sim__device_open(sim_device *device)
     if (device->world->oscore) {
         limits.contexts = &proa_c2c_oscore;
     }
+    sim__fit_coap(device->world, &config.coap);
     must(proa_client_open(&device->client, &config), "client");
     must(proa_c2c_open(&device->c2c, device->client, &limits), "C2C");
     device->light = light;

@@ -51,7 +51,8 @@ static const char usage[] =
     "  --loss PERCENT   datagrams that vanish (default 10)\n"
     "  --dup PERCENT    datagrams that come twice (default 2)\n"
     "  --reorder PERCENT  datagrams held back (default 5)\n"
-    "  --delay MS, --jitter MS, --mtu BYTES   the links (20, 20, 1280)\n"
+    "  --delay MS, --jitter MS, --mtu BYTES   the links (20, 20, 1280); nodes are configured for them.\n"
+    "                   At least 128 bytes, 192 with OSCORE\n"
     "  --bug NAME       with this mistake made in the engines; --list shows all\n"
     "  --bugs           each known mistake must be found within 200 seeds\n"
     "  --full           1000 seeds of each scenario at 0, 10 and 30 % loss, then --bugs\n"
@@ -391,6 +392,16 @@ static void sum_up(totals *sum, const totals *one)
     sum->virtual_ms += one->virtual_ms;
 }
 
+static void refuse_small_mtu(const options *o)
+{
+    if (o->sim.link.mtu < o->scenario->mtu_min) {
+        fprintf(stderr,
+                "proa-sim: scenario %s needs --mtu %u at least: a message cannot be cut smaller\n",
+                o->scenario->name, o->scenario->mtu_min);
+        exit(2);
+    }
+}
+
 static bool find_bugs(options o, unsigned *bugs, unsigned *found)
 {
     o.seed_first = 1;
@@ -402,6 +413,7 @@ static bool find_bugs(options o, unsigned *bugs, unsigned *found)
         if (only != NULL && o.scenario != only) {
             continue;
         }
+        refuse_small_mtu(&o);
         (*bugs)++;
         o.bug = sim_bug_at(i)->name;
         (void)sim_bug_select(o.bug);
@@ -421,6 +433,7 @@ static bool find_bugs(options o, unsigned *bugs, unsigned *found)
 /* The seeds of one scenario, at one loss or at each that --full wants. */
 static bool run_scenario(options o, totals *sum)
 {
+    refuse_small_mtu(&o);
     static const uint32_t losses[] = {0, 100, 300};
     bool ok = true;
     for (size_t i = 0; i < (o.full ? 3U : 1U); i++) {

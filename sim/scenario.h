@@ -28,6 +28,7 @@ typedef struct sim_result {
 typedef struct sim_scenario {
     const char *name;
     const char *what; /* one line for --help */
+    uint32_t mtu_min; /* over less, some message cannot be sent at all */
     void (*run)(uint64_t seed, const sim_options *options, sim_result *result);
     /* What it is for must have happened in enough seeds, or green means nothing. */
     bool (*enough)(const sim_counts *counts);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ports/mbedtls/dtls.h"
 #include "sim/scenario.h"
 
 #define DEVICES 4U
@@ -334,12 +335,18 @@ static bool enough_oscore(const sim_counts *c)
            c->replays_refused > 0;
 }
 
+/* The options of a Register and 16 bytes of what it lists, in a DTLS record, or with all that OSCORE may
+ * add. */
+#define MTU_MIN_DTLS PROA_DTLS_MTU_MIN
+#define MTU_MIN_OSCORE 192U
+
 static const sim_scenario scenarios[] = {
-    {"c2c", "devices ask each other under a policy, with every kind of trouble", run_dtls, enough},
-    {"oscore", "the same with OSCORE between devices, and with an eavesdropper", run_oscore,
-     enough_oscore},
-    {"server-oscore", "the first with OSCORE between devices and server", run_server_oscore,
-     enough_without_sessions},
+    {"c2c", "devices ask each other under a policy, with every kind of trouble", MTU_MIN_DTLS,
+     run_dtls, enough},
+    {"oscore", "the same with OSCORE between devices, and with an eavesdropper", MTU_MIN_OSCORE,
+     run_oscore, enough_oscore},
+    {"server-oscore", "the first with OSCORE between devices and server", MTU_MIN_OSCORE,
+     run_server_oscore, enough_without_sessions},
 };
 
 const sim_scenario *sim_scenario_at(unsigned index)

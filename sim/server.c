@@ -239,6 +239,7 @@ void sim__server_open(sim_server *server)
     sim_world *world = server->world;
     proa_random random = sim_rng_random(&server->rng);
     proa_secure_config secure = proa_dtls_config_server(random, sim__memory());
+    sim__fit_dtls(world, &secure);
     secure.find_psk = find_psk;
     secure.find_psk_ctx = world;
     secure.live_max = 2; /* few, so that sessions hibernate and wake in every run */
@@ -259,6 +260,7 @@ void sim__server_open(sim_server *server)
     server->oscore = sim__oscore_of_server(server);
     config.coap.oscore = server->oscore == NULL ? NULL : proa_oscore_for_coap(server->oscore);
     config.ctx = world;
+    sim__fit_coap(world, &config.coap);
     must(proa_server_open(&server->server, &config), "server");
     proa_authority_config authority = proa_authority_config_default(random, sim__memory());
     must(proa_authority_open(&server->authority, &authority), "authority");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ports/mbedtls/dtls.h"
 #include "sim/checker.h"
 
 /* A node that wants to run this often without time passing is broken. */
@@ -28,6 +29,34 @@ proa_memory sim__memory(void)
 {
     proa_memory memory = {take, give, NULL};
     return memory;
+}
+
+/* What a record adds to a message, RFC 9146 §3: header, the longest connection id, explicit nonce and
+ * tag of AES-CCM-8, content type. */
+#define DTLS_OVERHEAD (13U + PROA_DTLS_CID_MAX + 8U + 8U + 1U)
+
+static uint32_t least(uint32_t x, uint32_t y)
+{
+    return x < y ? x : y;
+}
+
+void sim__fit_coap(const sim_world *world, proa_coap_config *config)
+{
+    const sim_link *link = &world->net.link;
+    uint32_t half_trip_ms = link->delay_ms + link->jitter_ms;
+    /* A session counts as dead after the third transmission (docs/C2C.md §6), which must not leave
+     * before an answer can be there. The whole round trip would spare the link more, but that a server
+     * has lost its OSCORE keys is known after MAX_TRANSMIT_WAIT only. */
+    config->timing.ack_timeout_ms = half_trip_ms > 2000 ? half_trip_ms : 2000;
+    /* With OSCORE the engine leaves room for sealing in every message, which is more than a record
+     * takes; nothing goes by both. */
+    uint32_t overhead = config->oscore == NULL ? DTLS_OVERHEAD : 0;
+    config->message_max = (uint16_t)least(config->message_max, link->mtu - overhead);
+}
+
+void sim__fit_dtls(const sim_world *world, proa_secure_config *config)
+{
+    config->mtu = (uint16_t)least(config->mtu, world->net.link.mtu);
 }
 
 int64_t sim_world_unix_s(const sim_world *world)
@@ -177,6 +206,7 @@ void sim_world_run(sim_world *world, uint64_t until_ms)
         spins = next == world->now_ms ? spins + 1 : 0;
         world->stuck = spins > SPIN_MAX;
         world->now_ms = next;
+        sim_checker_grants(world->checker, world); /* what stood until now, however quiet it was */
         deliver(world);
         run_due(world);
         sim_checker_grants(world->checker, world);

@@ -173,6 +173,10 @@ uint64_t sim__server_next_ms(const sim_server *server);
 void sim__world_send(sim_world *world, unsigned from_node, const proa_addr *from,
                      const proa_addr *to, proa_span bytes);
 
+/* What whoever installs a node sets for the link it is on. */
+void sim__fit_coap(const sim_world *world, proa_coap_config *config);
+void sim__fit_dtls(const sim_world *world, proa_secure_config *config);
+
 /* The heap, for engines. */
 proa_memory sim__memory(void);
 
