@@ -4,6 +4,9 @@
  *   stored INTENDED; host: account, key, rights; stored HOST_READY; requester: account, key;
  *   stored ACTIVE; answered
  *
+ * An account that is there gets its lifetime before rights: it may have a later end, of the grant in
+ * the other direction, and rights must not outlive theirs if nothing comes behind them.
+ *
  * With OSCORE the key is an instance of object 21 that is made first, and 11000 links to it. What a
  * device has of 21 without such a link, it removes by itself, as it does when 11000 goes; so nobody
  * else ever has to look there (docs/C2C.md §2).
@@ -25,9 +28,9 @@ enum {
     STEP_DROP_KEY,
     STEP_HOST_CONTEXT,
     STEP_HOST_KEY,
+    STEP_HOST_LIFETIME,
     STEP_READ_RIGHTS,
     STEP_RIGHTS,
-    STEP_HOST_LIFETIME,
     STEP_HOST_READY,
     STEP_CHECK_REQUESTER,
     STEP_REQUESTER_CLIENT,
@@ -711,12 +714,12 @@ const proa__step proa__provision_steps[PROA__PROVISION_STEPS] = {
         {PROA__HOST, false, host_context_wanted, ask_host_context, take_host_context},
     [STEP_HOST_KEY] =
         {PROA__HOST, false, host_key_wanted, ask_host_key, take_host_key},
+    [STEP_HOST_LIFETIME] =
+        {PROA__HOST, false, lifetime_wanted, ask_host_lifetime, take_write},
     [STEP_READ_RIGHTS] =
         {PROA__HOST, false, read_rights_wanted, ask_read_rights, take_read_rights},
     [STEP_RIGHTS] =
         {PROA__HOST, false, rights_wanted, ask_rights, take_rights},
-    [STEP_HOST_LIFETIME] =
-        {PROA__HOST, false, lifetime_wanted, ask_host_lifetime, take_write},
     [STEP_HOST_READY] =
         {PROA__HOST, true, host_ready_wanted, set_host_ready, NULL},
     [STEP_CHECK_REQUESTER] =
