@@ -82,6 +82,15 @@ class SealedHouse(House):
             process.wait(60)
 
 
+def lamp_is_read(house):
+    """At once; but an Update that was under way through three lives of the server ends in a new registration, and what
+    is asked in that moment in vain."""
+    got = house.control("read", "lamp", "/3311/0/5850")
+    if not got["ok"] and "registration ended" in got.get("error", ""):
+        got = house.control("read", "lamp", "/3311/0/5850")
+    return got["ok"]
+
+
 def kill_anybody(house):
     for _ in range(ANY_KILLS):
         house.start_traffic()
@@ -93,7 +102,7 @@ def kill_anybody(house):
             house.start_server()
         else:
             house.start_device(who)
-        if not house.control("read", "lamp", "/3311/0/5850")["ok"]:
+        if not lamp_is_read(house):
             raise Failed(f"the lamp is not read after {who} was killed")
     check(True, f"server, lamp or switch killed {ANY_KILLS} times under traffic")
     house.kill(house.devices["switch"])
@@ -138,7 +147,7 @@ def story(house, protection):
         time.sleep(random.uniform(0, 0.1))
         house.kill(house.server)
         house.start_server()
-        if not house.control("read", "lamp", "/3311/0/5850")["ok"]:
+        if not lamp_is_read(house):
             raise Failed("the lamp is not read after the server was killed")
     check(True, f"killed {KILLS} times under traffic, and each time the lamp is read at once")
     check(house.ask()["outcome"] == "OK", "the switch reads the lamp as before")
