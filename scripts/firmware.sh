@@ -179,8 +179,10 @@ build() {
     ninja --quiet -f "$images/build.ninja" >&2
 }
 
-# proad and proa, which the boards talk to.
+# Sources, and proad and proa, which the boards talk to: fetched and built here, because where the
+# boards run there is no other network.
 programs() {
+    set_flags
     scripts/setup.sh build >&2
     [ -f build/release/build.ninja ] || cmake --preset release >&2
     cmake --build build/release --target proad proa >&2
