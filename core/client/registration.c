@@ -475,7 +475,7 @@ static void answered(proa_client *c, proa__server *s, const proa_coap_msg *m)
 static void renew_keys(proa_client *c, proa__server *s)
 {
     const proa_coap_oscore *oscore = c->config.coap.oscore;
-    if (s->keys_refused && s->oscore != NULL && oscore->renew != NULL) {
+    if (s->keys_refused && s->oscore != NULL) {
         (void)oscore->renew(oscore->ctx, s->peer.account); /* else the old ones are tried again */
     }
     s->keys_refused = false;

@@ -226,11 +226,7 @@ static bool covers(const proa_grant *g, const proa_ac_body *body)
 {
     for (uint8_t i = 0; i < body->count; i++) {
         const proa_ac_entry *wanted = &body->entries[i];
-        uint8_t at = 0;
-        while (at < g->entry_count && (g->entries[at].object != wanted->object ||
-                                       g->entries[at].instance != wanted->instance)) {
-            at++;
-        }
+        uint8_t at = proa__grant_entry_at(g, wanted->object, wanted->instance);
         if (at == g->entry_count || (wanted->rights & ~g->entries[at].rights) != 0) {
             return false;
         }

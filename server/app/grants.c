@@ -206,6 +206,16 @@ proa__record *proa__grant_by_client(const proa__device *device, uint16_t short_i
     return NULL;
 }
 
+uint8_t proa__grant_entry_at(const proa_grant *g, uint16_t object, uint16_t target)
+{
+    uint8_t at = 0;
+    while (at < g->entry_count &&
+           (g->entries[at].object != object || g->entries[at].instance != target)) {
+        at++;
+    }
+    return at;
+}
+
 uint8_t proa__grant_rights(const proa__device *host, uint16_t short_id, uint16_t object,
                            uint16_t target)
 {
@@ -214,11 +224,8 @@ uint8_t proa__grant_rights(const proa__device *host, uint16_t short_id, uint16_t
         if (r->g.requester_short_id != short_id || !proa__grant_is_live(r)) {
             continue;
         }
-        for (uint8_t i = 0; i < r->g.entry_count; i++) {
-            if (r->g.entries[i].object == object && r->g.entries[i].instance == target) {
-                rights |= r->g.entries[i].rights;
-            }
-        }
+        uint8_t at = proa__grant_entry_at(&r->g, object, target);
+        rights |= at < r->g.entry_count ? r->g.entries[at].rights : 0;
     }
     return rights;
 }

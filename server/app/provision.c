@@ -39,11 +39,7 @@ static bool merge(proa_grant *g, const proa_ac_body *body)
 {
     for (uint8_t i = 0; i < body->count; i++) {
         const proa_ac_entry *e = &body->entries[i];
-        uint8_t at = 0;
-        while (at < g->entry_count &&
-               (g->entries[at].object != e->object || g->entries[at].instance != e->instance)) {
-            at++;
-        }
+        uint8_t at = proa__grant_entry_at(g, e->object, e->instance);
         if (at == PROA_AC_ENTRIES_MAX) {
             return false;
         }

@@ -300,11 +300,12 @@ static void ask_requester_client(proa_authority *a, uint64_t now_ms, proa__job *
                       proa_span_of(job->device[PROA__HOST]->endpoint));
 }
 
-static proa_span host_uri(const proa_authority *a, const proa__job *job, uint8_t *buf)
+/* Where the other device finds the one on that side; empty if it does not. */
+static proa_span uri_of(const proa_authority *a, const proa__job *job, uint8_t side, uint8_t *buf)
 {
     proa_writer w = proa_writer_make(buf, PROA_URI_MAX);
-    if (proa__device_uri(a, job->device[PROA__HOST], job->device[PROA__REQUESTER],
-                         job->grant->g.security, &w) != PROA_OK) {
+    const proa__device *other = job->device[side == PROA__HOST ? PROA__REQUESTER : PROA__HOST];
+    if (proa__device_uri(a, job->device[side], other, job->grant->g.security, &w) != PROA_OK) {
         w.len = 0;
     }
     return proa_writer_span(&w);
@@ -334,7 +335,7 @@ static void ask_requester_key(proa_authority *a, uint64_t now_ms, proa__job *job
     uint8_t uri[PROA_URI_MAX];
     (void)now_ms;
     create_at(request, PROA_OBJECT_CLIENT_SECURITY);
-    proa__wire_security(request->w, host_uri(a, job, uri), g->identity,
+    proa__wire_security(request->w, uri_of(a, job, PROA__HOST, uri), g->identity,
                         is_oscore(job) ? NULL : job->key, job->context[PROA__REQUESTER],
                         g->host_short_id);
     forget_key(job);
@@ -353,21 +354,16 @@ static void ask_uri(proa_authority *a, uint64_t now_ms, proa__job *job, proa__re
     uint8_t uri[PROA_URI_MAX];
     (void)now_ms;
     write_at(request, PROA_OBJECT_CLIENT_SECURITY, job->grant->g.requester_security, 0);
-    proa__wire_uri(request->w, job->grant->g.requester_security, host_uri(a, job, uri));
+    proa__wire_uri(request->w, job->grant->g.requester_security, uri_of(a, job, PROA__HOST, uri));
 }
 
 static void ask_host_uri(proa_authority *a, uint64_t now_ms, proa__job *job, proa__request *request)
 {
     uint8_t uri[PROA_URI_MAX];
-    proa_writer w = proa_writer_make(uri, sizeof uri);
     uint16_t instance = job->grant->g.host_security;
     (void)now_ms;
-    if (proa__device_uri(a, job->device[PROA__REQUESTER], job->device[PROA__HOST],
-                         job->grant->g.security, &w) != PROA_OK) {
-        w.len = 0;
-    }
     write_at(request, PROA_OBJECT_CLIENT_SECURITY, instance, 0);
-    proa__wire_uri(request->w, instance, proa_writer_span(&w));
+    proa__wire_uri(request->w, instance, uri_of(a, job, PROA__REQUESTER, uri));
 }
 
 static void set_active(proa_authority *a, uint64_t now_ms, proa__job *job, proa__request *request)
@@ -669,7 +665,7 @@ static proa__verdict take_check_requester(proa_authority *a, uint64_t now_ms, pr
         proa__grant_which_key(job->grant, proa_span_make(row.identity, row.identity_len)) == 0) {
         return account_lost(a, job);
     }
-    proa_span wanted = host_uri(a, job, uri);
+    proa_span wanted = uri_of(a, job, PROA__HOST, uri);
     job->uri_fine =
         wanted.len == 0 || proa_span_equal(proa_span_make(row.uri, row.uri_len), wanted);
     return PROA__STEP_NEXT;

@@ -410,6 +410,9 @@ proa__record *proa__grant_by_identity(const proa__device *device, proa_span iden
 proa__record *proa__grant_by_client(const proa__device *device, uint16_t short_id,
                                     proa_span endpoint);
 
+/* Which entry is about exactly this target; entry_count: none. */
+uint8_t proa__grant_entry_at(const proa_grant *g, uint16_t object, uint16_t target);
+
 /* What `short_id` should be allowed on the host for exactly this target. */
 uint8_t proa__grant_rights(const proa__device *host, uint16_t short_id, uint16_t object,
                            uint16_t target);
