@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROA_SIM_RADIO_RADIO_H
+#define PROA_SIM_RADIO_RADIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proa/bytes.h"
+#include "sim/radio/topology.h"
+
+/* A mesh of IEEE 802.15.4 nodes behind a border router: IPv6 packets in, IPv6 packets out, and what that took.
+ *
+ * A packet is compressed (RFC 6282), cut into fragments where it must be (RFC 4944 §5.3), and sent hop by hop,
+ * reassembled at each: unslotted CSMA-CA, acknowledged, repeated, and lost where two nodes that one node hears
+ * speak at once. Between border router and machine there are a serial line and a wire. Time is whatever the
+ * caller says, in microseconds; who repeats a seed gets the same run.
+ *
+ * It knows no LwM2M. The simulator drives it by its virtual clock (experiments/), the link emulator by
+ * the real one. */
+
+/* Every number of the model, with the defaults of IEEE 802.15.4-2006 at 2.4 GHz. */
+typedef struct sim_radio_params {
+    uint32_t bit_rate;        /* 250000 */
+    uint8_t min_be, max_be;   /* macMinBE 3, macMaxBE 5 */
+    uint8_t backoffs_max;     /* macMaxCSMABackoffs 4 */
+    uint8_t retries_max;      /* macMaxFrameRetries 3 */
+    uint16_t queue_max;       /* packets that wait in one node, each direction of it alike */
+    uint8_t reassemblies_max; /* packets being put together in one node */
+    uint32_t reassembly_ms;   /* after which one is given up */
+    uint32_t loss_permille;   /* of frames, beside collisions; 0 */
+    uint32_t serial_baud;     /* 500000, 10 bits a byte */
+    uint32_t wired_delay_us;  /* each way, between serial line and machine */
+    uint32_t cpu_send_us;     /* from an engine's call to the first back-off of a device, and */
+    uint32_t cpu_receive_us;  /* from the last frame to its engine */
+    uint32_t cpu_forward_us;  /* of each hop between */
+    bool has_context;         /* the mesh's prefix is a 6LoWPAN context (RFC 6282 §3.1.2) */
+} sim_radio_params;
+
+sim_radio_params sim_radio_params_default(void);
+
+/* What a node did; airtime is an energy proxy. Of frames that failed, too. */
+typedef struct sim_radio_counts {
+    uint64_t frames_sent, frame_bytes_sent; /* data frames with header and FCS, each attempt */
+    uint64_t acks_sent;
+    uint64_t tx_us, rx_us; /* air, preamble included; rx: of frames to this node */
+    uint64_t attempts_repeated, collisions, channel_failures, queue_drops, reassembly_drops;
+    uint64_t frames_given_up;
+} sim_radio_counts;
+
+/* What the observer is told of each data frame when its transmission begins (collided or not), and of each
+ * packet on serial line and wire. */
+typedef enum sim_radio_medium { SIM_RADIO_AIR, SIM_RADIO_SERIAL, SIM_RADIO_WIRE } sim_radio_medium;
+
+typedef struct sim_radio_sight {
+    uint64_t at_us;
+    sim_radio_medium medium;
+    unsigned from, to; /* nodes, or SIM_TOPOLOGY_WIRED */
+    uint32_t
+        bytes; /* of the frame with MAC header and FCS, of what the serial line carries, of the packet */
+    uint32_t took_us; /* airtime with preamble, time on the line, delay */
+    uint8_t attempt;  /* 0 = the first */
+} sim_radio_sight;
+
+typedef struct sim_radio sim_radio;
+
+/* topology is borrowed for the life of the network. Aborts when memory is out. */
+sim_radio *sim_radio_open(const sim_topology *topology, const sim_radio_params *params,
+                          uint64_t seed);
+void sim_radio_close(sim_radio *radio);
+
+/* observer may be NULL. */
+void sim_radio_observe(sim_radio *radio, void (*observer)(void *ctx, const sim_radio_sight *sight),
+                       void *ctx);
+
+/* The IPv6 address of a node in the mesh (prefix 2001:db8:0:1::/64 and its EUI-64), or of the machine
+ * (2001:db8::6). */
+void sim_radio_address(unsigned node, uint8_t out[16]);
+
+/* A whole IPv6 packet leaves the stack of a node, at most 1280 bytes; what is not for an address of this network
+ * is dropped. Its UDP checksum is not looked at. */
+void sim_radio_send(sim_radio *radio, uint64_t now_us, unsigned node, proa_span packet);
+
+/* When something happens next inside; UINT64_MAX if nothing is under way. */
+uint64_t sim_radio_next_us(const sim_radio *radio);
+
+/* Run everything up to now_us. Returns true with a packet that has arrived at its destination, valid until the
+ * next call; false when there is none (left). */
+bool sim_radio_take(sim_radio *radio, uint64_t now_us, unsigned *node, proa_span *packet);
+
+const sim_radio_counts *sim_radio_counts_of(const sim_radio *radio, unsigned node);
+
+#endif
