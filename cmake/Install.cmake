@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What `cmake --install` leaves: libraries, headers, a CMake package and a pkg-config file.
 get_property(libraries GLOBAL PROPERTY PROA_LIBRARIES)
-list(REMOVE_ITEM libraries proa_sim proa_app)
+list(REMOVE_ITEM libraries proa_rng proa_radio proa_sim proa_app)
 if(NOT libraries)
   return()
 endif()

@@ -14,7 +14,7 @@
 #define SIM_IPV6_UDP_LEN 48U
 #define SIM_IPV6_PACKET_MAX 1280U
 
-/* Write the packet; returns its length, 0 if it is longer than out_len. */
+/* Write the packet; returns its length, 0 if it is longer than out_len. The payload stands elsewhere. */
 size_t sim_ipv6_write(uint8_t *out, size_t out_len, const proa_addr *from, const proa_addr *to,
                       proa_span payload);
 
