@@ -257,21 +257,16 @@ void sim_checker_c2c(sim_checker *checker, sim_device *device, const proa_c2c_ev
     }
 }
 
-/* "d3" is device 3. */
-static unsigned number_of(const char *name)
-{
-    return (unsigned)(name[1] - '0');
-}
-
 /* ---- the host's side -------------------------------------------------------------------- */
 
 static bool endpoint_of_peer(sim_device *device, uint16_t short_id, unsigned *index)
 {
     proa_c2c_peer peer;
     for (size_t i = 0; proa_c2c_peer_at(device->c2c, device->world->now_ms, i, &peer); i++) {
-        if (peer.short_id == short_id && peer.endpoint[0] == 'd') {
-            *index = number_of(peer.endpoint);
-            return *index < device->world->device_count;
+        const sim_device *who = sim_world_device(device->world, peer.endpoint);
+        if (peer.short_id == short_id && who != NULL) {
+            *index = who->node - 1;
+            return true;
         }
     }
     return false;
@@ -395,31 +390,30 @@ void sim_checker_audit(sim_checker *checker, sim_world *world, const proa_action
 }
 
 /* Called after each instant: which grants are alive now, by what is on the server's disk. */
-void sim_checker_grants(sim_checker *checker, const sim_world *world)
+void sim_checker_grants(sim_checker *checker, sim_world *world)
 {
     const sim_records *records = &world->server.records;
     int64_t unix_s = sim_world_unix_s(world);
     for (size_t i = 0; i < SIM_GRANTS_MAX; i++) {
         const proa_grant *grant = &records->grants[i];
         if (!records->grant_used[i] || grant->state == PROA_GRANT_ENDED ||
-            grant->expires_unix_s + 1 < unix_s || grant->requester[0] != 'd' ||
-            grant->host[0] != 'd') {
+            grant->expires_unix_s + 1 < unix_s) {
             continue;
         }
         if (grant->state == PROA_GRANT_REVOKING && grant->host_cleared) {
             continue;
         }
-        unsigned r = number_of(grant->requester);
-        unsigned h = number_of(grant->host);
-        checker->pairs[r][h].alive_ms = world->now_ms;
+        const sim_device *requester = sim_world_device(world, grant->requester);
+        const sim_device *host = sim_world_device(world, grant->host);
+        if (requester != NULL && host != NULL) {
+            checker->pairs[requester->node - 1][host->node - 1].alive_ms = world->now_ms;
+        }
     }
 }
 
-void sim_checker_datagram(void *ctx, uint64_t now_ms, const proa_addr *from, const proa_addr *to,
+void sim_checker_datagram(sim_checker *checker, const proa_addr *from, const proa_addr *to,
                           proa_span bytes)
 {
-    sim_checker *checker = ctx;
-    (void)now_ms;
     if (!sim__records_see(checker->records, from, to, bytes)) {
         sim_checker_break(checker, SIM_RULE_RECORDS,
                           "a DTLS record number was used twice with different bytes");

@@ -111,7 +111,7 @@ void sim_checker_revoked(sim_checker *checker, unsigned requester, unsigned host
 void sim_checker_allowed(sim_checker *checker, unsigned requester, unsigned host);
 
 /* Told by the world. */
-void sim_checker_datagram(void *ctx, uint64_t now_ms, const proa_addr *from, const proa_addr *to,
+void sim_checker_datagram(sim_checker *checker, const proa_addr *from, const proa_addr *to,
                           proa_span bytes);
 void sim_checker_client(sim_checker *checker, sim_device *device, const proa_client_event *event);
 void sim_checker_c2c(sim_checker *checker, sim_device *device, const proa_c2c_event *event);
@@ -123,7 +123,7 @@ void sim_checker_executed(sim_checker *checker, const sim_device *device, proa_s
 void sim_checker_sealed(sim_checker *checker, const sim_device *device, uint64_t name,
                         uint64_t content);
 void sim_checker_rebooted(sim_checker *checker, const sim_device *device);
-void sim_checker_grants(sim_checker *checker, const sim_world *world);
+void sim_checker_grants(sim_checker *checker, sim_world *world);
 
 /* True if nothing is left to be put right: what the server calls active is on both devices. */
 bool sim_checker_settled(sim_world *world);

@@ -43,6 +43,9 @@ static proa_err write_light(void *ctx, const proa_actor *who, const proa_path *p
     }
     memcpy(device->text, value->as.bytes.data, value->as.bytes.len);
     device->text[value->as.bytes.len] = '\0';
+    if (device->world->guest != NULL) {
+        device->world->guest->written(device->world->guest->ctx, device);
+    }
     return PROA_OK;
 }
 
@@ -84,6 +87,15 @@ void sim_device_toggle(sim_device *device)
     }
 }
 
+void sim_device_tell(sim_device *device, const char *text)
+{
+    proa_path path = proa_path_make(3, 3311, 0, 5706);
+    snprintf(device->text, sizeof device->text, "%s", text);
+    if (device->up) {
+        proa_client_changed(device->client, device->world->now_ms, &path);
+    }
+}
+
 /* ---- opening ---------------------------------------------------------------------------- */
 
 static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
@@ -117,14 +129,13 @@ static void add_access(sim_device *device)
 
 void sim__device_open(sim_device *device)
 {
-    static const char coaps[] = "coaps://[2001:db8::1]:5684";
-    static const char coap[] = "coap://[2001:db8::1]:5684";
+    char uri[PROA_URI_MAX];
     proa_object light = light_of(device);
     proa_random random = sim_rng_random(&device->rng);
     proa_secure_config secure = proa_dtls_config_device(random, sim__memory());
     /* The checker tells sessions by their ids; ids of two bytes, which devices have otherwise, come
      * again by chance once in a thousand runs. */
-    secure.cid_len = 4;
+    secure.cid_len = device->world->calm ? secure.cid_len : 4;
     sim__fit_dtls(device->world, &secure);
     secure.find_psk = find_psk;
     secure.find_psk_ctx = device;
@@ -151,16 +162,17 @@ void sim__device_open(sim_device *device)
     if (device->incarnation == 0) {
         add_access(device);
     }
+    proa_writer w = proa_writer_make(uri, sizeof uri);
+    proa_uri_write(&w, !device->world->server_oscore, &device->world->server.addr);
     proa_server_account server = {.short_id = 1,
-                                  .uri = proa_span_of(coaps),
+                                  .uri = proa_writer_span(&w),
                                   .addr = device->world->server.addr,
                                   .mode = PROA_SECURITY_PSK,
-                                  .identity = proa_span_of(device->name),
-                                  .key = proa_span_make(device->key, sizeof device->key),
-                                  .lifetime_s = 600};
+                                  .identity = proa_span_of(device->identity),
+                                  .key = proa_span_make(device->key, device->key_len),
+                                  .lifetime_s = device->world->lifetime_s};
     device->params = sim__oscore_params(device, false);
     if (device->world->server_oscore) {
-        server.uri = proa_span_of(coap);
         server.mode = PROA_SECURITY_NOSEC;
         server.identity = server.key = proa_span_make(NULL, 0);
         server.oscore = &device->params;
@@ -202,6 +214,9 @@ void sim__device_run(sim_device *device)
     }
     while (proa_c2c_poll(device->c2c, now_ms, &c2c_event)) {
         sim_checker_c2c(device->world->checker, device, &c2c_event);
+        if (device->world->guest != NULL) {
+            device->world->guest->c2c(device->world->guest->ctx, device, &c2c_event);
+        }
     }
     while (!device->store.power_failed && proa_client_output(device->client, now_ms, &to, &bytes)) {
         sim__world_send(device->world, device->node, &device->addr, &to, bytes);

@@ -37,78 +37,90 @@ void sim_net_heal(sim_net *net)
     memset(net->cut, 0, sizeof net->cut);
 }
 
-static void put(sim_net *net, uint64_t at_ms, const proa_addr *from, const proa_addr *to,
-                proa_span bytes)
+sim_datagram *sim_datagram_make(uint64_t at_us, const proa_addr *from, const proa_addr *to,
+                                proa_span bytes)
 {
     sim_datagram *d = malloc(sizeof *d + bytes.len);
-    sim_datagram **place = &net->first;
     if (d == NULL) {
         abort(); /* the simulation's own machine is out of memory: no result is better than a wrong */
     }
-    d->at_ms = at_ms;
+    d->next = NULL;
+    d->at_us = at_us;
     d->from = *from;
     d->to = *to;
     d->len = bytes.len;
     memcpy(d->bytes, bytes.data, bytes.len);
-    while (*place != NULL && (*place)->at_ms <= at_ms) {
+    return d;
+}
+
+static void put(sim_net *net, sim_datagram *d)
+{
+    sim_datagram **place = &net->first;
+    while (*place != NULL && (*place)->at_us <= d->at_us) {
         place = &(*place)->next;
     }
     d->next = *place;
     *place = d;
 }
 
-static uint64_t arrival(sim_net *net, uint64_t now_ms)
+static uint64_t arrival_us(sim_net *net, uint64_t now_us)
 {
     const sim_link *link = &net->link;
-    uint64_t at_ms = now_ms + link->delay_ms + sim_rng_below(&net->rng, link->jitter_ms + 1);
+    uint64_t delay_ms = link->delay_ms + sim_rng_below(&net->rng, link->jitter_ms + 1);
     if (sim_rng_chance(&net->rng, link->reorder_permille)) {
         net->reordered++;
-        at_ms += 3U * link->delay_ms + 1;
+        delay_ms += 3U * link->delay_ms + 1;
     }
-    return at_ms;
+    return now_us + 1000 * delay_ms;
 }
 
-void sim_net_send(sim_net *net, uint64_t now_ms, unsigned from_node, unsigned to_node,
-                  const proa_addr *from, const proa_addr *to, proa_span bytes)
+static void send(void *ctx, uint64_t now_us, unsigned from_node, unsigned to_node,
+                 const proa_addr *from, const proa_addr *to, proa_span bytes)
 {
+    sim_net *net = ctx;
     net->sent++;
-    if (net->observer != NULL) {
-        net->observer(net->observer_ctx, now_ms, from, to, bytes);
-    }
     if (bytes.len > net->link.mtu) {
         net->too_large++;
         return;
     }
-    if (to_node >= SIM_NET_NODES_MAX || (net->cut[from_node] >> to_node & 1) != 0) {
+    if (to_node >= SIM_NODES_MAX || (net->cut[from_node] >> to_node & 1) != 0) {
         net->cut_off++;
         return;
     }
     /* The draws are made in any case, so that a run at another loss rate stays comparable. */
     int is_lost = sim_rng_chance(&net->rng, net->link.loss_permille);
     int is_doubled = sim_rng_chance(&net->rng, net->link.duplicate_permille);
-    uint64_t at_ms = arrival(net, now_ms);
+    uint64_t at_us = arrival_us(net, now_us);
     if (is_lost) {
         net->lost++;
         return;
     }
-    put(net, at_ms, from, to, bytes);
+    put(net, sim_datagram_make(at_us, from, to, bytes));
     if (is_doubled) {
         net->duplicated++;
-        put(net, arrival(net, now_ms), from, to, bytes);
+        put(net, sim_datagram_make(arrival_us(net, now_us), from, to, bytes));
     }
 }
 
-uint64_t sim_net_next_ms(const sim_net *net)
+static uint64_t next_us(const void *ctx)
 {
-    return net->first == NULL ? UINT64_MAX : net->first->at_ms;
+    const sim_net *net = ctx;
+    return net->first == NULL ? UINT64_MAX : net->first->at_us;
 }
 
-sim_datagram *sim_net_take(sim_net *net, uint64_t now_ms)
+static sim_datagram *take(void *ctx, uint64_t now_us)
 {
+    sim_net *net = ctx;
     sim_datagram *d = net->first;
-    if (d == NULL || d->at_ms > now_ms) {
+    if (d == NULL || d->at_us > now_us) {
         return NULL;
     }
     net->first = d->next;
     return d;
+}
+
+sim_carrier sim_net_carrier(sim_net *net)
+{
+    sim_carrier carrier = {net, send, next_us, take};
+    return carrier;
 }

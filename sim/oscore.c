@@ -20,7 +20,7 @@ proa_oscore_params sim__oscore_params(const sim_device *device, bool of_server)
 {
     proa_span server_id = proa_span_of("s");
     proa_span device_id = proa_span_of(device->name);
-    proa_oscore_params params = {.master_secret = proa_span_make(device->key, sizeof device->key),
+    proa_oscore_params params = {.master_secret = proa_span_make(device->key, device->key_len),
                                  .sender_id = of_server ? server_id : device_id,
                                  .recipient_id = of_server ? device_id : server_id,
                                  .aead = PROA_COSE_AES_CCM_16_64_128,

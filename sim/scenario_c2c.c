@@ -289,7 +289,10 @@ static void run_with(proa_peer_security security, bool server_oscore, uint64_t s
         run->rules[i].security = security;
     }
     run->policy = (proa_policy){run->rules, RULES};
-    sim_plan plan = {DEVICES, &run->policy, security == PROA_PEER_SECURITY_OSCORE, server_oscore};
+    sim_plan plan = {.device_count = DEVICES,
+                     .policy = &run->policy,
+                     .oscore = security == PROA_PEER_SECURITY_OSCORE,
+                     .server_oscore = server_oscore};
     sim_world_open(&run->world, seed, &options->link, &plan, &run->checker);
     sim_world_run(&run->world, run->world.now_ms + 20000);
     chaos(run);

@@ -23,9 +23,9 @@ static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
     const sim_world *world = ctx;
     for (unsigned i = 0; i < world->device_count; i++) {
         const sim_device *device = &world->devices[i];
-        if (proa_span_equal(identity, proa_span_of(device->name))) {
-            memcpy(out->key, device->key, sizeof device->key);
-            out->key_len = sizeof device->key;
+        if (proa_span_equal(identity, proa_span_of(device->identity))) {
+            memcpy(out->key, device->key, device->key_len);
+            out->key_len = (uint8_t)device->key_len;
             out->account = i + 1;
             return true;
         }
@@ -143,7 +143,7 @@ static void commit_sessions(sim_server *server)
     sim_sessions *sessions = &server->records.sessions;
     bool ok = true;
     if (sessions->is_dirty) {
-        ok = sim_rng_below(&server->rng, 16) != 0;
+        ok = server->world->calm || sim_rng_below(&server->rng, 16) != 0;
         count_store(server);
         if (server->power_failed && sim_rng_below(&server->rng, 2) == 0) {
             return; /* before the disk had it; otherwise just after */
@@ -242,14 +242,14 @@ void sim__server_open(sim_server *server)
     sim__fit_dtls(world, &secure);
     secure.find_psk = find_psk;
     secure.find_psk_ctx = world;
-    secure.live_max = 2; /* few, so that sessions hibernate and wake in every run */
+    secure.live_max = world->calm ? SIM_DEVICES_MAX : 2; /* so that sessions sleep in every run */
     secure.hibernated_max = 32;
     secure.handshake_max = 6;
     server->keeper = (proa_secure_keeper){sim__sessions_keep, sim__sessions_mark,
                                           sim__sessions_forget, &server->records.sessions};
     proa_random_fill(&random, server->box_key, sizeof server->box_key);
     proa_dtls_keep(&secure, &server->keeper, server->box_key);
-    secure.reserve = 8; /* few, so that every run has to reserve more */
+    secure.reserve = world->calm ? 0 : 8; /* few, so that every run has to reserve more */
     sim__sessions_lose(&server->records.sessions);
     must(proa_dtls_open(&server->secure, &secure), "DTLS");
     proa_server_config config = proa_server_config_default(random, sim__memory());
@@ -285,7 +285,11 @@ void sim__server_close(sim_server *server)
 
 static void on_event(sim_server *server, const proa_server_event *event)
 {
+    const sim_guest *guest = server->world->guest;
     uint64_t now_ms = server->world->now_ms;
+    if (guest != NULL && guest->server(guest->ctx, event)) {
+        return;
+    }
     proa_registration r;
     bool known = proa_server_registration(server->server, event->reg, &r);
     proa_device_news news = known ? news_of(&r) : (proa_device_news){0};

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define NODE (SIM_NET_NODES_MAX - 1U)
+#define NODE (SIM_NODES_MAX - 1U)
 
 bool sim_thief_is_coap(proa_span bytes)
 {
@@ -49,8 +49,8 @@ void sim_thief_hears(sim_thief *thief, uint64_t now_ms, const proa_addr *from, u
     }
 }
 
-unsigned sim_thief_plays(const sim_thief *thief, sim_net *net, uint64_t now_ms, sim_rng *rng,
-                         unsigned to_node, const proa_addr *to)
+unsigned sim_thief_plays(const sim_thief *thief, const sim_carrier *carrier, uint64_t now_us,
+                         sim_rng *rng, unsigned to_node, const proa_addr *to)
 {
     unsigned played = 0;
     uint32_t known = thief->count < SIM_THIEF_KEEPS ? thief->count : SIM_THIEF_KEEPS;
@@ -69,7 +69,7 @@ unsigned sim_thief_plays(const sim_thief *thief, sim_net *net, uint64_t now_ms, 
             copy[2] ^= 0x80;
             bytes.data = copy;
         }
-        sim_net_send(net, now_ms, NODE, to_node, &from, to, bytes);
+        carrier->send(carrier->ctx, now_us, NODE, to_node, &from, to, bytes);
         played++;
     }
     return played;

@@ -2,7 +2,8 @@
 #ifndef PROA_SIM_THIEF_H
 #define PROA_SIM_THIEF_H
 
-#include "sim/net.h"
+#include "sim/carrier.h"
+#include "sim/rng.h"
 
 /* Somebody who hears what is sent to a node and plays it again, from where it came from or from
  * elsewhere. Has no keys, but knows what is not protected: of an OSCORE message it may change the
@@ -34,7 +35,7 @@ proa_span sim_thief_protected(proa_span datagram);
 uint64_t sim_thief_heard_ms(const sim_thief *thief, uint64_t now_ms, proa_span datagram);
 
 /* Play some of what was sent to node `to_node` to it at this address. Returns how many datagrams. */
-unsigned sim_thief_plays(const sim_thief *thief, sim_net *net, uint64_t now_ms, sim_rng *rng,
-                         unsigned to_node, const proa_addr *to);
+unsigned sim_thief_plays(const sim_thief *thief, const sim_carrier *carrier, uint64_t now_us,
+                         sim_rng *rng, unsigned to_node, const proa_addr *to);
 
 #endif

@@ -59,6 +59,18 @@ void sim__fit_dtls(const sim_world *world, proa_secure_config *config)
     config->mtu = (uint16_t)least(config->mtu, world->net.link.mtu);
 }
 
+/* Engines' deadlines are milliseconds; PROA_NEVER stays what it is. */
+static uint64_t in_us(uint64_t ms)
+{
+    return ms > UINT64_MAX / 1000 ? UINT64_MAX : 1000 * ms;
+}
+
+static void set_clock(sim_world *world, uint64_t now_us)
+{
+    world->now_us = now_us;
+    world->now_ms = now_us / 1000;
+}
+
 int64_t sim_world_unix_s(const sim_world *world)
 {
     return SIM_START_UNIX_S + (int64_t)((world->now_ms - SIM_START_MS) / 1000);
@@ -74,33 +86,56 @@ static proa_addr address(unsigned node, unsigned place, uint16_t port)
     return addr;
 }
 
+static void furnish(sim_device *device, const sim_device_plan *plan)
+{
+    snprintf(device->name, sizeof device->name, "%s", plan->name);
+    snprintf(device->identity, sizeof device->identity, "%s", plan->identity);
+    device->key_len = strlen(plan->key);
+    memcpy(device->key, plan->key, device->key_len);
+    device->addr = plan->addr;
+}
+
+static void furnish_by_number(sim_device *device)
+{
+    proa_random random = sim_rng_random(&device->rng);
+    snprintf(device->name, sizeof device->name, "d%u", device->node - 1);
+    snprintf(device->identity, sizeof device->identity, "%s", device->name);
+    device->key_len = sizeof device->key;
+    proa_random_fill(&random, device->key, device->key_len);
+    device->addr = address(device->node, 0, 5684);
+}
+
 void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, const sim_plan *plan,
                     sim_checker *checker)
 {
     memset(world, 0, sizeof *world);
     world->seed = seed;
-    world->now_ms = SIM_START_MS;
+    set_clock(world, SIM_START_US);
     world->policy = plan->policy;
     world->oscore = plan->oscore;
     world->server_oscore = plan->server_oscore;
+    world->calm = plan->calm;
+    world->lifetime_s = plan->lifetime_s == 0 ? 600 : plan->lifetime_s;
+    world->guest = plan->guest;
     world->checker = checker;
     world->device_count = plan->device_count;
     sim_rng_seed(&world->rng, seed, 1);
     sim_net_open(&world->net, seed, link);
-    world->net.observer = sim_checker_datagram;
-    world->net.observer_ctx = checker;
+    world->carrier = plan->carrier == NULL ? sim_net_carrier(&world->net) : *plan->carrier;
     world->server.world = world;
-    world->server.addr = address(SIM_SERVER_NODE, 0, 5684);
+    world->server.addr =
+        plan->server_addr == NULL ? address(SIM_SERVER_NODE, 0, 5684) : *plan->server_addr;
     sim_rng_seed(&world->server.rng, seed, 2);
     for (unsigned i = 0; i < plan->device_count; i++) {
         sim_device *device = &world->devices[i];
         device->world = world;
         device->node = i + 1;
-        snprintf(device->name, sizeof device->name, "d%u", i);
-        device->addr = address(device->node, 0, 5684);
         sim_rng_seed(&device->rng, seed, 3 + i);
-        proa_random random = sim_rng_random(&device->rng);
-        proa_random_fill(&random, device->key, sizeof device->key);
+        if (plan->devices == NULL) {
+            furnish_by_number(device);
+        } else {
+            furnish(device, &plan->devices[i]);
+        }
     }
     sim__server_open(&world->server);
     for (unsigned i = 0; i < plan->device_count; i++) {
@@ -137,7 +172,7 @@ static unsigned node_at(const sim_world *world, const proa_addr *addr)
             return world->devices[i].node;
         }
     }
-    return SIM_NET_NODES_MAX;
+    return SIM_NODES_MAX;
 }
 
 void sim__world_send(sim_world *world, unsigned from_node, const proa_addr *from,
@@ -149,13 +184,17 @@ void sim__world_send(sim_world *world, unsigned from_node, const proa_addr *from
     } else if (sim_thief_is_coap(bytes)) {
         sim_thief_hears(&world->eavesdropper, world->now_ms, from, to_node, bytes);
     }
-    sim_net_send(&world->net, world->now_ms, from_node, to_node, from, to, bytes);
+    sim_checker_datagram(world->checker, from, to, bytes);
+    if (world->guest != NULL) {
+        world->guest->sent(world->guest->ctx, from_node, to_node, bytes.len);
+    }
+    world->carrier.send(world->carrier.ctx, world->now_us, from_node, to_node, from, to, bytes);
 }
 
 static void deliver(sim_world *world)
 {
     sim_datagram *datagram;
-    while ((datagram = sim_net_take(&world->net, world->now_ms)) != NULL) {
+    while ((datagram = world->carrier.take(world->carrier.ctx, world->now_us)) != NULL) {
         unsigned node = node_at(world, &datagram->to);
         if (node == SIM_SERVER_NODE) {
             sim__server_input(&world->server, datagram);
@@ -166,20 +205,29 @@ static void deliver(sim_world *world)
     }
 }
 
-static uint64_t next_ms(const sim_world *world)
+static void sooner(uint64_t *next, uint64_t other)
 {
-    uint64_t next = sim_net_next_ms(&world->net);
-    uint64_t node_ms = sim__server_next_ms(&world->server);
-    next = node_ms < next ? node_ms : next;
+    *next = other < *next ? other : *next;
+}
+
+static uint64_t next_us(const sim_world *world)
+{
+    uint64_t next = world->carrier.next_us(world->carrier.ctx);
+    sooner(&next, in_us(sim__server_next_ms(&world->server)));
     for (unsigned i = 0; i < world->device_count; i++) {
-        node_ms = sim__device_next_ms(&world->devices[i]);
-        next = node_ms < next ? node_ms : next;
+        sooner(&next, in_us(sim__device_next_ms(&world->devices[i])));
     }
-    return next < world->now_ms ? world->now_ms : next;
+    if (world->guest != NULL) {
+        sooner(&next, world->guest->next_us(world->guest->ctx));
+    }
+    return next < world->now_us ? world->now_us : next;
 }
 
 static void run_due(sim_world *world)
 {
+    if (world->guest != NULL && world->guest->next_us(world->guest->ctx) <= world->now_us) {
+        world->guest->run(world->guest->ctx, world->now_us);
+    }
     if (sim__server_next_ms(&world->server) <= world->now_ms) {
         sim__server_run(&world->server);
     }
@@ -192,6 +240,11 @@ static void run_due(sim_world *world)
 
 void sim_world_run(sim_world *world, uint64_t until_ms)
 {
+    sim_world_run_us(world, in_us(until_ms));
+}
+
+void sim_world_run_us(sim_world *world, uint64_t until_us)
+{
     unsigned spins = 0;
     /* What the scenario did between two runs (an ask, a change) has to be sent first. */
     sim__server_run(&world->server);
@@ -199,19 +252,19 @@ void sim_world_run(sim_world *world, uint64_t until_ms)
         sim__device_run(&world->devices[i]);
     }
     while (!world->stuck) {
-        uint64_t next = next_ms(world);
-        if (next > until_ms) {
+        uint64_t next = next_us(world);
+        if (next > until_us) {
             break;
         }
-        spins = next == world->now_ms ? spins + 1 : 0;
+        spins = next == world->now_us ? spins + 1 : 0;
         world->stuck = spins > SPIN_MAX;
-        world->now_ms = next;
+        set_clock(world, next);
         sim_checker_grants(world->checker, world); /* what stood until now, however quiet it was */
         deliver(world);
         run_due(world);
         sim_checker_grants(world->checker, world);
     }
-    world->now_ms = until_ms;
+    set_clock(world, until_us);
     sim_checker_grants(world->checker, world);
 }
 
@@ -240,15 +293,15 @@ void sim_server_reboot(sim_server *server)
 void sim_server_replay(sim_server *server)
 {
     sim_world *world = server->world;
-    world->replayed += sim_thief_plays(&world->thief, &world->net, world->now_ms, &world->rng,
+    world->replayed += sim_thief_plays(&world->thief, &world->carrier, world->now_us, &world->rng,
                                        SIM_SERVER_NODE, &server->addr);
 }
 
 void sim_device_replay(sim_device *device)
 {
     sim_world *world = device->world;
-    world->played += sim_thief_plays(&world->eavesdropper, &world->net, world->now_ms, &world->rng,
-                                     device->node, &device->addr);
+    world->played += sim_thief_plays(&world->eavesdropper, &world->carrier, world->now_us,
+                                     &world->rng, device->node, &device->addr);
 }
 
 void sim_device_move(sim_device *device)

@@ -11,6 +11,7 @@
 #include "proa/oscore.h"
 #include "proa/server.h"
 #include "server/app/authority.h"
+#include "sim/carrier.h"
 #include "sim/net.h"
 #include "sim/rng.h"
 #include "sim/sessions.h"
@@ -31,6 +32,7 @@
 
 /* Virtual time begins here, so that no code can mistake it for zero, and the wall clock there. */
 #define SIM_START_MS 1000000U
+#define SIM_START_US (1000U * (uint64_t)SIM_START_MS)
 #define SIM_START_UNIX_S 1700000000
 
 typedef struct sim_world sim_world;
@@ -40,7 +42,9 @@ typedef struct sim_device {
     sim_world *world;
     unsigned node;
     char name[16];
+    char identity[24]; /* and key of its account with the server */
     uint8_t key[16];
+    size_t key_len;
     proa_addr addr;
     sim_rng rng;
     sim_store store;
@@ -100,24 +104,58 @@ typedef struct sim_server {
     uint32_t incarnation;
 } sim_server;
 
-/* What a world consists of. */
+/* Somebody in a world who is no node: sees what applications see, and does things at times of its
+ * own. All functions must be there. */
+typedef struct sim_guest {
+    void *ctx;
+    /* Somebody wrote the text of this device. */
+    void (*written)(void *ctx, const sim_device *device);
+    void (*c2c)(void *ctx, const sim_device *device, const proa_c2c_event *event);
+    /* True: an operation of the guest's, the server's own parts need not hear of it. */
+    bool (*server)(void *ctx, const proa_server_event *event);
+    /* Everything that leaves a node. */
+    void (*sent)(void *ctx, unsigned from_node, unsigned to_node, size_t len);
+    uint64_t (*next_us)(const void *ctx); /* UINT64_MAX: no plans */
+    void (*run)(void *ctx, uint64_t now_us);
+} sim_guest;
+
+/* One device, where a plan says more of it than that it is there. */
+typedef struct sim_device_plan {
+    const char *name; /* at most 15 characters */
+    proa_addr addr;
+    const char *identity, *key; /* of its account with the server, DTLS */
+} sim_device_plan;
+
+/* What a world consists of. What it points to is borrowed for the life of the world. */
 typedef struct sim_plan {
     unsigned device_count;
-    const proa_policy *policy; /* borrowed for the life of the world */
-    bool oscore;               /* devices have object 21 */
-    bool server_oscore;        /* devices and server talk OSCORE */
+    const proa_policy *policy;
+    bool oscore;        /* devices have object 21 */
+    bool server_oscore; /* devices and server talk OSCORE */
+    /* Nothing is there to provoke trouble: the disk never fails, tables and connection ids have the
+     * sizes of a product. */
+    bool calm;
+    uint32_t lifetime_s;            /* of registrations; 0: 600 */
+    const sim_device_plan *devices; /* NULL: d0, d1, ... with drawn keys */
+    const proa_addr *server_addr;   /* NULL: one in the same network */
+    const sim_carrier *carrier;     /* NULL: the net of `link` */
+    const sim_guest *guest;         /* NULL: nobody */
 } sim_plan;
 
 struct sim_world {
     uint64_t seed;
-    uint64_t now_ms;
-    sim_rng rng; /* the scenario's own draws */
+    uint64_t now_us;
+    uint64_t now_ms; /* the same for engines */
+    sim_rng rng;     /* the scenario's own draws */
     sim_net net;
+    sim_carrier carrier;
+    const sim_guest *guest; /* borrowed; NULL: nobody */
     sim_server server;
     sim_device devices[SIM_DEVICES_MAX];
     unsigned device_count;
     const proa_policy *policy; /* borrowed */
-    bool oscore, server_oscore;
+    bool oscore, server_oscore, calm;
+    uint32_t lifetime_s;
     sim_checker *checker;   /* borrowed */
     sim_thief thief;        /* of what is sent to the server */
     sim_thief eavesdropper; /* of what devices send each other */
@@ -131,8 +169,9 @@ void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, const
                     sim_checker *checker);
 void sim_world_close(sim_world *world);
 
-/* Run everything that happens until `until_ms`. */
+/* Run everything that happens until `until_ms`, or `until_us`. */
 void sim_world_run(sim_world *world, uint64_t until_ms);
+void sim_world_run_us(sim_world *world, uint64_t until_us);
 
 /* Power off and on again: volatile state is gone, what was stored is there. */
 void sim_device_reboot(sim_device *device);
@@ -149,6 +188,7 @@ void sim_device_move(sim_device *device);
 
 /* Change the application's value: observers are told. */
 void sim_device_toggle(sim_device *device);
+void sim_device_tell(sim_device *device, const char *text);
 
 int64_t sim_world_unix_s(const sim_world *world);
 sim_device *sim_world_device(sim_world *world, const char *name);

@@ -12,6 +12,7 @@
 #include "proa/limits.h"
 #include "proa/lwm2m.h"
 #include "proa/server.h"
+#include "server/app/relay.h"
 
 /* proad's configuration file (docs/FILES.md): where to listen, which devices there are and by which
  * key each proves itself, which policy holds, and relay rules. It holds keys, so it must be
@@ -26,16 +27,6 @@ typedef struct proa_known_device {
     proa_oscore_entry oscore; /* the server's side of it */
 } proa_known_device;
 
-/* Observe one device and write every value to another: the way of a server in the middle, kept as
- * the baseline that direct communication is measured against. */
-typedef struct proa_relay_rule {
-    char from_endpoint[PROA_ENDPOINT_MAX + 1];
-    char to_endpoint[PROA_ENDPOINT_MAX + 1];
-    proa_path from_path; /* of a resource */
-    proa_path to_path;
-} proa_relay_rule;
-
-#define PROA_RELAY_RULES_MAX 64
 #define PROA_PATH_NAME_MAX 512
 
 typedef struct proa_config {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The hub of proad: events of the server engine in, actions of the authority out, one turn at a
- * time. Restoring at start and the relay rules are files of their own (restore.c, relay.c). */
+ * time. Restoring at start is a file of its own (restore.c). */
 #include "server/os/hub.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "objects/definitions.h"
 #include "ports/linux/os.h"
+#include "server/app/relay.h"
 #include "server/os/hub_internal.h"
 #include "server/os/policy_file.h"
 
@@ -32,7 +34,13 @@ proa_hub *proa_hub_open(const proa_hub_parts *parts, uint64_t now_ms, char *mess
         return NULL;
     }
     hub->parts = *parts;
-    proa_relay_init(&hub->relay, &hub->parts);
+    const proa_relay_config relay = {.server = parts->server,
+                                     .rules = parts->config->relays,
+                                     .rule_count = parts->config->relay_count,
+                                     .user_observe = PROA_HUB_USER_RELAY,
+                                     .user_write = PROA_HUB_USER_RELAY_WRITE,
+                                     .type_of = proa_definition_type};
+    proa_relay_init(&hub->relay, &relay);
     proa_authority_clock(parts->authority, now_ms, proa_linux_unix_s());
     if (!proa__hub_restore(parts, now_ms, message, message_cap)) {
         free(hub);

@@ -11,20 +11,4 @@
 bool proa__hub_restore(const proa_hub_parts *parts, uint64_t now_ms, char *message,
                        size_t message_cap);
 
-/* relay.c: observe one device, write each value to another. */
-typedef struct proa_relay {
-    const proa_hub_parts *parts;                  /* borrowed */
-    proa_op_id observation[PROA_RELAY_RULES_MAX]; /* 0 = none */
-    uint64_t relayed;
-    uint64_t failed; /* writes that were not possible or not confirmed */
-} proa_relay;
-
-void proa_relay_init(proa_relay *relay, const proa_hub_parts *parts);
-
-/* A device registered: begin the observations of rules that start there. */
-void proa_relay_device(proa_relay *relay, uint64_t now_ms, proa_reg reg);
-
-/* An operation of the relay has news. */
-void proa_relay_operation(proa_relay *relay, uint64_t now_ms, const proa_server_event *event);
-
 #endif

@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Relay rules: the server-centric way of letting one device follow another. Each notification leads
- * to one write, at once, without timers and without coalescing, so that the comparison with direct
- * communication is fair. */
+/* One notification, one write. */
+#include "server/app/relay.h"
+
 #include <string.h>
 
-#include "objects/definitions.h"
-#include "proa/payload.h"
-#include "server/os/hub_internal.h"
-
-void proa_relay_init(proa_relay *relay, const proa_hub_parts *parts)
+void proa_relay_init(proa_relay *relay, const proa_relay_config *config)
 {
     memset(relay, 0, sizeof *relay);
-    relay->parts = parts;
+    relay->config = *config;
+}
+
+bool proa_relay_owns(const proa_relay *relay, uint64_t user)
+{
+    const proa_relay_config *config = &relay->config;
+    return user - config->user_observe < config->rule_count ||
+           user - config->user_write < config->rule_count;
 }
 
 void proa_relay_device(proa_relay *relay, uint64_t now_ms, proa_reg reg)
 {
     proa_registration r;
-    for (size_t i = 0; i < relay->parts->config->relay_count; i++) {
-        const proa_relay_rule *rule = &relay->parts->config->relays[i];
-        if (!proa_server_registration(relay->parts->server, reg, &r) ||
+    for (size_t i = 0; i < relay->config.rule_count; i++) {
+        const proa_relay_rule *rule = &relay->config.rules[i];
+        if (!proa_server_registration(relay->config.server, reg, &r) ||
             !proa_span_equal(r.endpoint, proa_span_of(rule->from_endpoint))) {
             continue;
         }
@@ -27,8 +30,8 @@ void proa_relay_device(proa_relay *relay, uint64_t now_ms, proa_reg reg)
                              .op = PROA_OP_OBSERVE,
                              .path = rule->from_path,
                              .format = PROA_FORMAT_NONE,
-                             .user = PROA_HUB_USER_RELAY | i};
-        if (proa_server_op_start(relay->parts->server, now_ms, &op, &relay->observation[i]) !=
+                             .user = relay->config.user_observe + i};
+        if (proa_server_op_start(relay->config.server, now_ms, &op, &relay->observation[i]) !=
             PROA_OK) {
             relay->failed++;
         }
@@ -37,8 +40,8 @@ void proa_relay_device(proa_relay *relay, uint64_t now_ms, proa_reg reg)
 
 /* What to write: formats of a single value travel as they are; the others name the resource inside
  * and are written anew for the target. */
-static proa_err translate(const proa_relay_rule *rule, const proa_server_event *event,
-                          proa_writer *out, uint16_t *format)
+static proa_err translate(const proa_relay_rule *rule, proa_type_of type_of,
+                          const proa_server_event *event, proa_writer *out, uint16_t *format)
 {
     proa_payload_reader reader;
     proa_payload_writer writer;
@@ -50,8 +53,8 @@ static proa_err translate(const proa_relay_rule *rule, const proa_server_event *
         return out->err;
     }
     *format = PROA_FORMAT_TLV;
-    proa_err err = proa_payload_read(&reader, event->format, &rule->from_path, event->payload,
-                                     proa_definition_type, NULL);
+    proa_err err =
+        proa_payload_read(&reader, event->format, &rule->from_path, event->payload, type_of, NULL);
     if (err == PROA_OK) {
         err = proa_payload_begin(&writer, out, PROA_FORMAT_TLV, &rule->to_path);
     }
@@ -68,21 +71,21 @@ static proa_err translate(const proa_relay_rule *rule, const proa_server_event *
 static void pass_on(proa_relay *relay, uint64_t now_ms, size_t index,
                     const proa_server_event *event)
 {
-    const proa_relay_rule *rule = &relay->parts->config->relays[index];
+    const proa_relay_rule *rule = &relay->config.rules[index];
     uint8_t payload[PROA_COAP_MESSAGE_MAX];
     proa_writer w = proa_writer_make(payload, sizeof payload);
     proa_reg target;
     proa_op_id id;
     uint16_t format;
-    if (translate(rule, event, &w, &format) == PROA_OK &&
-        proa_server_find(relay->parts->server, proa_span_of(rule->to_endpoint), &target)) {
+    if (translate(rule, relay->config.type_of, event, &w, &format) == PROA_OK &&
+        proa_server_find(relay->config.server, proa_span_of(rule->to_endpoint), &target)) {
         proa_server_op op = {.reg = target,
                              .op = PROA_OP_WRITE_REPLACE,
                              .path = rule->to_path,
                              .format = format,
                              .payload = proa_writer_span(&w),
-                             .user = PROA_HUB_USER_RELAY_WRITE | index};
-        if (proa_server_op_start(relay->parts->server, now_ms, &op, &id) == PROA_OK) {
+                             .user = relay->config.user_write + index};
+        if (proa_server_op_start(relay->config.server, now_ms, &op, &id) == PROA_OK) {
             return;
         }
     }
@@ -91,8 +94,7 @@ static void pass_on(proa_relay *relay, uint64_t now_ms, size_t index,
 
 void proa_relay_operation(proa_relay *relay, uint64_t now_ms, const proa_server_event *event)
 {
-    size_t index = (size_t)(event->user & ~PROA_HUB_USER_KIND);
-    if ((event->user & PROA_HUB_USER_KIND) == PROA_HUB_USER_RELAY_WRITE) {
+    if (event->user - relay->config.user_write < relay->config.rule_count) {
         bool written = event->result == PROA_OP_ANSWERED && event->code == PROA_COAP_CHANGED;
         relay->relayed += written;
         relay->failed += !written;
@@ -101,6 +103,6 @@ void proa_relay_operation(proa_relay *relay, uint64_t now_ms, const proa_server_
     bool has_value = event->kind == PROA_SERVER_NOTIFICATION ||
                      (event->kind == PROA_SERVER_DONE && event->result == PROA_OP_ANSWERED);
     if (has_value && event->code == PROA_COAP_CONTENT) {
-        pass_on(relay, now_ms, index, event);
+        pass_on(relay, now_ms, (size_t)(event->user - relay->config.user_observe), event);
     }
 }
