@@ -1,23 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looks at what a program sent (its own --pcap files, of IPv6) and finds a nonce that protected two different messages
+"""Looks at what a program sent (its own --pcap files) and finds a nonce that protected two different messages
 (RFC 8613 §5.2): its own number in requests and responses, or the request's in responses without one."""
 
-import struct
-
 from oscore_wire import Message
-
-
-def datagrams(path):
-    with open(path, "rb") as file:
-        data = file.read()
-    at = 24
-    while at + 16 <= len(data):
-        length = struct.unpack_from("=I", data, at + 8)[0]
-        packet = data[at + 16:at + 16 + length]
-        at += 16 + length
-        if len(packet) == length and packet[0] >> 4 == 6:
-            source, target = struct.unpack_from(">HH", packet, 40)
-            yield source, target, packet[48:]
+from peers.pcap import datagrams
 
 
 class Contexts:

@@ -45,12 +45,10 @@ class SealedHouse(House):
         return ["--pcap", self.captures[-1][1]]
 
     def start_server(self):
-        config = write(self.folder, "proad.json", {
+        line = self.launch_server({
             "listen": f"[::1]:{self.port}", "policy": "policy.json",
-            "devices": [{"endpoint": name, **self.keys(name, "ff", KIDS[name])} for name in KEYS]})
-        self.server = Program("proad", [os.path.join(PROGRAMS, "proad"), "--config", config, "--json",
-                                        *self.capture("server")])
-        line = self.server.wait_json(event="listening")
+            "devices": [{"endpoint": name, **self.keys(name, "ff", KIDS[name])} for name in KEYS]},
+            *self.capture("server"))
         self.port = line["port"]
         return line
 
@@ -97,7 +95,7 @@ def kill_anybody(house):
         house.devices["switch"].say("ask lamp read /3311/0/5850")
         time.sleep(random.uniform(0, 0.1))
         who = random.choice(["server", *house.devices])
-        house.kill(house.server if who == "server" else house.devices[who])
+        (house.server if who == "server" else house.devices[who]).kill()
         if who == "server":
             house.start_server()
         else:
@@ -105,7 +103,7 @@ def kill_anybody(house):
         if not lamp_is_read(house):
             raise Failed(f"the lamp is not read after {who} was killed")
     check(True, f"server, lamp or switch killed {ANY_KILLS} times under traffic")
-    house.kill(house.devices["switch"])
+    house.devices["switch"].kill()
     house.start_device("switch")
     check(house.ask()["outcome"] == "OK", "the switch still reads the lamp")
 
@@ -145,7 +143,7 @@ def story(house, protection):
     for _ in range(KILLS):
         house.start_traffic()
         time.sleep(random.uniform(0, 0.1))
-        house.kill(house.server)
+        house.server.kill()
         house.start_server()
         if not lamp_is_read(house):
             raise Failed("the lamp is not read after the server was killed")

@@ -15,7 +15,7 @@ def story(house):
     house.start_device("switch")
     check(house.ask()["outcome"] == "OK", "a grant and a first read")
 
-    house.kill(house.server)
+    house.server.kill()
     check(house.ask()["outcome"] == "OK", "the switch reads the lamp while there is no server")
 
     house.start_server()
@@ -24,16 +24,16 @@ def story(house):
     devices = {d["endpoint"] for d in house.control("devices")["devices"]}
     check(devices == {"lamp", "switch"}, "both registrations are there, too")
 
-    house.kill(house.devices["lamp"])
+    house.devices["lamp"].kill()
     house.start_device("lamp")
-    house.kill(house.devices["switch"])
+    house.devices["switch"].kill()
     house.start_device("switch")
     outcome = house.ask()
     check(outcome["outcome"] == "OK", "both devices were killed, and the switch reads the lamp")
 
     check(house.control("revoke", "switch", "lamp")["ok"], "an operator revokes")
     house.server.wait_json(timeout_s=60, event="ended")
-    house.kill(house.server)
+    house.server.kill()
     house.start_server()
     check(house.ask()["outcome"] == "DENIED", "the refusal stands after the server was killed again")
     kinds = [row["kind"] for row in house.control("audit")["audit"]]

@@ -49,7 +49,7 @@ def kill_under_traffic(house):
     traffic = Traffic(house)
     try:
         traffic.wait(20)
-        house.kill(house.server)
+        house.server.kill()
     finally:
         traffic.stop()
 
@@ -100,7 +100,7 @@ def story(house):
 
     kill_under_traffic(house)
     house.start_server()
-    house.kill(house.server)
+    house.server.kill()
     goes_on(house)
     house.devices["switch"].say("update")
     house.server.wait_json(timeout_s=60, event="updated", device="switch")
@@ -117,7 +117,7 @@ def secrets_are_kept(house):
     found = [key for key in [*KEYS.values(), seal] if bytes.fromhex(key) in stored or key.encode() in stored]
     check(not found, "no key is in the database")
     check(os.stat(key_file).st_mode & 0o777 == 0o600, "the key file is its owner's")
-    house.kill(house.server)
+    house.server.kill()
     os.chmod(key_file, 0o644)
     status, text = run([os.path.join(PROGRAMS, "proad"), "--config", os.path.join(house.folder, "proad.json")])
     check(status == 1 and "readable by others" in text, "proad refuses a key file that others can read")

@@ -145,6 +145,11 @@ class Program:
             return False
         return True
 
+    def kill(self):
+        """Without a word: a crash, or a power failure."""
+        self.process.kill()
+        self.process.wait()
+
     def interrupt(self):
         self.process.send_signal(signal.SIGINT)
 
