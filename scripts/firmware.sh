@@ -5,7 +5,8 @@
 #   ./dev firmware build [DIRECTORY]     images, with the configurations (lamp.c, switch.c) of a
 #                                        directory, into it; else with the examples
 #   ./dev firmware run [dtls|oscore]     a server and two boards, to talk to
-#   ./dev firmware test [--json] [--only REGEX]   the same, tested
+#   ./dev firmware test [--json] [--only REGEX] [--network namespace|socket]
+#                                        the same, tested
 #   ./dev firmware size [--json] [IMAGE] what an image takes of flash and RAM, by part; else the lamp
 #
 # ./dev bench firmware measures it.
@@ -20,7 +21,7 @@ out=build/firmware
 objects=$out/objects
 
 usage() {
-    sed -n '3,12s/^# \{0,1\}//p' "$0" >&2
+    sed -n '3,13s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -251,12 +252,12 @@ build)
     build
     ;;
 run)
-    tools arm-none-eabi-gcc ninja qemu-system-arm ip python3
+    tools arm-none-eabi-gcc ninja qemu-system-arm python3
     programs
     exec python3 tests/firmware/run.py "$@"
     ;;
 test)
-    tools arm-none-eabi-gcc ninja qemu-system-arm ip python3
+    tools arm-none-eabi-gcc ninja qemu-system-arm python3
     programs
     exec python3 tests/firmware/boards.py "$@"
     ;;
@@ -266,7 +267,7 @@ size)
     size "$@"
     ;;
 bench) # of ./dev bench firmware
-    tools arm-none-eabi-gcc ninja qemu-system-arm ip python3
+    tools arm-none-eabi-gcc ninja qemu-system-arm python3
     programs
     build
     exec python3 tests/firmware/measure.py "$@"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server and two emulated boards: what devices do together, over DTLS and over OSCORE. Each board is the lamp once.
 
-    ./dev firmware test [--json] [--only REGEX]
+    ./dev firmware test [--json] [--only REGEX] [--network namespace|socket]
 
 One line a case; with --json the last line is one object. Exit status 0: nothing failed; 1: something did; 3: nothing
 was run."""
@@ -11,14 +11,14 @@ import argparse
 import os
 import random
 import re
-import socket
-import struct
 import sys
 import tempfile
 import time
 
 from debugger import PC, SP, Debugger
-from lab import IP4, IP6, PORTS, PROGRAMS, ROOT, Lab, build, emulator, enter_namespace
+from lab import PROGRAMS, ROOT, Lab, build, choose_network, emulator
+from bridge import Bridge, Bridge4
+from packets import packet_of_datagram
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 from nonces import Nonces  # noqa: E402
 from peers.cases import Report, expect, expect_equal  # noqa: E402
@@ -124,12 +124,12 @@ class Boards(Group):
     cases = ("register", "served", "refused_and_granted", "denied", "observe", "direct", "second_peer", "malformed",
              "without_server", "revoke", "memory")
     gates = ("start", "register")
-    network = IP6
 
-    def __init__(self, protection, boards, measured):
+    def __init__(self, protection, boards, network, measured):
         self.name = f"{protection}-lamp-on-{boards['lamp']}"
         self.protection = protection
         self.boards = boards
+        self.network = network
         self.measured = measured
         self.lab = None
 
@@ -142,7 +142,8 @@ class Boards(Group):
         rule = {"name": "look", "allow": ["read", "observe"], "requester": "*", "host": "lamp", "path": "/3311"}
         if self.protection == "oscore":
             rule["security"] = "oscore"
-        self.lab = Lab(self.folder, self.protection, self.boards, [rule], self.network)
+        self.lab = Lab(self.folder, self.protection, self.boards, self.network())
+        self.lab.open([rule])
         for name in self.boards:
             self.lab.start(name)
         self.lamp, self.switch = self.lab.devices["lamp"], self.lab.devices["switch"]
@@ -182,7 +183,8 @@ class Boards(Group):
 
     def direct(self):
         wire = self.lab.wire.read()
-        between = [payload for source, target, payload in wire if {source, target} == {PORTS["lamp"], PORTS["switch"]}]
+        boards = {self.lab.network.ports[name] for name in self.boards}
+        between = [payload for source, target, payload in wire if {source, target} == boards]
         expect(len(between) >= NOTIFICATIONS, f"{len(between)} datagrams between lamp and switch")
         if self.protection == "dtls":
             data = {payload[0] for source, target, payload in wire if payload and payload[0] in (23, 25)}
@@ -199,7 +201,7 @@ class Boards(Group):
                 remote.say("ask lamp read /3311/0/5706")
                 expect_equal(remote.wait_json(timeout_s=60, event="outcome")["outcome"], "OK", "what comes of it")
             finally:
-                self.lab.kill(remote)
+                remote.kill()
                 remote.stop()
         self.lab.ask("ask lamp read /3311/0/5706", "OK 2.05 warm white")
 
@@ -210,7 +212,7 @@ class Boards(Group):
         seen = [payload for _, _, payload in self.lab.wire.read()]
         for _ in range(GARBAGE):
             name = rng.choice(list(self.boards))
-            self.lab.wire.inject(garbage(rng, self.lab.mac(name), IP6.addresses[name], PORTS[name], seen))
+            self.lab.network.inject(name, self.lab.mac(name) + garbage(rng, self.lab.network, name, seen))
         for device in (self.lamp, self.switch):
             device.say("read /3/0/1")
             device.wait("^value /3/0/1", 60)
@@ -220,7 +222,7 @@ class Boards(Group):
         self.lab.ask("ask lamp read /3311/0/5706", "OK 2.05 warm white")
 
     def without_server(self):
-        self.lab.kill(self.lab.server)
+        self.lab.server.kill()
         self.lab.ask("ask lamp read /3311/0/5706", "OK 2.05 warm white")
         self.lab.start_server()
         expect(self.lab.control("read", "lamp", "/3311/0/5706")["ok"], "the server reads again after it was killed")
@@ -245,11 +247,16 @@ class OverIpv4(Boards):
     """The same network glue with its other half."""
 
     cases = ("register", "served", "refused_and_granted", "denied", "observe", "without_server", "revoke")
-    network = IP4
 
-    def __init__(self, protection, boards):
-        super().__init__(protection, boards, {})
+    def __init__(self, protection, boards, network):
+        super().__init__(protection, boards, network, {})
         self.name = f"ipv4-{protection}-lamp-on-{boards['lamp']}"
+
+    def start(self):
+        if self.network is not Bridge:
+            raise Skipped("over loopback there is no IPv4")
+        self.network = Bridge4
+        super().start()
 
 
 class PowerCuts(Boards):
@@ -259,8 +266,8 @@ class PowerCuts(Boards):
     cases = ("register", "grant", "cuts", "one_grant", "nonces")
     gates = ("start", "register", "grant", "cuts")
 
-    def __init__(self, protection, boards, measured, cuts, seed):
-        super().__init__(protection, boards, measured)
+    def __init__(self, protection, boards, network, cuts, seed):
+        super().__init__(protection, boards, network, {})
         self.name = f"power-{protection}-lamp-on-{boards['lamp']}"
         self.count = cuts
         self.rng = random.Random(seed)
@@ -284,7 +291,7 @@ class PowerCuts(Boards):
     def cut(self, victim):
         time.sleep(self.rng.uniform(0, 0.06))
         device = self.lab.devices[victim]
-        self.lab.kill(device)
+        device.kill()
         device.stop()
         self.lab.start(victim).wait("^registered 1")
 
@@ -332,73 +339,61 @@ class PowerCuts(Boards):
         for name in self.boards:
             used = []
             with_server = Nonces()
-            with_server.read(server, PORTS[name])
+            with_server.read(server, self.lab.network.ports[name])
             used.append(with_server)
             for file in peers:
                 used.append(Nonces())
-                used[-1].read(file, PORTS[name])
+                used[-1].read(file, self.lab.network.ports[name])
             expect(sum(len(nonces.used) for nonces in used) > self.count, f"{name} used few nonces")
             expect(not any(nonces.repeated for nonces in used), f"seed {self.seed}: {name} used a nonce twice")
 
 
-def checksum(data):
-    total = sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff or 0xffff
-
-
-def garbage(rng, mac, address, port, seen):
-    """A frame for a board that is wrong somewhere: anywhere, in the IP header, or only in the payload."""
+def garbage(rng, network, name, seen):
+    """What follows the target in a frame for a board, wrong somewhere: anywhere, in the IP header, or only in the
+    payload."""
     payload = bytearray(rng.choice(seen) if seen and rng.random() < 0.7 else rng.randbytes(rng.randrange(1200)))
     for _ in range(rng.randrange(1, 4)):
         if payload:
             payload[rng.randrange(len(payload))] = rng.randrange(256)
     if rng.random() < 0.3:
         payload = payload[:rng.randrange(len(payload) + 1)]
-    source = ip6(rng.choice(list(IP6.addresses.values())))
-    target = ip6(address)
-    ports = struct.pack("!HH", rng.choice(list(PORTS.values())), port)
-    udp = ports + struct.pack("!HH", 8 + len(payload), 0) + payload
-    pseudo = source + target + struct.pack("!IxxxB", len(udp), 17)
-    udp = udp[:6] + struct.pack("!H", checksum(pseudo + udp)) + udp[8:]
-    packet = bytearray(struct.pack("!IHBB", 0x60000000, len(udp), 17, 64) + source + target + udp)
+    source = rng.choice(list(network.addresses.values())), rng.choice(list(network.ports.values()))
+    target = network.addresses[name], network.ports[name]
+    packet = bytearray(packet_of_datagram(source, target, bytes(payload)))
     if rng.random() < 0.3:
         packet[rng.randrange(len(packet))] = rng.randrange(256)
-    kind = rng.choice([0x86dd, 0x86dd, 0x86dd, 0x0800, 0x0806, rng.randrange(65536)])
-    return mac + b"\x02\0\0\0\0\x01" + struct.pack("!H", kind) + bytes(packet)[:1500]
-
-
-def ip6(text):
-    return socket.inet_pton(socket.AF_INET6, text)
+    kind = rng.choice([b"\x86\xdd", b"\x86\xdd", b"\x86\xdd", b"\x08\x00", b"\x08\x06", rng.randbytes(2)])
+    return b"\x02\0\0\0\0\x01" + kind + bytes(packet)[:1500]
 
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev firmware test", description=__doc__.split("\n")[0])
     parser.add_argument("--json", action="store_true", help="the last line is a JSON object")
     parser.add_argument("--only", metavar="REGEX", default="", help="groups to run")
+    parser.add_argument("--network", choices=("namespace", "socket"),
+                        help="of the kernel, or of this program and loopback (namespace where it is permitted)")
     parser.add_argument("--cuts", metavar="N", type=int, default=25, help="of power, for each way of protection (25)")
     parser.add_argument("--seed", metavar="N", type=int, default=random.randrange(1 << 32))
     options = parser.parse_args()
     report = Report("proa-firmware-1")
     try:
-        enter_namespace()
+        network = choose_network(options.network)
     except Skipped as reason:
         why = str(reason)
-        report.run("namespace", lambda: None, why)
+        report.run("network", lambda: None, why)
         return report.finish({}, options.json)
     version = run_json([os.path.join(PROGRAMS, "proa"), "version", "--json"])[-1]
     measured = {}
     one, other = {"lamp": "lm3s6965evb", "switch": "mps2-an385"}, {"lamp": "mps2-an385", "switch": "lm3s6965evb"}
     for group in (Faults("lm3s6965evb"), Faults("mps2-an385"),
-                  Boards("dtls", one, measured), Boards("oscore", other, measured),
-                  OverIpv4("dtls", other),
-                  PowerCuts("dtls", other, measured, options.cuts, options.seed),
-                  PowerCuts("oscore", one, measured, options.cuts, options.seed)):
+                  Boards("dtls", one, network, measured), Boards("oscore", other, network, measured),
+                  OverIpv4("dtls", other, network),
+                  PowerCuts("dtls", other, network, options.cuts, options.seed),
+                  PowerCuts("oscore", one, network, options.cuts, options.seed)):
         if re.search(options.only, group.name):
             group.run(report)
     build = {name: version[name] for name in ("version", "commit")}
-    return report.finish({**build, "measured": measured}, options.json)
+    return report.finish({**build, "network": network.name, "measured": measured}, options.json)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 from boards import Boards
-from lab import ROOT, Lab, emulator, enter_namespace
+from lab import ROOT, Lab, choose_network, emulator
 from peers.cases import Report
 from peers.process import Failed, Program, Skipped, run_json
 
@@ -57,13 +57,13 @@ def sizes(values):
 # ---- stack and arenas ---------------------------------------------------------------------
 
 
-def peaks(values, protection):
+def peaks(values, protection, network):
     """The whole test with the lamp on this board; its cases are told on the error output."""
     measured = {}
     report = Report("")
     out, sys.stdout = sys.stdout, sys.stderr
     try:
-        Boards(protection, BOARDS, measured).run(report)
+        Boards(protection, BOARDS, network, measured).run(report)
     finally:
         sys.stdout = out
     lamp = measured.get(BOARD, {}).get(f"lamp_{protection}")
@@ -89,15 +89,16 @@ def used_with_one_server(lab, program):
         used = dict(re.findall(r"(\w+) (\d+) of", lamp.wait("^memory (.*)").group(1)))
         return int(used["engines"]) + int(used["dtls"])
     finally:
-        lab.kill(lamp)
+        lamp.kill()
         lamp.stop()
 
 
-def extension(values):
+def extension(values, network):
     extended = {}
     with tempfile.TemporaryDirectory(prefix="bench-", dir=os.path.join(ROOT, "build", "firmware")) as folder:
-        lab = Lab(folder, "dtls", BOARDS, [])
+        lab = Lab(folder, "dtls", BOARDS, network())
         try:
+            lab.open([])
             for program in ("client", "lamp"):
                 linked = size(f"{BOARD}-{program}")
                 arenas = linked["parts"]["ram"]["engines_arena"] + linked["parts"]["ram"]["dtls_arena"]
@@ -214,20 +215,13 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev bench firmware", description=__doc__.split("\n")[0])
     parser.add_argument("--json", action="store_true", help="one line, an object")
     options = parser.parse_args()
+    network = choose_network()
     figures = Figures()
-    try:
-        enter_namespace()
-        apart = ""
-    except Skipped as reason:
-        apart = str(reason)
     figures.take(sizes)
     figures.take(instructions)
-    if apart:
-        figures.reasons.append(f"stack, arenas and the extension: {apart}")
-    else:
-        for protection in PROTECTIONS:
-            figures.take(peaks, protection)
-        figures.take(extension)
+    for protection in PROTECTIONS:
+        figures.take(peaks, protection, network)
+    figures.take(extension, network)
     ok = not figures.reasons
     if options.json:
         print(json.dumps({"schema": "proa-bench-firmware-1", **build_info(), "ok": ok, "board": BOARD, **figures.values,

@@ -11,8 +11,8 @@ import sys
 import tempfile
 import threading
 
-from lab import PROGRAMS, ROOT, Lab, enter_namespace
-from peers.process import Failed, Skipped
+from lab import PROGRAMS, ROOT, Lab, choose_network
+from peers.process import Failed
 
 BOARDS = {"lamp": "lm3s6965evb", "switch": "mps2-an385"}
 
@@ -27,18 +27,15 @@ def main():
     if protection not in ("dtls", "oscore"):
         print(__doc__, file=sys.stderr)
         return 2
-    try:
-        enter_namespace()
-    except Skipped as reason:
-        print(f"firmware: skipped: {reason}", file=sys.stderr)
-        return 3
+    network = choose_network()
     rule = {"name": "all", "allow": ["read", "observe", "write"], "requester": "switch", "host": "lamp", "path": "/3311"}
     if protection == "oscore":
         rule["security"] = "oscore"
     os.makedirs(os.path.join(ROOT, "build", "firmware"), exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=os.path.join(ROOT, "build", "firmware")) as folder:
-        lab = Lab(folder, protection, BOARDS, [rule])
+        lab = Lab(folder, protection, BOARDS, network())
         try:
+            lab.open([rule])
             programs = {"server": lab.server, **{name: lab.start(name) for name in BOARDS}}
             for name, program in programs.items():
                 threading.Thread(target=show, args=(name, program), daemon=True).start()
