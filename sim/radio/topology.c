@@ -254,10 +254,11 @@ static void demand_ways(const proa_json_at *nodes, const sim_topology *t)
         unsigned end = follow(t, from == SIM_TOPOLOGY_WIRED ? t->border_router : from, to, &hops);
         if (from != to && end != to) {
             char names[2][16];
+            bool is_start = end == from || (from == SIM_TOPOLOGY_WIRED && end == t->border_router);
             proa_json_at at = proa_json_item(nodes, end);
-            proa_json_fail(&at, "node %u has no route to %s, on the way from %s",
-                           (unsigned)t->nodes[end].id, name_of(t, to, names[0]),
-                           name_of(t, from, names[1]));
+            proa_json_fail(&at, "node %u has no route to %s%s%s", (unsigned)t->nodes[end].id,
+                           name_of(t, to, names[0]), is_start ? "" : ", on the way from ",
+                           is_start ? "" : name_of(t, from, names[1]));
         }
     }
 }

@@ -41,7 +41,20 @@ typedef struct sim_topology {
     uint8_t next[SIM_TOPOLOGY_NODES_MAX][SIM_TOPOLOGY_NODES_MAX + 1];
 } sim_topology;
 
-/* Read a topology file (docs/EXPERIMENTS.md has the format).
+/* Read a topology file: JSON with comments from // to the end of the line.
+ *
+ *     {"name": "small",                                      1 to 47 letters, digits, '_', '.', '-'
+ *      "nodes": [{"id": 317, "role": "border_router"},       one of each of these three roles, and any
+ *                {"id": 318, "role": "requester"},           number of forwarders; ids 1 to 65535
+ *                {"id": 319, "role": "host"}],
+ *      "links": [[317, 318], [317, 319]],                    who hears whom, both ways
+ *      "routes": [{"node": 318, "to": "default", "via": 317},
+ *                 {"node": 319, "to": "default", "via": 317},
+ *                 {"node": 317, "to": 318, "via": 318},
+ *                 {"node": 317, "to": 319, "via": 319}]}
+ *
+ * A neighbour is a destination like others: a node that has no route to it sends over its default. The border
+ * router's default is its wire.
  *
  * path         of the file.
  * out          undefined unless true is returned.
@@ -50,7 +63,8 @@ typedef struct sim_topology {
  * is no neighbour, a loop, or a destination among host, requester and outside that cannot be reached. */
 bool sim_topology_load(const char *path, sim_topology *out, char *problem, size_t problem_len);
 
-/* How many radio hops node `from` is away from `to` (or SIM_TOPOLOGY_WIRED: from the border router). */
+/* Radio hops from one to the other, either of them a node or SIM_TOPOLOGY_WIRED. The loaded topology must lead
+ * there. */
 unsigned sim_topology_hops(const sim_topology *topology, unsigned from, unsigned to);
 
 #endif
