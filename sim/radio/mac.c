@@ -2,7 +2,9 @@
 /* Who speaks when, who hears it, and what is repeated.
  *
  * What makes a frame fail at its receiver is decided when a flight begins: the receiver is deaf, or hears somebody
- * already; or, later, when another flight begins that it hears as well. */
+ * already; or, later, when another flight begins that it hears as well. A flight that ends when another begins does not
+ * disturb it and is not disturbed: its end was set first, because every flight is longer than the turnaround before
+ * the other, and equal times come in the order in which they were set. */
 #include "sim/radio/mac.h"
 
 #include <string.h>
@@ -12,6 +14,9 @@
 /* The time within which a sender may repeat a frame: after it an equal number is that of another frame, 256 later.
  * Four attempts of five back-offs each, at most 7, 15 and three times 31 units, plus their frames. */
 enum { REPEATS_US = 250000 };
+
+/* Of the seed: other parts of a simulation may use the same one. */
+enum { STREAM = 0x802154 };
 
 uint32_t sim_mac_airtime_us(const sim_radio_params *params, size_t frame_len)
 {
@@ -31,7 +36,7 @@ void sim_mac_open(sim_mac *mac, const sim_topology *topology, const sim_radio_pa
     memset(mac, 0, sizeof *mac);
     mac->topology = topology;
     mac->params = params;
-    sim_rng_seed(&mac->rng, seed, 0);
+    sim_rng_seed(&mac->rng, seed, STREAM);
 }
 
 static void set_step(sim_mac *mac, unsigned n, sim_mac_step step, uint64_t at_us)
@@ -52,18 +57,12 @@ static uint64_t later(uint64_t a, uint64_t b)
 
 /* ---- flights ---------------------------------------------------------------------------- */
 
-/* True if what node m sends is still in the air: one that ends now disturbs nobody any more. */
-static bool is_flying(const sim_mac *mac, uint64_t now_us, unsigned m)
-{
-    return (mac->in_air >> m & 1U) != 0 && mac->nodes[m].flight.ends_us > now_us;
-}
-
 /* Until then the node's radio is not listening: what is on its way to it is lost. */
-static void deafen(sim_mac *mac, uint64_t now_us, unsigned n, uint64_t until_us)
+static void deafen(sim_mac *mac, unsigned n, uint64_t until_us)
 {
     mac->nodes[n].deaf_us = until_us;
     for (unsigned m = 0; m < mac->topology->node_count; m++) {
-        if (is_flying(mac, now_us, m) && mac->nodes[m].flight.to == n) {
+        if ((mac->in_air >> m & 1U) != 0 && mac->nodes[m].flight.to == n) {
             mac->nodes[m].flight.is_heard = false;
         }
     }
@@ -75,14 +74,13 @@ static void take_off(sim_mac *mac, uint64_t now_us, unsigned n, unsigned to, uin
     PROA_ASSERT((mac->in_air >> n & 1U) == 0);
     mac->nodes[n].flight = (sim_mac_flight){
         .to = to,
-        .ends_us = now_us + took_us,
         .took_us = took_us,
         .is_heard = mac->nodes[to].deaf_us <= now_us,
         .is_spoilt = mac->nodes[to].heard_us > now_us,
     };
     for (unsigned m = 0; m < mac->topology->node_count; m++) {
         sim_mac_node *other = &mac->nodes[m];
-        if (is_flying(mac, now_us, m) && (hears >> other->flight.to & 1U) != 0) {
+        if ((mac->in_air >> m & 1U) != 0 && (hears >> other->flight.to & 1U) != 0) {
             other->flight.is_spoilt = true;
         }
         if ((hears >> m & 1U) != 0) {
@@ -164,7 +162,7 @@ static sim_mac_event assess(sim_mac *mac, uint64_t now_us, unsigned n)
     sim_mac_node *node = &mac->nodes[n];
     if (later(node->heard_us, node->ack_us) <= now_us - SIM_MAC_CCA_US) {
         uint32_t took_us = event_of(mac, SIM_MAC_NOTHING, n).took_us;
-        deafen(mac, now_us, n, now_us + SIM_MAC_TURNAROUND_US + took_us);
+        deafen(mac, n, now_us + SIM_MAC_TURNAROUND_US + took_us);
         set_step(mac, n, SIM_MAC_TURNING, now_us + SIM_MAC_TURNAROUND_US);
     } else if (node->backoffs == mac->params->backoffs_max) {
         mac->counts[n].channel_failures++;
@@ -224,7 +222,7 @@ static sim_mac_event end_frame(sim_mac *mac, uint64_t now_us, unsigned n)
     receiver->ack_to = n;
     receiver->ack_us =
         now_us + SIM_MAC_TURNAROUND_US + sim_mac_airtime_us(mac->params, SIM_MAC_ACK_LEN);
-    deafen(mac, now_us, node->to, receiver->ack_us);
+    deafen(mac, node->to, receiver->ack_us);
     set_ack(mac, node->to, now_us + SIM_MAC_TURNAROUND_US);
     bool is_fresh = is_new(receiver, now_us, n, node->seq);
     return event_of(mac, is_fresh ? SIM_MAC_RECEIVED : SIM_MAC_NOTHING, n);

@@ -52,7 +52,6 @@ typedef enum sim_mac_step { /* what the step of a node that sends ends */
  * it sends, and finds the channel busy while it acknowledges. */
 typedef struct sim_mac_flight {
     unsigned to;
-    uint64_t ends_us;
     uint32_t took_us;
     bool is_heard;  /* by whom it is for: who sends, or turns to sending, hears nothing */
     bool is_spoilt; /* there, by another */
