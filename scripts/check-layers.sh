@@ -62,9 +62,9 @@ done
 
 # Ports know the public headers, and the pools and maps of base; nothing knows the simulator or the
 # tools.
-grep -nE '^#include "(core|server|sim|tools)/' $(sources ports) /dev/null |
+grep -nE '^#include "(core|server|sim|experiments|tools)/' $(sources ports) /dev/null |
     grep -v '"core/base/' | complain "ports include proa/, ports/ and core/base/" || :
-grep -nE '^#include "(sim|tools|tests|firmware)/' $(sources core server ports) /dev/null |
+grep -nE '^#include "(sim|experiments|tools|tests|firmware)/' $(sources core server ports) /dev/null |
     complain "arrows point downwards" || :
 
 # Pure code: no system headers, no heap, no clock, no input or output.
@@ -86,7 +86,7 @@ done
 
 # The preprocessor chooses nothing outside ports/ and limits.h; include guards are no choice.
 grep -nE '^[[:space:]]*#[[:space:]]*(if|ifdef|ifndef|elif)\b' \
-    $(sources core server sim tools examples include firmware) /dev/null |
+    $(sources core server sim experiments tools examples include firmware) /dev/null |
     grep -vE '^include/proa/limits\.h:|#ifndef [A-Z0-9_]+_H$|#ifdef __cplusplus$' |
     complain "#if lives in ports/ and limits.h" || :
 

@@ -14,11 +14,11 @@ tree() { git ls-files --cached --others --exclude-standard -- "$@" | sort -u; }
 tour=docs/TOUR.md
 if [ -f "$tour" ]; then
     for file in $(tree 'core/*' 'ports/*' 'server/*' 'sim/*' 'tools/*' 'examples/*' 'include/*' \
-        'firmware/*' |
+        'firmware/*' 'experiments/*.c' 'experiments/*.h' |
         grep -v 'CMakeLists\.txt$'); do
         [ ! -f "$file" ] || grep -qF "$file" "$tour" || echo "$file" | complain "no line in $tour"
     done
-    grep -oE '\b(core|ports|server|sim|tools|examples|include|firmware)/[A-Za-z0-9_/.-]+\.[a-z]+\b' "$tour" |
+    grep -oE '\b(core|ports|server|sim|tools|examples|include|firmware|experiments)/[A-Za-z0-9_/.-]+\.[a-z]+\b' "$tour" |
         sort -u | while read -r file; do
         [ -e "$file" ] || echo "$file" | complain "stands in $tour, not in the tree"
     done

@@ -43,7 +43,7 @@ format() {
 cppcheck_() {
     mkdir -p build/cppcheck
     local areas=()
-    for area in core ports server sim tools examples firmware; do
+    for area in core ports server sim experiments tools examples firmware; do
         [ ! -d $area ] || areas+=("$area")
     done
     cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability -j "$jobs" \
@@ -58,7 +58,7 @@ tidy() {
     local headers
     headers=$(tree '*.h' .clang-tidy | xargs cat | sha256sum)
     export headers
-    tree 'core/*.c' 'ports/*.c' 'server/*.c' 'sim/*.c' 'tools/*.c' | grep -v '^ports/mcu/lwip/' |
+    tree 'core/*.c' 'ports/*.c' 'server/*.c' 'sim/*.c' 'experiments/*.c' 'tools/*.c' | grep -v '^ports/mcu/lwip/' |
         xargs -r -P "$jobs" -I{} scripts/check-tidy.sh {}
 }
 
