@@ -30,11 +30,15 @@ skip() {
     exit 3
 }
 
-tools() {
-    scripts/setup.sh firmware >&2 || :
+present() {
     for tool in "$@"; do
         command -v "$tool" >/dev/null || skip "no $tool (./dev setup firmware installs it)"
     done
+}
+
+tools() {
+    scripts/setup.sh firmware >&2 || :
+    present "$@"
 }
 
 # ---- compile --------------------------------------------------------------------------------
@@ -180,6 +184,18 @@ build() {
     ninja --quiet -f "$images/build.ninja" >&2
 }
 
+# How each file is compiled, for tools that are clang. The C library's headers are the last place into
+# which the cross compiler looks by itself.
+commands() {
+    set_flags
+    mkdir -p "$out"
+    write_ninja >"$out/build.ninja"
+    libc=$(arm-none-eabi-gcc -E -Wp,-v -x c /dev/null 2>&1 >/dev/null | sed -n 's/^ //p' | tail -1)
+    ninja -f "$out/build.ninja" -t compdb cc |
+        sed "s|\"arm-none-eabi-gcc |\"clang --target=arm-none-eabi -isystem $libc |" \
+            >"$out/compile_commands.json"
+}
+
 # Sources, and proad and proa, which the boards talk to: fetched and built here, because where the
 # boards run there is no other network.
 programs() {
@@ -260,6 +276,10 @@ test)
     tools arm-none-eabi-gcc ninja qemu-system-arm python3
     programs
     exec python3 tests/firmware/boards.py "$@"
+    ;;
+commands) # of ./dev check: what is there is enough
+    present arm-none-eabi-gcc ninja
+    commands
     ;;
 size)
     tools arm-none-eabi-gcc ninja

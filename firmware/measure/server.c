@@ -34,7 +34,8 @@ static bool observes;
 static unsigned notified;
 
 /* The linker leads the device's choice of an arena through here (--wrap), because both ends of a
- * handshake do not fit one that is made for one of them. */
+ * handshake do not fit one that is made for one of them. The linker prescribes these names. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 void __real_proa_dtls_arena_init(void *mem, size_t len);
 void __wrap_proa_dtls_arena_init(void *mem, size_t len);
 
@@ -44,6 +45,7 @@ void __wrap_proa_dtls_arena_init(void *mem, size_t len)
     (void)len;
     __real_proa_dtls_arena_init(dtls_bytes, sizeof dtls_bytes);
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 /* Numbers that are nobody's secret, and others than the device draws. */
 static void fill(void *ctx, uint8_t *out, size_t len)
