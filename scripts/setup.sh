@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages (12 or 13) that a piece of work needs, and only the missing ones.
 #
-#   scripts/setup.sh [GROUP...]     groups: build test check fuzz interop size firmware; none: all
+#   scripts/setup.sh [GROUP...]     groups: build test check fuzz interop size firmware experiments; none: all
 #
 # Quick when nothing is missing. On a system without dpkg it says what is needed and goes on.
 set -eu
@@ -19,6 +19,7 @@ packages() {
     check) echo clang clang-format-19 clang-tidy cppcheck shellcheck ;;
     fuzz) echo clang libclang-rt-dev llvm ;;
     interop) echo default-jdk-headless maven libcoap3-bin libcoap3-dev python3 python3-venv curl ;;
+    experiments) echo python3 ;;
     bench) echo libcoap3-dev ;;
     size) echo gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm valgrind ;;
     firmware) echo gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm iproute2 python3 ;;
@@ -76,7 +77,7 @@ find_missing() {
     done
 }
 
-[ $# -gt 0 ] || set -- build test check fuzz interop bench size firmware
+[ $# -gt 0 ] || set -- build test check fuzz interop bench size firmware experiments
 wanted=
 for group in "$@"; do
     names=$(packages "$group")
