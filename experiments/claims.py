@@ -7,7 +7,7 @@ None where it was not measured."""
 import bound
 import plan
 import tables
-from medians import Median, median
+from medians import median
 
 PAPER = {"faster_pct": 90, "throughput_ratio": 8, "extension_pct": 8, "degrades_below_us": 100000}
 GOALS = {"faster_pct": 90, "direct_vs_bound": 1.15, "throughput_ratio": 10, "authorize_vs_seed": 0.5, "live_pct": 15}
@@ -109,6 +109,12 @@ def vs_bound(measured, topology, app):
     return None if least is None else ratio(measured.delay(app, topology).value, least.total_us)
 
 
+def mean_vs_bound(measured, topology, app):
+    """A back-off is a whole number of units, so a median steps by one; the mean, which the bound has, does not."""
+    least = measured.bound(app, topology)
+    return None if least is None else ratio(measured.delay(app, topology, quantile="mean_us").value, least.total_us)
+
+
 def throughput_ratio(measured, topology, app):
     return ratio(measured.rate(app, topology).value, measured.rate(plan.SERVER, topology).value)
 
@@ -127,6 +133,7 @@ def figures(measured, topology):
     return {
         "faster_pct": both(faster_pct, measured, topology),
         "direct_vs_bound": both(vs_bound, measured, topology),
+        "direct_mean_vs_bound": both(mean_vs_bound, measured, topology),
         "throughput_ratio": both(throughput_ratio, measured, topology),
         "baseline_delivery": {f"{us // 1000}ms": rounded(measured.delivery(plan.SERVER, topology, us).value)
                               for us in DELIVERY_US},
@@ -224,7 +231,7 @@ def goals(measured):
     return {name: {"goal": goal, "got": got, "met": every(list(got.values()), holds)} for name, goal, got, holds in table}
 
 
-def reasons(measured, result):
+def reasons(measured, result, failures):
     """Why a member of the line is null."""
     why = {}
     memory = next((row["reason"] for row in measured.memory if row["reason"]), None)
@@ -237,19 +244,16 @@ def reasons(measured, result):
         for name, values in members.items():
             if None in values.values():
                 where = name if topology == plan.HEADLINE else f"topologies.{topology}.{name}"
-                why[where] = reason_of(measured, topology, name)
+                why[where] = reason_of(measured, topology, name, failures)
     return why
 
 
-def reason_of(measured, topology, name):
-    if name == "throughput_ratio":
-        if not measured.rows("throughput", plan.SERVER, topology):
-            return "not run"
-        return "no interval that was tried delivers 99 %"
-    if name.startswith("authorize") and not any(measured.rows("authorize", app, topology)
-                                                for app in plan.ASKING.values()):
-        return "not run"
-    return "not run, or nothing arrived"
+def reason_of(measured, topology, name, failures):
+    if name == "throughput_ratio" and measured.rows("throughput", plan.SERVER, topology):
+        return "no interval that was tried is sustained"
+    command = "authorize" if name.startswith("authorize") else "path" if name == "direct_vs_bound" else "notify"
+    failed = next((failure for failure in failures if f"`{command} " in failure), None)
+    return f"failed: {failed}" if failed else "not run, or nothing arrived"
 
 
 def result(measured, setup, failures):
@@ -264,8 +268,5 @@ def result(measured, setup, failures):
             "live_vs_sim_pct": rounded(live_vs_sim_pct(measured), 2),
             "directions": holds, "goals": goals(measured), "failures": failures,
             "topologies": {name: figures(measured, name) for name in measured.names}}
-    line["reasons"] = reasons(measured, line)
+    line["reasons"] = reasons(measured, line, failures)
     return line
-
-
-__all__ = ["Measured", "Median", "result"]

@@ -35,13 +35,12 @@ def arguments(argv):
         prog="./dev experiments", description=__doc__.split("\n")[0],
         epilog="Reads and keeps everything in DIR: the CSV files, report.html and what each run said. docs/EXPERIMENTS.md "
                "tells what is modelled and what the columns mean.")
-    parser.add_argument("--quick", action="store_true", help="fewer topologies, seeds and notifications: a minute or two")
+    parser.add_argument("--quick", action="store_true", help="fewer topologies, seeds and intervals: half a minute")
     parser.add_argument("--out", metavar="DIR", default=os.path.join(ROOT, "build", "experiments"),
                         help="where everything goes (build/experiments)")
     parser.add_argument("--seeds", metavar="N", type=int, help=f"instead of {plan.FULL.seeds}, or {plan.QUICK.seeds} with "
                                                                "--quick")
-    parser.add_argument("--count", metavar="N", type=int, help="notifications in each run, instead of "
-                                                               f"{plan.FULL.count} or {plan.QUICK.count}")
+    parser.add_argument("--count", metavar="N", type=int, help=f"notifications in each run, instead of {plan.FULL.count}")
     parser.add_argument("--topology", metavar="FILE", action="append", default=[],
                         help=f"instead of those in experiments/topologies, beside {plan.HEADLINE}; may be repeated")
     parser.add_argument("--wired-delay-ms", metavar="MS", type=float, default=20.0,
@@ -72,7 +71,7 @@ def arguments(argv):
 def extent_of(options):
     extent = plan.QUICK if options.quick else plan.FULL
     if options.topology:
-        extent = extent._replace(topologies=(), throughput=())
+        extent = extent._replace(topologies=())
     return extent._replace(seeds=options.seeds or extent.seeds, count=options.count or extent.count)
 
 
@@ -112,7 +111,7 @@ def simulate(options, runs, extent, topologies):
     tasks = plan.tasks(extent, list(topologies), simulated or (options.only and ["path"]))
     measuring = measure.Measure(runs, extent, topologies, options.wired_delay_us)
     progress = Progress(sum(task.weight for task in tasks), len(tasks))
-    rows, failures = {}, set()
+    rows, failures = {}, {}
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         under_way = {pool.submit(measuring.do, task): task for task in tasks}
         try:
@@ -121,7 +120,7 @@ def simulate(options, runs, extent, topologies):
                     for table, new in future.result().items():
                         rows.setdefault(table, []).extend(new)
                 except Failed as why:
-                    failures.add(str(why))
+                    failures.setdefault(why.why, set()).add(why.run)
                 progress.add(under_way[future].weight)
         except (KeyboardInterrupt, Stopped):
             runs.stop()
@@ -129,7 +128,8 @@ def simulate(options, runs, extent, topologies):
             raise KeyboardInterrupt from None
         finally:
             progress.close()
-    return rows, sorted(failures)
+    return rows, [f"{len(failed)} run{'s' * (len(failed) > 1)}, like `{min(failed)}`: {why}"
+                  for why, failed in sorted(failures.items())]
 
 
 def evaluate(options):

@@ -3,6 +3,7 @@
 
 import claims
 import plan
+from medians import Median
 from svg import Drawing, Linear, Log
 from tables import QUANTILES
 
@@ -128,8 +129,8 @@ def airtimes(measured):
     def value(app, name):
         nodes = measured.airtime(app, name)
         if not nodes or any(tx.value is None for _, _, tx, _ in nodes):
-            return claims.Median(None, None, None, 0)
-        return claims.Median(ms(sum(tx.value for _, _, tx, _ in nodes)), None, None, nodes[0][2].count)
+            return Median(None, None, None, 0)
+        return Median(ms(sum(tx.value for _, _, tx, _ in nodes)), None, None, nodes[0][2].count)
 
     def aside(name):
         server = value(plan.SERVER, name).value
@@ -207,7 +208,7 @@ def delivery(measured):
     across, width, height, top = 4, 195, 168, 40
     lines = (len(measured.names) + across - 1) // across
     drawing = Drawing(WIDTH, top + lines * height + 8, "Share of notifications that arrive, against the update interval")
-    legend(drawing, 0, 18, bound=False)
+    legend(drawing, 42, 18, bound=False)
     for i, name in enumerate(measured.names):
         panel(drawing, measured, name, (i % across) * width, top + (i // across) * height, width, height,
               i % across == 0)
@@ -215,7 +216,7 @@ def delivery(measured):
 
 
 def panel(drawing, measured, topology, left, top, width, height, with_scale):
-    start, end, high, low = left + 36, left + width - 12, top + 24, top + height - 44
+    start, end, high, low = left + 42, left + width - 14, top + 24, top + height - 44
     x = Log(ms(min(measured.intervals_us)), ms(max(measured.intervals_us)), start, end)
     y = Linear(0, 100, low, high, 2)
     drawing.text(start, top + 14, topology, "title small")
@@ -226,13 +227,37 @@ def panel(drawing, measured, topology, left, top, width, height, with_scale):
     for tick in (10, 100, 1000):
         if x.ticks[0] <= tick <= x.ticks[-1]:
             drawing.line(x(tick), high, x(tick), low, "rule")
-            drawing.text(x(tick), low + 14, f"{tick}" + (" ms" if tick == 1000 else ""), "quiet small", "middle")
+            drawing.text(x(tick), low + 14, short(tick), "quiet small", "middle")
     for app in plan.APPS:
         points = [(ms(us), measured.delivery(app, topology, us).value) for us in measured.intervals_us]
         points = [(x(at), y(100 * share)) for at, share in points if share is not None]
         drawing.path(points, f"stroke {app}")
         for at, share in points:
             drawing.mark(at, share, app)
+
+
+def under_load(measured, topology=plan.HEADLINE):
+    curves = {app: [(us, measured.delay(app, topology, us).value) for us in measured.intervals_us] for app in plan.APPS}
+    curves = {app: [(ms(us), ms(value)) for us, value in curve if value] for app, curve in curves.items()}
+    values = [value for curve in curves.values() for _, value in curve]
+    if not values or len(measured.intervals_us) < 2:
+        return None
+    top, bottom, left, right = 56, 300, 60, WIDTH - 20
+    drawing = Drawing(WIDTH, bottom + 48, f"Median delay against the update interval on {topology}")
+    x = Log(ms(min(measured.intervals_us)), ms(max(measured.intervals_us)), left, right)
+    y = Log(min(values), max(values), bottom, top)
+    legend(drawing, left, 18, bound=False)
+    drawing.text(left - 52, 44, "median delay of what arrives, ms (logarithmic)", "quiet")
+    axis(drawing, x, top, bottom, "milliseconds from one update to the next (logarithmic)")
+    for tick in y.ticks:
+        drawing.line(left, y(tick), right, y(tick), "rule")
+        drawing.text(left - 8, y(tick) + 4, short(tick), "quiet", "end")
+    for app, curve in curves.items():
+        points = [(x(at), y(value)) for at, value in curve]
+        drawing.path(points, f"stroke {app}")
+        for at, value in points:
+            drawing.mark(at, value, app)
+    return drawing
 
 
 # ---- bars ---------------------------------------------------------------------------------

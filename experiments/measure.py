@@ -37,10 +37,11 @@ class Measure:
 
     def throughput(self, task):
         rows = {}
+        undisturbed = self.notifications(task, max(self.extent.intervals_us))[0][0]
 
         def sustains(interval_us):
             rows[interval_us] = self.notifications(task, interval_us)[0][0]
-            return throughput.enough(rows[interval_us]["sent"], rows[interval_us]["delivered"])
+            return throughput.sustained(rows[interval_us], undisturbed)
 
         good, bad = throughput.search(sustains, self.extent.intervals_us, self.extent.ratio)
         found = rows.get(good, {})

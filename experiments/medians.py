@@ -41,8 +41,8 @@ def middle(ordered):
 
 
 def median(values):
-    """None among the values stands for less than any number."""
-    ordered = sorted(values, key=lambda value: (value is not None, value or 0))
+    """None among the values, which are not negative, stands for less than any of them."""
+    ordered = sorted(values, key=lambda value: -1 if value is None else value)
     if not ordered:
         return Median(None, None, None, 0)
     k = rank(len(ordered))

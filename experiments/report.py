@@ -86,12 +86,12 @@ def topology_rows(measured):
     for name in measured.names:
         here = claims.figures(measured, name)
         row = measured.hops[name]
-        yield (name, f"{row['hops_server']} → {row['hops_direct']}", row["through_border_router"],
+        yield (name + (" *" if row["through_border_router"] == "yes" else ""), f"{row['hops_server']} → {row['hops_direct']}",
                *(in_ms(measured.delay(app, name)) for app in plan.APPS), shown(here["faster_pct"].values(), "{:.0f}", " %"),
                shown(here["direct_vs_bound"].values(), "{:.2f}"), shown(here["throughput_ratio"].values(), "{:.1f}", " ×"))
 
 
-TOPOLOGY_HEADS = ("topology", "hops", "via border router", "server, ms", "DTLS, ms", "OSCORE, ms", "faster", "over bound",
+TOPOLOGY_HEADS = ("topology", "hops", "server, ms", "DTLS, ms", "OSCORE, ms", "faster", "over bound",
                   "throughput")
 
 
@@ -114,7 +114,7 @@ def about_flat(measured):
 
 def figure(drawing, caption):
     if drawing is None:
-        return f'<p class="quiet">Not measured: {escape(caption)}</p>'
+        return f'<p class="quiet">Not measured. {escape(caption)}</p>'
     return f"<figure>{drawing.render()}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
@@ -160,12 +160,16 @@ def sections(measured, setup, result):
         "seen: 95 % confidence; the vertical tick: what airtime, mean back-off, serial line and wire alone take.") + (
         f"<p>{escape(about_flat(measured))}</p>")
     yield f"Delay on {plan.HEADLINE}", figure(
-        figures.distribution(measured), "Each point of a curve is the median, over seeds, of that quantile.")
+        figures.distribution(measured), "Each point of a curve is the median, over seeds, of that quantile. The steps are "
+        f"back-offs: whole units of {bound.BACKOFF_UNIT_US / 1000:g} ms, of which the bound has the mean. Mean delay over bound: "
+        + shown(claims.both(claims.mean_vs_bound, measured, plan.HEADLINE).values(), "{:.2f}", " (DTLS / OSCORE)."))
     yield "Delay and hops", figure(
         figures.against_hops(measured), "One mark for each topology and application. Through the server the wire is in it, too.")
     yield "Delivery at shorter intervals", figure(
         figures.delivery(measured), "Horizontal: milliseconds from one update to the next, logarithmic. Neither arm merges "
-        "updates.")
+        "updates.") + figure(
+        figures.under_load(measured), f"What does arrive, on {plan.HEADLINE}: a server that cannot keep up delivers what its "
+        "queues hold, late.")
     yield "Throughput", figure(
         figures.rates(measured), f"Found by bisection of the interval, to a factor of {setup['ratio']:g}, for each seed.")
     yield "Authorisation", figure(
@@ -181,10 +185,11 @@ def sections(measured, setup, result):
     yield "The live twin", (
         "<p>The same notifications by real programs in network namespaces, joined by the simulator's radio in real time.</p>"
         + live_table(measured))
-    yield "All topologies", table(TOPOLOGY_HEADS, list(topology_rows(measured)), numbers=(3, 4, 5, 6, 7, 8),
-                                  flat=flat_topologies(measured)) + (
-        '<p class="quiet">Hops by the server → direct. Medians with 95 % confidence in brackets; pairs are DTLS / OSCORE.</p>')
-    yield "Goals", table(("goal", "", "got, DTLS / OSCORE", ""), list(goal_rows(result)))
+    yield "All topologies", '<div class="dense">' + table(
+        TOPOLOGY_HEADS, list(topology_rows(measured)), numbers=(2, 3, 4, 5, 6, 7), flat=flat_topologies(measured)) + (
+        '</div><p class="quiet">Hops by the server → direct; * through the border router; faint: no hop less. Medians with 95 % '
+        "confidence in brackets; pairs are DTLS / OSCORE.</p>")
+    yield "Goals", table(("goal", "wanted", "got, DTLS / OSCORE", ""), list(goal_rows(result)))
     yield "Method", method(setup)
     yield "Do it again", again(setup)
 
@@ -193,7 +198,7 @@ def memory_caption(measured):
     reason = next((row["reason"] for row in measured.memory if row["reason"]), None)
     return ("Light: client alone; dark: what client-to-client with authorisation adds. Ours: a whole image of the lamp on a "
             "Cortex-M3; the paper's: its own modules, without network stack, DTLS, C library."
-            + (f" {reason}." if reason else ""))
+            + (f" {reason[0].upper()}{reason[1:]}." if reason else ""))
 
 
 def method(setup):
@@ -217,7 +222,7 @@ def html(measured, setup, result):
         css = svg.STYLE + file.read()
     body = "\n".join(f"<section><h2>{escape(title)}</h2>\n{text}</section>" for title, text in
                      sections(measured, setup, result))
-    quick = " A quick run: fewer topologies, seeds and notifications; its numbers are rough." if setup["quick"] else ""
+    quick = " A quick run: fewer topologies, seeds and intervals." if setup["quick"] else ""
     failed = "".join(f"<p><strong>Failed:</strong> {escape(why)}</p>" for why in setup["failures"])
     return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'

@@ -18,7 +18,11 @@ TIMEOUT_S = 900
 
 
 class Failed(Exception):
-    """A run ended with an error; says which, and the program's own words."""
+    """A run ended with an error; says which, and why in the program's own words."""
+
+    def __init__(self, why, argv=()):
+        super().__init__(why)
+        self.why, self.run = why, " ".join(os.path.basename(word) for word in argv[1:])
 
 
 class Stopped(Exception):
@@ -101,14 +105,14 @@ class Runs:
         except subprocess.TimeoutExpired:
             child.kill()
             child.communicate()
-            raise Failed(f"{' '.join(argv)}: not done after {TIMEOUT_S} s") from None
+            raise Failed(f"not done after {TIMEOUT_S} s", argv) from None
         finally:
             with self.lock:
                 self.children.discard(child)
         if self.stopping:
             raise Stopped
         if child.returncode != 0:
-            raise Failed(f"{' '.join(argv)}: {said.strip() or f'status {child.returncode}'}")
+            raise Failed(said.strip() or f"status {child.returncode}", argv)
         return out
 
     def stop(self):

@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The largest rate that a path sustains: the shortest interval at which 99 % arrive, as long as they do at each longer
-one that was tried."""
+"""The largest rate that a path sustains: the shortest interval at which 99 % arrive, and at 99 % of the rate at which they
+were sent; as long as both hold at each longer one that was tried.
+
+The second condition is what tells a rate that is sustained from a queue that has not overflowed yet: then delays grow
+to the end of the run."""
 
 SHORTEST_US = 500
 LONGEST_US = 16000000
 
 
-def enough(sent, delivered, permille=990):
-    return sent > 0 and delivered * 1000 >= sent * permille
+def sustained(row, undisturbed):
+    """Of a run's row, beside that of the same seed at a long interval. The slowest are later than there by at most one
+    percent of the run's duration."""
+    if row["sent"] == 0 or row["delivered"] * 100 < row["sent"] * 99 or undisturbed["q99"] is None:
+        return False
+    return row["q99"] - undisturbed["q99"] <= row["sent"] * row["interval_us"] / 100
 
 
 def bracket(sustains, intervals):

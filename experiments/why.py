@@ -62,7 +62,9 @@ def degradation(measured):
     if at is None:
         return "It does not degrade at any interval that was tried."
     share = measured.delivery(plan.SERVER, plan.HEADLINE, at).value
-    text = f"The longest interval at which less than 99 % arrive is {at // 1000} ms, with {100 * share:.0f} %"
+    late = measured.delay(plan.SERVER, plan.HEADLINE, at).value
+    text = f"The longest interval at which less than 99 % arrive is {at // 1000} ms, with {100 * share:.1f} %"
+    text += f" and a median delay of {late / 1000:,.0f} ms" if late else ""
     first = [f"{kind.upper()} at {found // 1000} ms" for kind, app in plan.DIRECT.items()
              if (found := claims.degrades_at_us(measured, app, plan.HEADLINE)) is not None]
     text += f"; directly it is {' and '.join(first)}." if first else "; directly there is none among those tried."

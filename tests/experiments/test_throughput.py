@@ -43,10 +43,15 @@ class TestThroughput(unittest.TestCase):
         good, bad = throughput.search(Path(0), GRID, 1.03)
         self.assertEqual((good, bad), (throughput.SHORTEST_US, None))
 
-    def test_enough_is_99_percent(self):
-        self.assertTrue(throughput.enough(1000, 990))
-        self.assertFalse(throughput.enough(1000, 989))
-        self.assertFalse(throughput.enough(0, 0))
+    def test_sustained_is_99_percent_at_99_percent_of_the_rate(self):
+        idle = {"q99": 50000}
+        for sent, delivered, q99, holds in ((1000, 990, 50000, True), (1000, 989, 50000, False), (1000, 1000, 250000, True),
+                                            (1000, 1000, 250001, False), (1000, 0, None, False), (0, 0, None, False)):
+            with self.subTest(delivered=delivered, q99=q99):
+                row = {"sent": sent, "delivered": delivered, "q99": q99, "interval_us": 20000}
+                self.assertEqual(throughput.sustained(row, idle), holds)
+        row = {"sent": 1000, "delivered": 1000, "q99": 1, "interval_us": 20000}
+        self.assertFalse(throughput.sustained(row, {"q99": None}))
 
 
 if __name__ == "__main__":
