@@ -12,7 +12,7 @@ import tempfile
 import threading
 
 from lab import PROGRAMS, ROOT, Lab, choose_network
-from peers.process import Failed
+from peers.process import Failed, Skipped
 
 BOARDS = {"lamp": "lm3s6965evb", "switch": "mps2-an385"}
 
@@ -48,7 +48,7 @@ def main():
                                     *words.split()], check=False)
                 elif name:
                     print(f"no such device: {name}; {', '.join(BOARDS)} or ctl", file=sys.stderr)
-        except (Failed, KeyboardInterrupt) as end:
+        except (Failed, Skipped, KeyboardInterrupt) as end:
             print(end, file=sys.stderr)
         finally:
             lab.close()
