@@ -61,7 +61,7 @@ static void read_counts(const lab_stage *stage, sim_radio_counts out[SIM_TOPOLOG
 
 static void measure(lab_stage *stage, lab_series *series)
 {
-    sim_radio_counts before[SIM_TOPOLOGY_NODES_MAX];
+    sim_radio_counts before[SIM_TOPOLOGY_NODES_MAX] = {{0}};
     read_counts(stage, before);
     /* Where in an interval it begins is drawn, so that nothing else keeps step with it. */
     series->first_us = stage->world.now_us + sim_rng_below(&stage->world.rng, series->interval_us);
