@@ -11,17 +11,6 @@ const char *lab_phase_name(lab_phase phase)
     return names[phase];
 }
 
-const char *lab_flow_name(unsigned index)
-{
-    static const char *const names[] = {"seed", "compact", NULL};
-    return names[index];
-}
-
-bool lab_flow_is_there(lab_flow flow)
-{
-    return flow == LAB_FLOW_SEED;
-}
-
 typedef struct story {
     lab_tally *tallies;
     lab_phase phase; /* LAB_PHASES: it is over */
@@ -90,9 +79,8 @@ static bool tell_story(lab_stage *stage, lab_tally out[LAB_PHASES])
     return lab_judge(stage);
 }
 
-bool lab_authorize(const lab_setup *setup, lab_flow flow, lab_tally out[LAB_PHASES])
+bool lab_authorize(const lab_setup *setup, lab_tally out[LAB_PHASES])
 {
-    (void)flow; /* there is one */
     memset(out, 0, LAB_PHASES * sizeof *out);
     lab_stage *stage = lab_open(setup);
     bool ok = stage != NULL && tell_story(stage, out);

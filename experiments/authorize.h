@@ -26,16 +26,7 @@ typedef struct lab_tally {
     uint32_t frames, frame_bytes; /* on air: each attempt, with header and FCS; no ACKs */
 } lab_tally;
 
-/* In which way the server provisions the devices. */
-typedef enum lab_flow { LAB_FLOW_SEED, LAB_FLOW_COMPACT } lab_flow;
-
-/* NULL: no more. */
-const char *lab_flow_name(unsigned index);
-
-/* True if this build knows how to do it. */
-bool lab_flow_is_there(lab_flow flow);
-
 /* Do it. False if the text was not got or a rule broken, which has been said on standard error. */
-bool lab_authorize(const lab_setup *setup, lab_flow flow, lab_tally out[LAB_PHASES]);
+bool lab_authorize(const lab_setup *setup, lab_tally out[LAB_PHASES]);
 
 #endif

@@ -327,7 +327,8 @@ static int authorize(const options *o)
     lab_tally total = {0};
     lab_flow flow = flow_of(o);
     lab_setup setup = setup_of(o, true, &topology);
-    if (!lab_authorize(&setup, flow, tallies)) {
+    setup.flow = flow;
+    if (!lab_authorize(&setup, tallies)) {
         return 1;
     }
     puts("app,topology,wired_delay_us,flow,seed,phase,duration_us,messages,udp_bytes,frames,"

@@ -35,6 +35,17 @@ const lab_app *lab_app_find(const char *name)
     return NULL;
 }
 
+const char *lab_flow_name(unsigned index)
+{
+    static const char *const names[] = {"seed", "compact", NULL};
+    return names[index];
+}
+
+bool lab_flow_is_there(lab_flow flow)
+{
+    return flow == LAB_FLOW_SEED;
+}
+
 /* One notification costs the firmware 18,404 instructions over OSCORE and 18,420 over DTLS, and
  * about as much where it is received (docs/FIRMWARE.md). At 72 MHz, and 1.25 cycles for an instruction,
  * which is assumed (flash wait states, loads, branches): 320 us. A handshake costs more; that is not in

@@ -35,10 +35,23 @@ typedef struct lab_app {
 const lab_app *lab_app_find(const char *name);
 const lab_app *lab_app_at(unsigned index);
 
+/* In which way the server provisions the devices. */
+typedef enum lab_flow {
+    LAB_FLOW_SEED,   /* object by object: five exchanges for DTLS, seven for OSCORE */
+    LAB_FLOW_COMPACT /* one exchange with each device */
+} lab_flow;
+
+/* NULL: no more. */
+const char *lab_flow_name(unsigned index);
+
+/* True if this build knows how to do it. */
+bool lab_flow_is_there(lab_flow flow);
+
 typedef struct lab_setup {
     const lab_app *app;
     const sim_topology *topology;
     sim_radio_params radio;
+    lab_flow flow;
     uint32_t relay_cpu_us; /* of the server, for each message that it passes on */
     uint64_t seed;
 } lab_setup;

@@ -179,7 +179,7 @@ static void c2c_5_phases_of_the_seeds_flow(void **state)
     for (size_t i = 0; i < 2; i++) {
         lab_setup setup = setup_of(rows[i].app, "multihop_0_direct", 1);
         lab_tally t[LAB_PHASES];
-        assert_true(lab_authorize(&setup, LAB_FLOW_SEED, t));
+        assert_true(lab_authorize(&setup, t));
         assert_true(t[LAB_AC].happened);
         assert_true(t[LAB_READ].happened);
         assert_int_equal(t[LAB_HANDSHAKE].happened, rows[i].has_handshake);
