@@ -13,6 +13,7 @@ PAPER = {"faster_pct": 90, "throughput_ratio": 8, "extension_pct": 8, "degrades_
 GOALS = {"faster_pct": 90, "direct_vs_bound": 1.15, "throughput_ratio": 10, "authorize_vs_seed": 0.5, "live_pct": 15}
 DELIVERY_US = (100000, 50000, 20000)
 ENOUGH = 0.99
+MAY_BE_UNMEASURED = ("extension_is_a_small_part",)  # needs a compiler for boards
 SMALL_FRAME_BYTES = 60  # about what an empty acknowledgement takes with its headers
 
 
@@ -260,8 +261,8 @@ def result(measured, setup, failures):
     """The JSON line."""
     holds = directions(measured)
     line = {"schema": "proa-experiments-1", "version": setup["version"], "commit": setup["commit"],
-            "ok": not failures and all(value is not False for value in holds.values())
-            and all(holds[name] for name in ("direct_is_faster", "direct_sustains_more")),
+            "ok": not failures and all(holds[name] or (value is None and name in MAY_BE_UNMEASURED)
+                                       for name, value in holds.items()),
             "quick": setup["quick"], "headline": plan.HEADLINE, **figures(measured, plan.HEADLINE),
             "extension_flash_pct": rounded(extension_pct(measured, "flash"), 2),
             "extension_ram_pct": rounded(extension_pct(measured, "ram"), 2),

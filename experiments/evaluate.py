@@ -5,8 +5,8 @@
     ./dev experiments [--quick] [--out DIR] [--topology FILE]... [--json]
 
 What was run is kept, so an interrupted evaluation goes on when the same command is given again.
-Exit status 0: done, and the direction of every claim holds; 1: not so; 2: a bad argument or topology file; 130:
-interrupted."""
+Exit status 0: done, and the direction of every claim holds; 1: not so; 2: a bad argument or topology file; 3: there is
+no proa-experiment; 130: interrupted."""
 
 import argparse
 import concurrent.futures
@@ -165,6 +165,9 @@ def tell(result):
 
 def main(argv=None):
     options = arguments(argv)
+    if not options.only_report and not os.access(options.program, os.X_OK):
+        print(f"experiments: {options.program} is not part of this tree", file=sys.stderr)
+        return 3
     signal.signal(signal.SIGTERM, interrupt)
     os.makedirs(options.out, exist_ok=True)
     try:
@@ -185,7 +188,8 @@ def main(argv=None):
     result = claims.result(measured, setup, setup["failures"])
     report.write(options.out, measured, setup, result)
     if options.export:
-        report.export(ROOT, measured, setup, result)
+        for line in report.export(ROOT, measured):
+            print(line, file=sys.stderr)
     tell(result)
     print(f"report: {os.path.join(options.out, 'report.html')}", file=sys.stderr)
     if options.json:

@@ -123,12 +123,7 @@ def memory(folder, quick):
     return rows
 
 
-def live_rows(said):
-    for topology, apps in (said.get("topologies") or {}).items():
-        for app, case in apps.items():
-            sim, real = case["simulated"]["q50_us"], case["live"]["q50_us"]
-            yield {"topology": topology, "app": app, "sim_us": sim, "live_us": real,
-                   "difference_pct": 100 * (real - sim) / sim}
+LIVE_COLUMNS = ("topology", "app", "sim_us", "live_us", "difference_pct")
 
 
 def live(folder, programs):
@@ -144,7 +139,7 @@ def live(folder, programs):
         return json.loads(content(path))
     print("experiments: the live twin (minutes, once)", file=sys.stderr, flush=True)
     said, reason = last_json([sys.executable, program, "--json", "--programs", programs], LIVE_TIMEOUT_S)
-    rows = list(live_rows(said or {}))
+    rows = [{name: row[name] for name in LIVE_COLUMNS} for row in (said or {}).get("results") or []]
     if not said or said.get("skipped") or said.get("error") or not rows:
         why = (said or {}).get("skipped") or (said or {}).get("error") or reason or "live.py measured nothing"
         return [{"reason": " ".join(why.split())}]

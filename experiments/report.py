@@ -257,14 +257,19 @@ def summary(result):
         yield f"{met:14} {text}: {shown(goal['got'].values(), '{:.4g}')} (goal: {wanted})"
 
 
-def export(root, measured, _setup, _result):
-    """The main picture, and the table between its marks in README.md."""
+def export(root, measured):
+    """The main picture, and the table between its marks in README.md. Gives lines that say what was done."""
     drawing = figures.delays(measured)
-    os.makedirs(os.path.join(root, "docs", "images"), exist_ok=True)
-    tables.replace(os.path.join(root, "docs", "images", "experiments.svg"), drawing.render(standalone=True))
-    path = os.path.join(root, "README.md")
-    with open(path, encoding="utf-8") as file:
+    if drawing is None:
+        return ["export: no delays were measured"]
+    picture = os.path.join(root, "docs", "images", "experiments.svg")
+    os.makedirs(os.path.dirname(picture), exist_ok=True)
+    tables.replace(picture, drawing.render(standalone=True))
+    readme = os.path.join(root, "README.md")
+    with open(readme, encoding="utf-8") as file:
         text = file.read()
     between = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
-    if between.search(text):
-        tables.replace(path, between.sub(lambda _: f"{BEGIN}\n{markdown(measured)}{END}", text))
+    if not between.search(text):
+        return [f"export: wrote {picture}", "export: README.md has no place for the table, two lines:", BEGIN, END]
+    tables.replace(readme, between.sub(lambda _: f"{BEGIN}\n{markdown(measured)}{END}", text))
+    return [f"export: wrote {picture} and the table in README.md"]
