@@ -216,7 +216,7 @@ def delivery(measured):
 
 
 def panel(drawing, measured, topology, left, top, width, height, with_scale):
-    start, end, high, low = left + 42, left + width - 14, top + 24, top + height - 44
+    start, end, high, low = left + 42, left + width - 20, top + 24, top + height - 44
     x = Log(ms(min(measured.intervals_us)), ms(max(measured.intervals_us)), start, end)
     y = Linear(0, 100, low, high, 2)
     drawing.text(start, top + 14, topology, "title small")

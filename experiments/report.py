@@ -102,19 +102,19 @@ def flat_topologies(measured):
 def about_flat(measured):
     flat = [measured.names[i] for i in flat_topologies(measured)]
     if not flat:
-        return "The direct path has fewer hops than the server's on every topology here."
+        return "The direct path has fewer hops than the one by the server on every topology here."
     through = sum(measured.hops[name]["through_border_router"] == "yes" for name in flat)
-    return (f"On {len(flat)} of {len(measured.names)} topologies the direct path has no hop less than the one by the server "
+    return (f"On {len(flat)} of {len(measured.names)} topologies the direct path has as many hops as the one by the server "
             f"({through} of them lead through the border router), so client-to-client wins nothing on the radio. What it "
-            f"leaves out there is the uplink and the server: " + "; ".join(why.uplink(measured, name) for name in flat) + ".")
+            f"leaves out there is the uplink and the server: " + ", ".join(why.uplink(measured, name) for name in flat) + ".")
 
 
 # ---- sections -----------------------------------------------------------------------------
 
 
-def figure(drawing, caption):
+def figure(drawing, caption, reason="not run"):
     if drawing is None:
-        return f'<p class="quiet">Not measured. {escape(caption)}</p>'
+        return f'<p class="quiet">Not measured: {escape(reason)}.</p>'
     return f"<figure>{drawing.render()}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
@@ -181,24 +181,28 @@ def sections(measured, setup, result):
         figures.airtimes(measured), "A proxy: time on the air, repetitions and acknowledgements included. What a node spends "
         "listening depends on its sleep, which is not modelled.") + figure(
         figures.nodes(measured), f"By node, on {plan.HEADLINE}.") + others(measured)
-    yield "Memory", figure(figures.memory(measured), memory_caption(measured))
+    yield "Memory", figure(figures.memory(measured), memory_caption(measured), memory_reason(measured) or "not run")
     yield "The live twin", (
         "<p>The same notifications by real programs in network namespaces, joined by the simulator's radio in real time.</p>"
         + live_table(measured))
     yield "All topologies", '<div class="dense">' + table(
         TOPOLOGY_HEADS, list(topology_rows(measured)), numbers=(2, 3, 4, 5, 6, 7), flat=flat_topologies(measured)) + (
-        '</div><p class="quiet">Hops by the server → direct; * through the border router; faint: no hop less. Medians with 95 % '
+        '</div><p class="quiet">Hops by the server → direct; * through the border router; faint: no fewer hops. Medians with 95 % '
         "confidence in brackets; pairs are DTLS / OSCORE.</p>")
     yield "Goals", table(("goal", "wanted", "got, DTLS / OSCORE", ""), list(goal_rows(result)))
     yield "Method", method(setup)
     yield "Do it again", again(setup)
 
 
+def memory_reason(measured):
+    return next((row["reason"] for row in measured.memory if row["reason"]), None)
+
+
 def memory_caption(measured):
-    reason = next((row["reason"] for row in measured.memory if row["reason"]), None)
+    reason = memory_reason(measured)
     return ("Light: client alone; dark: what client-to-client with authorisation adds. Ours: a whole image of the lamp on a "
             "Cortex-M3; the paper's: its own modules, without network stack, DTLS, C library."
-            + (f" {reason[0].upper()}{reason[1:]}." if reason else ""))
+            + (f" {reason}." if reason else ""))
 
 
 def method(setup):
@@ -249,6 +253,11 @@ def markdown(measured):
 
 def summary(result):
     """The lines of a terminal."""
+    yield f"{'direct, DTLS / OSCORE':22} {'faster, %':>15} {'throughput, ×':>15} {'over bound':>15}"
+    for name, here in result["topologies"].items():
+        yield (f"{name:22} {shown(here['faster_pct'].values(), '{:.1f}'):>15} "
+               f"{shown(here['throughput_ratio'].values(), '{:.1f}'):>15} "
+               f"{shown(here['direct_vs_bound'].values(), '{:.2f}'):>15}")
     for name, holds in result["directions"].items():
         yield f"{'holds' if holds else 'not measured' if holds is None else 'DOES NOT HOLD':14} {name.replace('_', ' ')}"
     for name, goal in result["goals"].items():

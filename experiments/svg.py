@@ -30,6 +30,8 @@ svg .dashed { stroke: var(--c); stroke-width: 1.2; stroke-dasharray: 3 3; fill: 
 svg .halo { fill: var(--paper); }
 """
 
+MARGIN = 14  # around a picture that stands alone
+
 
 def n(value):
     text = f"{value:.1f}"
@@ -98,7 +100,9 @@ class Drawing:
     def render(self, standalone=False):
         style = f"<style>{STYLE}</style>" if standalone else ""
         space = ' xmlns="http://www.w3.org/2000/svg"' if standalone else ""
-        ground = f'<rect class="halo" width="{self.width}" height="{self.height}"/>' if standalone else ""
-        return (f'<svg{space} viewBox="0 0 {self.width} {self.height}" width="{self.width}" height="{self.height}" role="img" '
+        margin = MARGIN if standalone else 0
+        box = f"{-margin} {-margin} {self.width + 2 * margin} {self.height + 2 * margin}"
+        ground = (f'<rect class="halo" x="{-margin}" y="{-margin}" width="100%" height="100%"/>' if standalone else "")
+        return (f'<svg{space} viewBox="{box}" width="{self.width + 2 * margin}" height="{self.height + 2 * margin}" role="img" '
                 f'aria-label="{escape(self.title)}">{style}<title>{escape(self.title)}</title>{ground}\n'
                 + "\n".join(self.parts) + "\n</svg>\n")

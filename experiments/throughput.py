@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The largest rate that a path sustains: the shortest interval at which 99 % arrive, and at 99 % of the rate at which they
-were sent; as long as both hold at each longer one that was tried.
+"""The largest rate that a path sustains: the shortest interval at which 99 % arrive, and at 99 % of the rate at which
+they were sent; as long as both hold at each longer one that was tried.
 
 The second condition is what tells a rate that is sustained from a queue that has not overflowed yet: then delays grow
 to the end of the run."""

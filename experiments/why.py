@@ -85,4 +85,4 @@ def uplink(measured, topology):
     if least is None:
         return topology
     part = (least.wire_us + least.serial_us) / least.total_us
-    return f"{topology} {ms(least.wire_us + least.serial_us)}, {100 * part:.0f} % of that bound"
+    return f"{100 * part:.0f} % of the bound on {topology}"

@@ -1,8 +1,8 @@
 #!/usr/bin/env -S python3 -SE
 # SPDX-License-Identifier: Apache-2.0
-"""Stands for proa-experiment: the same arguments, the same columns, numbers from a formula. Direct delivery is ten times
-faster and sustains ten times more. Writes a line for each call to $FAKE_LOG, and says "hang" there before it hangs
-in the call that $FAKE_HANG names by its seed."""
+"""Stands for proa-experiment: the same arguments, the same columns, numbers from a formula. Direct delivery is ten
+times faster and sustains ten times more. Writes a line for each call to $FAKE_LOG, and says "hang" there before it
+hangs in the call that $FAKE_HANG names by its seed."""
 
 import json
 import os

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import unittest
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import place
 import tables
@@ -88,7 +89,9 @@ class TestEvaluate(unittest.TestCase):
         line = json.loads(self.done.stdout.splitlines()[-1])
         self.assertEqual((line["schema"], line["ok"], sorted(line["topologies"])),
                          ("proa-experiments-1", True, ["mine", "multihop_0_direct"]))
-        self.self_contained(self.content("reference")["report.html"])
+        files = self.content("reference")
+        self.self_contained(files["report.html"])
+        ElementTree.fromstring(files["experiments.svg"])
 
     def self_contained(self, html):
         nesting = Nesting()
