@@ -2,7 +2,8 @@
 /* Who speaks when, who hears it, and what is repeated.
  *
  * What makes a frame fail at its receiver is decided when a flight begins: the receiver is deaf, or hears somebody
- * already; or, later, when another flight begins that it hears as well. A flight that ends when another begins does not
+ * already; or, later, when another flight begins that it hears as well. Nobody goes deaf while it could get one: it turns
+ * to sending when it hears nobody, or to acknowledge what it alone heard. A flight that ends when another begins does not
  * disturb it and is not disturbed: its end was set first, because every flight is longer than the turnaround before
  * the other, and equal times come in the order in which they were set. */
 #include "sim/radio/mac.h"
@@ -56,17 +57,6 @@ static uint64_t later(uint64_t a, uint64_t b)
 }
 
 /* ---- flights ---------------------------------------------------------------------------- */
-
-/* Until then the node's radio is not listening: what is on its way to it is lost. */
-static void deafen(sim_mac *mac, unsigned n, uint64_t until_us)
-{
-    mac->nodes[n].deaf_us = until_us;
-    for (unsigned m = 0; m < mac->topology->node_count; m++) {
-        if ((mac->in_air >> m & 1U) != 0 && mac->nodes[m].flight.to == n) {
-            mac->nodes[m].flight.is_heard = false;
-        }
-    }
-}
 
 static void take_off(sim_mac *mac, uint64_t now_us, unsigned n, unsigned to, uint32_t took_us)
 {
@@ -162,7 +152,7 @@ static sim_mac_event assess(sim_mac *mac, uint64_t now_us, unsigned n)
     sim_mac_node *node = &mac->nodes[n];
     if (later(node->heard_us, node->ack_us) <= now_us - SIM_MAC_CCA_US) {
         uint32_t took_us = event_of(mac, SIM_MAC_NOTHING, n).took_us;
-        deafen(mac, n, now_us + SIM_MAC_TURNAROUND_US + took_us);
+        node->deaf_us = now_us + SIM_MAC_TURNAROUND_US + took_us;
         set_step(mac, n, SIM_MAC_TURNING, now_us + SIM_MAC_TURNAROUND_US);
     } else if (node->backoffs == mac->params->backoffs_max) {
         mac->counts[n].channel_failures++;
@@ -222,7 +212,7 @@ static sim_mac_event end_frame(sim_mac *mac, uint64_t now_us, unsigned n)
     receiver->ack_to = n;
     receiver->ack_us =
         now_us + SIM_MAC_TURNAROUND_US + sim_mac_airtime_us(mac->params, SIM_MAC_ACK_LEN);
-    deafen(mac, node->to, receiver->ack_us);
+    receiver->deaf_us = receiver->ack_us;
     set_ack(mac, node->to, now_us + SIM_MAC_TURNAROUND_US);
     bool is_fresh = is_new(receiver, now_us, n, node->seq);
     return event_of(mac, is_fresh ? SIM_MAC_RECEIVED : SIM_MAC_NOTHING, n);

@@ -552,6 +552,39 @@ static void rfc4944_5_3_two_packets_at_once_need_two_places(void **state)
     }
 }
 
+/* One half of a packet is there whose other half was lost; then two come at once: they take the free place and that
+ * of the half, not each other's. */
+static void rfc4944_5_3_the_oldest_gives_way(void **state)
+{
+    (void)state;
+    unsigned seen = 0;
+    for (uint64_t seed = 0; seed < 400; seed++) {
+        sim_radio_params params = sim_radio_params_default();
+        params.retries_max = 0;
+        params.loss_permille = 100;
+        params.reassemblies_max = 2;
+        mesh *m = open_mesh("multihop_0_direct", &params, seed);
+        unsigned node;
+        proa_span packet;
+        const unsigned router = m->topology.border_router;
+        const unsigned senders[] = {m->topology.host, m->topology.requester};
+        send(m, 0, senders[0], router, 150);
+        bool arrived = sim_radio_take(m->radio, 200000, &node, &packet);
+        if (!arrived && sim_radio_counts_of(m->radio, router)->acks_sent > 0) {
+            uint64_t before = sim_radio_counts_of(m->radio, senders[0])->frames_given_up;
+            send(m, 200000, senders[0], router, 200);
+            send(m, 200000, senders[1], router, 200);
+            uint64_t ended = count_arrivals(m);
+            ended += sim_radio_counts_of(m->radio, senders[0])->frames_given_up - before;
+            ended += sim_radio_counts_of(m->radio, senders[1])->frames_given_up;
+            assert_true(ended >= 2);
+            seen++;
+        }
+        sim_radio_close(m->radio);
+    }
+    assert_true(seen > 20);
+}
+
 /* ---- UDP in IPv6 ------------------------------------------------------------------------ */
 
 static void rfc768_checksum_and_what_is_no_datagram(void **state)
@@ -604,6 +637,7 @@ int main(void)
         cmocka_unit_test(rfc4944_5_3_reassembly_times_out),
         cmocka_unit_test(a_packet_ends_with_a_fragment_that_is_given_up),
         cmocka_unit_test(rfc4944_5_3_two_packets_at_once_need_two_places),
+        cmocka_unit_test(rfc4944_5_3_the_oldest_gives_way),
         cmocka_unit_test(rfc768_checksum_and_what_is_no_datagram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
