@@ -59,9 +59,9 @@ static uint8_t write_traffic(proa_writer *w, uint32_t first_word)
 /* Returns HLIM. */
 static uint8_t write_hop_limit(proa_writer *w, uint8_t hop_limit)
 {
-    for (uint8_t mode = 1; mode < sizeof hop_limits; mode++) {
+    for (unsigned mode = 1; mode < sizeof hop_limits; mode++) {
         if (hop_limits[mode] == hop_limit) {
-            return mode;
+            return (uint8_t)mode;
         }
     }
     proa_write_u8(w, hop_limit);

@@ -2,10 +2,10 @@
 /* Who speaks when, who hears it, and what is repeated.
  *
  * What makes a frame fail at its receiver is decided when a flight begins: the receiver is deaf, or hears somebody
- * already; or, later, when another flight begins that it hears as well. Nobody goes deaf while it could get one: it turns
- * to sending when it hears nobody, or to acknowledge what it alone heard. A flight that ends when another begins does not
- * disturb it and is not disturbed: its end was set first, because every flight is longer than the turnaround before
- * the other, and equal times come in the order in which they were set. */
+ * already; or, later, when another flight begins that it hears as well. Nobody goes deaf while it could get one: it
+ * turns to sending when it hears nobody, or to acknowledge what it alone heard. A flight that ends when another
+ * begins does not disturb it and is not disturbed: its end was set first, because every flight is longer than the
+ * turnaround before the other, and equal times come in the order in which they were set. */
 #include "sim/radio/mac.h"
 
 #include <string.h>

@@ -17,11 +17,11 @@
  * caller says, in microseconds; who repeats a seed gets the same run.
  *
  * What one frame of b bytes takes where nobody else speaks, at 250 kbit/s: a back-off of 0 to 7 units of 320 (mean
- * 1120), 128 of listening, 192 of turning around, 32 * (6 + b) in the air. Its acknowledgment follows after 192 and takes
- * 352: the packet does not wait for it, but the next fragment does, and 640 more; and the next hop, whose first
- * back-off begins when the acknowledgment is out or the processor is done, whichever is later. A frame that finds
- * the channel busy five times is given up at once, as in the standard: only what was sent is repeated. With any
- * fragment its packet is given up.
+ * 1120), 128 of listening, 192 of turning around, 32 * (6 + b) in the air. Its acknowledgment follows after 192 and
+ * takes 352: the packet does not wait for it, but the next fragment does, and 640 more; and the next hop, whose
+ * first back-off begins when the acknowledgment is out or the processor is done, whichever is later. A frame that
+ * finds the channel busy five times is given up at once, as in the standard: only what was sent is repeated. With
+ * any fragment its packet is given up.
  *
  * It knows no LwM2M. The simulator drives it by its virtual clock (experiments/), the link emulator by
  * the real one. */
@@ -91,9 +91,9 @@ void sim_radio_observe(sim_radio *radio, void (*observer)(void *ctx, const sim_r
  * (2001:db8::6). */
 void sim_radio_address(unsigned node, uint8_t out[16]);
 
-/* A whole IPv6 packet leaves the stack of a node or of the machine (SIM_TOPOLOGY_WIRED), at most 1280 bytes; copied. What
- * is not for another address of this network is dropped. Its UDP checksum is not looked at. First take what has arrived
- * until now_us. */
+/* A whole IPv6 packet, at most 1280 bytes, leaves the stack of a node or of the machine (SIM_TOPOLOGY_WIRED). It is
+ * copied; what is not for another address of this network is dropped. Its UDP checksum is not looked at. First
+ * take what has arrived until now_us. */
 void sim_radio_send(sim_radio *radio, uint64_t now_us, unsigned node, proa_span packet);
 
 /* When something happens next inside; UINT64_MAX if nothing is under way. */
