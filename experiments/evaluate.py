@@ -116,12 +116,14 @@ def simulate(options, runs, extent, topologies):
         under_way = {pool.submit(measuring.do, task): task for task in tasks}
         try:
             for future in concurrent.futures.as_completed(under_way):
+                kept = False
                 try:
-                    for table, new in future.result().items():
+                    made, kept = future.result()
+                    for table, new in made.items():
                         rows.setdefault(table, []).extend(new)
                 except Failed as why:
                     failures.setdefault(why.why, set()).add(why.run)
-                progress.add(under_way[future].weight)
+                progress.add(under_way[future].weight, kept)
         except (KeyboardInterrupt, Stopped):
             runs.stop()
             pool.shutdown(cancel_futures=True)
@@ -168,7 +170,8 @@ def main(argv=None):
     if not options.only_report and not os.access(options.program, os.X_OK):
         print(f"experiments: {options.program} is not part of this tree", file=sys.stderr)
         return 3
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     os.makedirs(options.out, exist_ok=True)
     try:
         if not options.only_report:

@@ -57,7 +57,10 @@ class Measure:
         return {"paths": self.run("path", task)[0]}
 
     def do(self, task):
-        return getattr(self, task.kind)(task)
+        """The rows, and whether all was there already."""
+        self.runs.here.started = False
+        rows = getattr(self, task.kind)(task)
+        return rows, not self.runs.here.started
 
 
 # ---- what is not simulated ----------------------------------------------------------------

@@ -24,7 +24,7 @@ class Progress:
         self.tenths = 0
         self.free = 0
 
-    def add(self, weight, kept=False):
+    def add(self, weight, kept):
         self.done += weight
         self.finished += 1
         self.free += weight if kept else 0

@@ -52,6 +52,7 @@ class Runs:
         self.topologies = {}
         self.children = set()
         self.lock = threading.Lock()
+        self.here = threading.local()  # .started: whether this thread had to run anything
         self.stopping = False
         os.makedirs(self.folder, exist_ok=True)
 
@@ -83,6 +84,7 @@ class Runs:
         return tables.parse(kept["out"]), tables.parse(kept["nodes"])
 
     def start(self, command, topology, nodes, options):
+        self.here.started = True
         argv = [self.program, command, "--topology", topology]
         for name, value in options.items():
             argv += ["--" + name.replace("_", "-"), str(value)]

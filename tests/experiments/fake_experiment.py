@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stands for proa-experiment: the same arguments, the same columns, numbers from a formula. Direct delivery is ten
 times faster and sustains ten times more. Writes a line for each call to $FAKE_LOG, and says "hang" there before it
-hangs in the call that $FAKE_HANG names by its seed."""
+hangs in the call that $FAKE_HANG names by its interval."""
 
 import json
 import os
@@ -73,7 +73,7 @@ def main():
     for number in ("seed", "interval_us", "count"):
         setattr(options, number, int(words.get(number, 0)))
     say(" ".join(sys.argv[1:]))
-    if os.environ.get("FAKE_HANG") == str(options.seed):
+    if os.environ.get("FAKE_HANG") == str(options.interval_us):
         say("hang")
         time.sleep(600)
     with open(options.topology, encoding="utf-8") as file:

@@ -66,7 +66,7 @@ class TestEvaluate(unittest.TestCase):
     @classmethod
     def command(cls, out, *words, topology=None):
         return [sys.executable, os.path.join(place.EXPERIMENTS, "evaluate.py"), "--program", place.FAKE, "--out",
-                os.path.join(cls.folder, out), "--quick", "--seeds", "2", "--topology", topology or cls.topology,
+                os.path.join(cls.folder, out), "--quick", "--seeds", "1", "--topology", topology or cls.topology,
                 "--topology", cls.headline, "--json", *words]
 
     @classmethod
@@ -100,7 +100,7 @@ class TestEvaluate(unittest.TestCase):
         self.assertIsNone(re.search(r"url\(|@import|https?:", html))
 
     def test_interrupted_and_gone_on_with(self):
-        environment = {**os.environ, "FAKE_LOG": self.log, "FAKE_HANG": "2"}
+        environment = {**os.environ, "FAKE_LOG": self.log, "FAKE_HANG": "20000"}
         with subprocess.Popen(self.command("halves", "--jobs", "1"), env=environment, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True) as interrupted:
             while "hang" not in place.lines(self.log):

@@ -67,7 +67,7 @@ class TestRuns(unittest.TestCase):
         self.assertFalse(os.path.exists(runs.path_of("path", bad, {"app": "c2c_dtls"})))
 
     def test_stopping_ends_what_runs_and_keeps_nothing_of_it(self):
-        os.environ["FAKE_HANG"] = "7"
+        os.environ["FAKE_HANG"] = str(NOTIFY["interval_us"])
         self.addCleanup(os.environ.pop, "FAKE_HANG")
         runs = self.runs()
         ended = []
