@@ -133,6 +133,7 @@ def figures(measured, topology):
     """The members of the JSON line that belong to a topology."""
     return {
         "faster_pct": both(faster_pct, measured, topology),
+        "baseline_vs_bound": {"dtls": rounded(vs_bound(measured, topology, plan.SERVER))},
         "direct_vs_bound": both(vs_bound, measured, topology),
         "direct_mean_vs_bound": both(mean_vs_bound, measured, topology),
         "throughput_ratio": both(throughput_ratio, measured, topology),
@@ -252,7 +253,7 @@ def reasons(measured, result, failures):
 def reason_of(measured, topology, name, failures):
     if name == "throughput_ratio" and measured.rows("throughput", plan.SERVER, topology):
         return "no interval that was tried is sustained"
-    command = "authorize" if name.startswith("authorize") else "path" if name == "direct_vs_bound" else "notify"
+    command = "authorize" if name.startswith("authorize") else "path" if name.endswith("vs_bound") and not measured.rows("paths", plan.SERVER, topology) else "notify"
     failed = next((failure for failure in failures if f"`{command} " in failure), None)
     return f"failed: {failed}" if failed else "not run, or nothing arrived"
 

@@ -347,7 +347,7 @@ def memory(measured):
         return None
     for what, (less, more) in PAPER_MEMORY.items():
         bars.append((f"{what if what == 'flash' else 'RAM'}, the paper's modules", less, more))
-    top, row, left = 10, 36, 172
+    top, row, left = 10, 36, 184
     bottom = top + row * len(bars)
     drawing = Drawing(WIDTH, bottom + 48, "Memory of a client, and what client-to-client adds")
     scale = Linear(0, max(more for _, _, more in bars) / 1000, left, WIDTH - 130)

@@ -28,7 +28,8 @@ server, which is why the server-centric arm is at its best.</li>
 <p>Those of the paper's artifact (inetrg/ipsn-2022-lwm2mc2c): twelve topologies, resource /3311/0/5706 with a
 counter of five digits. Not in the artifact, and chosen here: intervals of {intervals} ms, {count} notifications for
 each point and seed, {seeds} seeds. Notifications are not confirmable, the server's request to the requester is;
-neither arm merges updates.</p>
+neither arm merges updates. What arrives more
+than five seconds after the last update is lost.</p>
 <h3>Statistics</h3>
 <p>A figure is the median over seeds; within a seed, delays are the quantiles among what arrived. Confidence
 intervals are those of order statistics (binomial): the narrowest pair of seeds that encloses the median with at

@@ -49,7 +49,7 @@ def memory(measured):
         return "Not measured: " + (next((row["reason"] for row in measured.memory if row["reason"]), None) or "not run") + "."
     word = "Less" if flash < PAPER["extension_pct"] - 1 else "More" if flash > PAPER["extension_pct"] + 1 else "About as much"
     added = measured.memory_of("client_with_c2c", "flash") - measured.memory_of("client", "flash")
-    text = (f"{word} of flash: {added:,} bytes of a whole image of {measured.memory_of('client', 'flash'):,}, with DTLS, "
+    text = (f"{word} of flash: {added:,} bytes beside a whole image of {measured.memory_of('client', 'flash'):,}, with DTLS, "
             "network stack and C library. Ours has rights, expiry, revocation and reconciliation in it; the artifact's own "
             "table adds 5,086 bytes to 26,135 of its modules, 19.5 %, from which 8 % cannot be derived.")
     return text if ram is not None else text + " RAM was not measured here."
