@@ -19,6 +19,7 @@ import place
 import tables
 
 FILES = [f"{name}.csv" for name in tables.COLUMNS] + ["report.html", "claims.md", "experiments.svg", "setup.json"]
+SIMULATED = [word for kind in ("notify", "throughput", "authorize") for word in ("--only", kind)]  # no firmware, no twin
 VOID = {"meta", "br"}
 
 
@@ -67,7 +68,7 @@ class TestEvaluate(unittest.TestCase):
     def command(cls, out, *words, topology=None):
         return [sys.executable, os.path.join(place.EXPERIMENTS, "evaluate.py"), "--program", place.FAKE, "--out",
                 os.path.join(cls.folder, out), "--quick", "--seeds", "1", "--topology", topology or cls.topology,
-                "--topology", cls.headline, "--json", *words]
+                "--topology", cls.headline, "--json", *SIMULATED, *words]
 
     @classmethod
     def evaluate(cls, out, *words, log=None, topology=None):
