@@ -34,8 +34,9 @@ static const char usage[] =
     "The model's numbers, with defaults of IEEE 802.15.4:\n"
     "  --serial-baud, --bit-rate, --loss-permille (of frames, beside collisions), --retries,\n"
     "  --backoffs, --queue (packets in a node), --cpu-send-us, --cpu-receive-us,\n"
-    "  --cpu-forward-us (of a device, each message), --relay-cpu-us (of the server, each message\n"
-    "  that it passes on)\n";
+    "  --cpu-forward-us (of a device, each message), --cpu-handshake-us (beside that, each datagram\n"
+    "  of a handshake that a device sends), --relay-cpu-us (of the server, each message that it\n"
+    "  passes on)\n";
 
 static void usage_error(const char *what, const char *about)
 {
@@ -49,7 +50,7 @@ typedef struct options {
     const char *app, *topology, *flow, *nodes_file;
     uint64_t seed, interval_us, count;
     sim_radio_params radio;
-    uint32_t relay_cpu_us;
+    uint32_t handshake_us, relay_cpu_us;
 } options;
 
 static uint64_t number(const char *option, const char *text, uint64_t least, uint64_t most)
@@ -109,6 +110,7 @@ static bool read_number(options *o, const char *option, const char *value)
                    {"--cpu-send-us", &r->cpu_send_us, 0, MINUTE_US},
                    {"--cpu-receive-us", &r->cpu_receive_us, 0, MINUTE_US},
                    {"--cpu-forward-us", &r->cpu_forward_us, 0, MINUTE_US},
+                   {"--cpu-handshake-us", &o->handshake_us, 0, MINUTE_US},
                    {"--relay-cpu-us", &o->relay_cpu_us, 0, MINUTE_US}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         if (strcmp(option, numbers[i].name) == 0) {
@@ -144,8 +146,10 @@ static void read_value(options *o, const char *option, const char *value)
 static options read_options(int argc, char **argv)
 {
     const lab_setup defaults = lab_setup_default(lab_app_at(0), NULL, 1);
-    options o = {
-        .seed = defaults.seed, .radio = defaults.radio, .relay_cpu_us = defaults.relay_cpu_us};
+    options o = {.seed = defaults.seed,
+                 .radio = defaults.radio,
+                 .handshake_us = defaults.handshake_us,
+                 .relay_cpu_us = defaults.relay_cpu_us};
     for (int i = 2; i < argc; i += 2) {
         if (strncmp(argv[i], "--", 2) != 0) {
             usage_error("unknown argument ", argv[i]);
@@ -174,6 +178,7 @@ static lab_setup setup_of(const options *o, bool authorizes, sim_topology *topol
     }
     lab_setup setup = lab_setup_default(app, topology, o->seed);
     setup.radio = o->radio;
+    setup.handshake_us = o->handshake_us;
     setup.relay_cpu_us = o->relay_cpu_us;
     return setup;
 }

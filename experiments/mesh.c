@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Datagrams in, packets over the radio, datagrams out. */
+/* Datagrams in, packets over the radio, datagrams out. The radio knows what each packet costs a processor;
+ * what a handshake costs beside that is waited for here. */
 #include "experiments/mesh.h"
 
 #include <stdio.h>
@@ -24,41 +25,92 @@ proa_addr lab_mesh_address(const lab_mesh *mesh, unsigned node)
     return addr;
 }
 
-static void send(void *ctx, uint64_t now_us, unsigned from_node, unsigned to_node,
-                 const proa_addr *from, const proa_addr *to, proa_span bytes)
+static void leave(const lab_mesh *mesh, uint64_t now_us, unsigned place, const proa_addr *from,
+                  const proa_addr *to, proa_span bytes)
 {
-    const lab_mesh *mesh = ctx;
     uint8_t packet[SIM_IPV6_PACKET_MAX];
     size_t len = sim_ipv6_write(packet, sizeof packet, from, to, bytes);
-    (void)to_node;
     if (len == 0) {
         fprintf(stderr, "proa-experiment: a datagram of %zu bytes fits no IPv6 packet\n",
                 bytes.len);
         exit(1); /* the world was told of the MTU */
     }
-    sim_radio_send(mesh->radio, now_us, place_of(mesh, from_node), proa_span_make(packet, len));
+    sim_radio_send(mesh->radio, now_us, place, proa_span_make(packet, len));
+}
+
+/* ChangeCipherSpec or handshake, in the clear when the datagram begins (RFC 6347 §4.1). */
+static bool is_handshake(proa_span bytes)
+{
+    return bytes.len > 13 && (bytes.data[0] == 20 || bytes.data[0] == 22) && bytes.data[3] == 0 &&
+           bytes.data[4] == 0;
+}
+
+/* All wait equally long, so the newest is the last. */
+static void hold(lab_mesh *mesh, sim_datagram *d)
+{
+    sim_datagram **place = &mesh->held;
+    while (*place != NULL) {
+        place = &(*place)->next;
+    }
+    *place = d;
+}
+
+static void send(void *ctx, uint64_t now_us, unsigned from_node, unsigned to_node,
+                 const proa_addr *from, const proa_addr *to, proa_span bytes)
+{
+    lab_mesh *mesh = ctx;
+    (void)to_node;
+    if (from_node != SIM_SERVER_NODE && is_handshake(bytes)) {
+        hold(mesh, sim_datagram_make(now_us + mesh->handshake_us, from, to, bytes));
+    } else {
+        leave(mesh, now_us, place_of(mesh, from_node), from, to, bytes);
+    }
+}
+
+static void release(lab_mesh *mesh, uint64_t now_us)
+{
+    const proa_addr host = lab_mesh_address(mesh, LAB_HOST_NODE);
+    while (mesh->held != NULL && mesh->held->at_us <= now_us) {
+        sim_datagram *d = mesh->held;
+        unsigned node = proa_addr_equal(&d->from, &host) ? LAB_HOST_NODE : LAB_REQUESTER_NODE;
+        mesh->held = d->next;
+        leave(mesh, now_us, place_of(mesh, node), &d->from, &d->to,
+              proa_span_make(d->bytes, d->len));
+        free(d);
+    }
 }
 
 static uint64_t next_us(const void *ctx)
 {
     const lab_mesh *mesh = ctx;
-    return sim_radio_next_us(mesh->radio);
+    uint64_t radio_us = sim_radio_next_us(mesh->radio);
+    return mesh->held != NULL && mesh->held->at_us < radio_us ? mesh->held->at_us : radio_us;
 }
 
 static sim_datagram *take(void *ctx, uint64_t now_us)
 {
-    const lab_mesh *mesh = ctx;
+    lab_mesh *mesh = ctx;
     proa_addr from;
     proa_addr to;
     proa_span packet;
     proa_span payload;
     unsigned node;
+    release(mesh, now_us);
     while (sim_radio_take(mesh->radio, now_us, &node, &packet)) {
         if (sim_ipv6_read(packet, &from, &to, &payload)) {
             return sim_datagram_make(now_us, &from, &to, payload);
         }
     }
     return NULL;
+}
+
+void lab_mesh_close(lab_mesh *mesh)
+{
+    while (mesh->held != NULL) {
+        sim_datagram *gone = mesh->held;
+        mesh->held = gone->next;
+        free(gone);
+    }
 }
 
 sim_carrier lab_mesh_carrier(lab_mesh *mesh)

@@ -5,7 +5,8 @@
 #include "sim/carrier.h"
 #include "sim/radio/radio.h"
 
-/* A world's datagrams over the radio: each becomes an IPv6 packet that leaves the stack of its node. */
+/* A world's datagrams over the radio: each becomes an IPv6 packet that leaves the stack of its node, if it
+ * is part of a handshake after the device has computed it. */
 
 #define LAB_REQUESTER_NODE 1U /* of the world; node 0 is the server, at the end of the wire */
 #define LAB_HOST_NODE 2U
@@ -13,7 +14,12 @@
 typedef struct lab_mesh {
     const sim_topology *topology;
     sim_radio *radio;
+    uint32_t handshake_us; /* of a device, for each datagram of a handshake that it sends */
+    sim_datagram *held;    /* of handshakes, by the time when they are computed */
 } lab_mesh;
+
+/* Drop what is held. The radio stays its owner's. */
+void lab_mesh_close(lab_mesh *mesh);
 
 /* Where this node of the world is. */
 proa_addr lab_mesh_address(const lab_mesh *mesh, unsigned node);

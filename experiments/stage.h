@@ -51,6 +51,7 @@ typedef struct lab_setup {
     const lab_app *app;
     const sim_topology *topology;
     sim_radio_params radio;
+    uint32_t handshake_us; /* see lab_mesh */
     lab_flow flow;
     uint32_t relay_cpu_us; /* of the server, for each message that it passes on */
     uint64_t seed;

@@ -194,6 +194,24 @@ static void c2c_5_phases_of_the_seeds_flow(void **state)
     }
 }
 
+/* Six datagrams, one after the other, and both ends compute. */
+static void a_handshake_costs_what_it_is_told(void **state)
+{
+    (void)state;
+    static const uint32_t each_us[2] = {0, 10000};
+    lab_tally t[2][LAB_PHASES];
+    for (size_t i = 0; i < 2; i++) {
+        lab_setup setup = setup_of("cred_req_dtls", "multihop_0_direct", 1);
+        setup.handshake_us = each_us[i];
+        assert_true(lab_authorize(&setup, t[i]));
+        assert_int_equal(t[i][LAB_HANDSHAKE].messages, 6);
+    }
+    /* Back-offs are drawn anew. */
+    assert_in_range(t[1][LAB_HANDSHAKE].duration_us - t[0][LAB_HANDSHAKE].duration_us, 50000,
+                    70000);
+    assert_in_range(t[1][LAB_READ].duration_us, 6000, 30000);
+}
+
 /* ---- numbers ---------------------------------------------------------------------------- */
 
 static void quantiles_are_values_that_were_measured(void **state)
@@ -222,6 +240,7 @@ int main(void)
         cmocka_unit_test(the_relay_costs_what_it_is_told),
         cmocka_unit_test(a_notification_crosses_what_the_topology_says),
         cmocka_unit_test(c2c_5_phases_of_the_seeds_flow),
+        cmocka_unit_test(a_handshake_costs_what_it_is_told),
         cmocka_unit_test(quantiles_are_values_that_were_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
