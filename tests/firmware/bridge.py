@@ -1,41 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A network of the kernel: a bridge in a network namespace that ends with this process, a TAP device for each board."""
 
-import os
-import shutil
 import socket
-import subprocess
-import sys
 import threading
 
 from network import Network
 from packets import datagram_of
-from peers.process import Skipped, run
-
-INSIDE = "PROA_FIRMWARE_NAMESPACE"
-
-
-def enter_namespace():
-    """Begin again inside namespaces of our own, as root or as root of a user namespace: one for the network, one for
-    processes, so that whatever becomes of this one, nothing that it started outlives it."""
-    if os.environ.get(INSIDE) is not None:
-        return
-    if shutil.which("unshare") is None or shutil.which("ip") is None:
-        raise Skipped("no unshare or no ip here (util-linux, iproute2)")
-    spaces = ["--net", "--pid", "--fork", "--kill-child"]
-    usable = "ip tuntap add dev probe mode tap"
-    for way in (["unshare", *spaces], ["unshare", "--map-root-user", *spaces]):
-        if subprocess.run([*way, *usable.split()], check=False, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL).returncode == 0:
-            os.environ[INSIDE] = "1"
-            os.execvp(way[0], [*way, sys.executable, *sys.argv])
-    raise Skipped("network namespaces are not permitted here")
-
-
-def ip(*words):
-    status, text = run(["ip", *words])
-    if status != 0:
-        raise Skipped(f"ip {' '.join(words)}: {text.strip()}")
+from peers.namespace import ip
 
 
 class Bridge(Network):

@@ -8,10 +8,11 @@ import sys
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 sys.path.insert(0, os.path.join(ROOT, "tests", "interop"))
-from bridge import Bridge, enter_namespace  # noqa: E402
+from bridge import Bridge  # noqa: E402
 from capture import Capture  # noqa: E402
 from hub import Hub  # noqa: E402
 from peers.household import Household, write  # noqa: E402
+from peers.namespace import enter_namespace  # noqa: E402
 from peers.process import Failed, Program, Skipped, run  # noqa: E402
 
 PROGRAMS = os.path.join(ROOT, "build", "release", "bin")

@@ -72,13 +72,13 @@ def shorten(text, limit=300):
 class Program:
     """A program that runs while cases talk to it, line by line."""
 
-    def __init__(self, name, argv, cwd=None):
+    def __init__(self, name, argv, cwd=None, pass_fds=()):
         self.name = name
         self.seen = []
         self.lines = queue.Queue()
         self.process = subprocess.Popen(
             argv, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", bufsize=1)
+            stderr=subprocess.STDOUT, text=True, errors="replace", bufsize=1, pass_fds=pass_fds)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
