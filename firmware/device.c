@@ -197,6 +197,7 @@ static void open_client(proa_random random, proa_memory memory, proa_store store
     limits.access_max = ACCESS_TO_PEERS;
     limits.ask_max = ASKS;
     limits.contexts = &proa_c2c_oscore;
+    limits.compact = &proa_c2c_compact_accounts;
     PROA_ASSERT(proa_client_open(&device_client, &config) == PROA_OK);
     PROA_ASSERT(proa_c2c_open(&device_c2c, device_client, &limits) == PROA_OK);
 }

@@ -101,7 +101,7 @@ const proa__kind proa__access_kind = {
     .removed = removed,
 };
 
-void proa__c2c_drop_rights(proa_c2c *c, uint32_t short_id)
+void proa__c2c_drop_rights(proa_c2c *c, uint32_t short_id, bool is_gone)
 {
     const proa__table *t = &c->tables[PROA__ACCESSES];
     for (uint16_t i = 0; short_id != 0 && i < t->count; i++) {
@@ -115,8 +115,9 @@ void proa__c2c_drop_rights(proa_c2c *c, uint32_t short_id)
         c->rights_changed = true;
         if (row->text_len[0] == 0) {
             proa__c2c_remove(t, row, PROA_OUTCOME_OK);
-        } else if (proa__row_store(t, row, row) != PROA_OK) {
-            /* What the store still says is more than is true: rather nothing than that. */
+        } else if (proa__row_store(t, row, row) != PROA_OK && !is_gone) {
+            /* What the store still says is more than is true: rather nothing than that. If its peer
+             * is not there any more, boot drops it (persist.c), and what others may stays. */
             proa__row_forget(t, row);
         }
     }

@@ -145,6 +145,21 @@ static void end_account(proa_c2c *c, proa__peer *peer, proa_outcome why)
     proa__c2c_remove(&c->tables[PROA__PEERS], &peer->row, why);
 }
 
+void proa__c2c_drop_halves(proa_c2c *c)
+{
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        proa__key *key = proa__key_at(c, i);
+        proa__peer *peer = proa__peer_at(c, i);
+        if (key->row.slot == PROA__SLOT_LIVE && proa__c2c_peer(c, key->short_id) == NULL) {
+            remove_key(c, key, PROA_OUTCOME_OK);
+        }
+        if (peer->row.slot == PROA__SLOT_LIVE &&
+            key_with(c, peer->short_id, PROA__SLOT_LIVE, NULL) == NULL) {
+            proa__c2c_remove(&c->tables[PROA__PEERS], &peer->row, PROA_OUTCOME_OK);
+        }
+    }
+}
+
 /* Key roll-over: the new key or account was used, so the old one of the same peer goes. Accounts
  * that another server made are not ours to judge. */
 static void succeed(proa_c2c *c, const proa__key *key, const proa__peer *peer)

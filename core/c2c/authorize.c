@@ -5,8 +5,10 @@
  * questions want from that host; a server's answer is for those questions only; what was granted is
  * asked for again from half of its lifetime on, while it is in use.
  *
- * A 2.01 says that the accounts are in place: they came as writes before it. Keys never travel
- * here. A refusal by a host leads to /ac once per path and minute, whoever may have forged it. */
+ * A 2.01 says that the accounts are in place: they came as writes before it, those of the host
+ * first. So a question goes on as soon as its account is here (docs/C2C.md §5), and the answer, good or
+ * bad, then only makes room for the next /ac. Keys never travel here. A refusal by a host leads to /ac
+ * once per path and minute, whoever may have forged it. */
 #include "core/c2c/ask_internal.h"
 
 #include <string.h>
@@ -162,10 +164,13 @@ static proa_err post(proa_c2c *c, const proa_coap_peer *to)
     return proa_coap_send(proa__client_coap(c->client), c->now_ms, to, &request, &ac->request);
 }
 
-static void begin(proa__ac *ac, uint16_t server, proa_span endpoint)
+static void begin(proa_c2c *c, uint16_t server, proa_span endpoint)
 {
+    proa__ac *ac = &c->ac;
+    const proa__key *key = proa__c2c_key_of(c, endpoint);
     memset(ac, 0, sizeof(*ac));
     ac->server = server;
+    ac->account = key == NULL ? 0 : proa__c2c_account(key);
     ac->endpoint_len = (uint8_t)endpoint.len;
     memcpy(ac->endpoint, endpoint.data, endpoint.len);
 }
@@ -200,7 +205,7 @@ static void join(proa_c2c *c, const proa__ask *first)
 
 static void ask_for(proa_c2c *c, const proa__ask *first, uint16_t server, const proa_coap_peer *to)
 {
-    begin(&c->ac, server, proa__ask_endpoint(first));
+    begin(c, server, proa__ask_endpoint(first));
     join(c, first);
     bool sent = send_or_retry(c, to);
     for (size_t i = 0; i < c->limits.ask_max; i++) {
@@ -261,7 +266,7 @@ static void renew(proa_c2c *c, proa__peer *peer)
     if (proa__client_server_peer(c->client, (uint16_t)peer->row.owner, &to) != PROA_OK) {
         return;
     }
-    begin(ac, (uint16_t)peer->row.owner, proa__c2c_endpoint(peer));
+    begin(c, (uint16_t)peer->row.owner, proa__c2c_endpoint(peer));
     for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {
         const proa__asked *asked = &proa__asked_of(c, peer)[i];
         if (asked->granted != 0) {
@@ -270,6 +275,35 @@ static void renew(proa_c2c *c, proa__peer *peer)
         }
     }
     (void)send_or_retry(c, &to);
+}
+
+/* ---- granted ---------------------------------------------------------------------------- */
+
+static void granted(proa_c2c *c, proa__ask *ask)
+{
+    proa__ask_tell(c, ask, PROA_C2C_AUTHORIZED, c->ac.server, NULL);
+    proa__ask_go(c, ask);
+}
+
+/* True if the server that was asked has made the account since, with a way to the host. It gave the
+ * host what belongs to it before. */
+static bool is_installed(proa_c2c *c)
+{
+    const proa__ac *ac = &c->ac;
+    const proa__key *key = proa__c2c_key_of(c, proa_span_make(ac->endpoint, ac->endpoint_len));
+    return c->limits.compact != NULL && key != NULL && proa__c2c_account(key) != ac->account &&
+           key->row.owner == ac->server && key->row.text_len[PROA__KEY_URI] > 0;
+}
+
+/* Nobody waits for the answer who need not. What was asked for is noted when it comes: until then a
+ * host that refuses may do so because it was too early, and the server is asked again. */
+static void go_early(proa_c2c *c)
+{
+    for (size_t i = 0; i < c->limits.ask_max && is_installed(c); i++) {
+        if (proa__ask_at(c, i)->state == PROA__ASK_ASKED) {
+            granted(c, proa__ask_at(c, i));
+        }
+    }
 }
 
 /* ---- run -------------------------------------------------------------------------------- */
@@ -323,6 +357,7 @@ static void look_at_msent(proa_c2c *c)
 void proa__ac_run(proa_c2c *c)
 {
     if (c->ac.open) {
+        go_early(c);
         look_at_msent(c);
         return;
     }
@@ -397,12 +432,6 @@ static void refused(proa_c2c *c, proa__ask *ask, const proa_coap_msg *m)
     } else {
         proa__ask_end(c, ask, m);
     }
-}
-
-static void granted(proa_c2c *c, proa__ask *ask)
-{
-    proa__ask_tell(c, ask, PROA_C2C_AUTHORIZED, c->ac.server, NULL);
-    proa__ask_go(c, ask);
 }
 
 static void note_all(proa_c2c *c, const proa__ac *ac, bool was_granted)

@@ -246,6 +246,7 @@ proa_err proa__c2c_open(proa_c2c **out, proa_client *client, const proa_c2c_limi
     c->bucket = proa_hint_bucket_make(limits->hint_per_minute);
     memcpy(&c->extension, &extension, sizeof(extension));
     c->extension.ctx = c;
+    c->extension.create_account = limits->compact == NULL ? NULL : limits->compact->create;
     make_tables(c);
     c->block_len = lay_out(c, NULL);
     c->block = memory->take(memory->ctx, c->block_len);

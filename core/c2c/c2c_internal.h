@@ -164,6 +164,13 @@ struct proa_c2c_contexts {
     uint64_t (*next_ms)(const proa_c2c *c);
 };
 
+/* What a program that takes accounts piece by piece only does not link: compact.c. */
+struct proa_c2c_compact {
+    /* As proa_client_extension.create_account. */
+    proa_err (*create)(void *ctx, const proa_actor *who, proa_span document, proa_writer *w,
+                       uint16_t *instance);
+};
+
 /* What a program that only serves peers does not link: ask.c fills this table. */
 typedef struct proa__requester {
     const proa__kind *kind; /* of the table of questions */
@@ -195,6 +202,7 @@ typedef struct proa__ac {
     proa_coap_id request;
     char endpoint[PROA_ENDPOINT_MAX];
     proa_ac_body body;
+    proa_account account; /* that there was for the host; 0 = none */
     uint64_t since_ms;
     uint64_t look_ms;  /* open: when to see whether it is answered; PROA__NEVER = seen enough */
     uint64_t retry_ms; /* not before: our CoAP engine was full */
@@ -321,6 +329,9 @@ uint32_t proa__c2c_now_s(const proa_c2c *c);
 uint32_t proa__c2c_after_s(const proa_c2c *c, uint32_t seconds);
 uint64_t proa__c2c_ms(uint32_t at_s);
 
+/* All is loaded: a half whose other half is not there was interrupted, or lost it. So it goes. */
+void proa__c2c_drop_halves(proa_c2c *c);
+
 /* Deadlines and clean-up of accounts. */
 void proa__c2c_run_accounts(proa_c2c *c);
 uint64_t proa__c2c_next_accounts(const proa_c2c *c);
@@ -345,8 +356,9 @@ bool proa__row_is_complete(const proa__kind *kind, const proa__row *row);
  * REVOKED means that a server deleted it; everything else is our own doing. */
 void proa__c2c_remove(const proa__table *t, proa__row *row, proa_outcome why);
 
-/* Drop the elements of a Short Client ID from all lists; lists that become empty go. */
-void proa__c2c_drop_rights(proa_c2c *c, uint32_t short_id);
+/* Drop the elements of a Short Client ID from all lists; lists that become empty go. is_gone: there is
+ * no peer of that number, and none is stored. */
+void proa__c2c_drop_rights(proa_c2c *c, uint32_t short_id, bool is_gone);
 
 /* ---- enforce.c ------------------------------------------------------------------------------ */
 

@@ -124,8 +124,8 @@ static void accepted(proa_c2c *c, const proa__row *draft, const proa__row *befor
     uint32_t now = ((const proa__peer *)draft)->short_id;
     uint32_t old = before == NULL ? 0 : ((const proa__peer *)before)->short_id;
     if (old != now) {
-        proa__c2c_drop_rights(c, now);
-        proa__c2c_drop_rights(c, old);
+        proa__c2c_drop_rights(c, now, false);
+        proa__c2c_drop_rights(c, old, false);
     }
 }
 
@@ -144,7 +144,7 @@ static bool loaded(proa_c2c *c, proa__row *row)
 static void removed(proa_c2c *c, proa__row *row)
 {
     const proa__peer *peer = (const proa__peer *)row;
-    proa__c2c_drop_rights(c, peer->short_id);
+    proa__c2c_drop_rights(c, peer->short_id, true);
     if (c->requester != NULL) {
         memset(proa__asked_of(c, peer), 0, sizeof(proa__asked) * PROA_AC_ENTRIES_MAX);
     }

@@ -431,5 +431,7 @@ static const proa_object_class class_ = {
 
 void proa__c2c_object(proa__table *t, proa_object *out)
 {
-    *out = (proa_object){t->kind->object, 1, 0, t->kind->resources, t->kind->count, &class_, t};
+    bool is_newer = t->c->limits.compact != NULL && t->kind->object == PROA_OBJECT_CLIENT_SECURITY;
+    *out = (proa_object){t->kind->object, 1, is_newer ? 1 : 0, t->kind->resources, t->kind->count,
+                         &class_,         t};
 }

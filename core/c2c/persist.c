@@ -10,7 +10,7 @@
  *
  * Keys and lifetimes lie in different blobs, because the second is written often. A blob that
  * cannot be read, or does not fit the limits of today, is as good as none: that half of the
- * account is missing, and half an account is inert. */
+ * account is missing, and the other one goes. */
 #include <string.h>
 
 #include "core/c2c/c2c_internal.h"
@@ -116,7 +116,7 @@ static void drop_orphans(proa_c2c *c)
         while (row->slot == PROA__SLOT_LIVE && at < row->text_len[0]) {
             uint32_t short_id = (uint32_t)row->texts[at] << 8 | row->texts[at + 1];
             if (short_id != 0 && proa__c2c_peer(c, short_id) == NULL) {
-                proa__c2c_drop_rights(c, short_id);
+                proa__c2c_drop_rights(c, short_id, true);
             } else {
                 at += PROA__ELEMENT_LEN;
             }
@@ -132,6 +132,7 @@ void proa__c2c_load(proa_c2c *c)
             load(&c->tables[t], proa__row_at(&c->tables[t], i));
         }
     }
+    proa__c2c_drop_halves(c);
     for (size_t i = 0; i < c->limits.peer_max; i++) {
         if (proa__peer_at(c, i)->row.slot == PROA__SLOT_LIVE) {
             proa__c2c_store_peer(c, proa__peer_at(c, i));

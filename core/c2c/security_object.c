@@ -116,7 +116,8 @@ static proa_err accept(proa_c2c *c, const proa_actor *who, proa__row *draft,
     key->generation = c->generation == UINT16_MAX ? 1 : c->generation + 1U;
     proa__c2c_saw_generation(c,
                              key->generation); /* of no other key, whatever becomes of this one */
-    return proa__key_is_oscore(key) ? c->limits.contexts->link(c, key, true) : PROA_OK;
+    proa_err err = proa__key_is_oscore(key) ? c->limits.contexts->link(c, key, true) : PROA_OK;
+    return err == PROA_E_UNSUPPORTED ? PROA_E_FORMAT : err; /* not of the format of the message */
 }
 
 static void refused(proa_c2c *c, const proa__row *draft)

@@ -18,6 +18,27 @@ static void locate(proa__request *rq, uint16_t instance)
     rq->out.option_count = 2;
 }
 
+/* Not one instance but an account, which is the extension's to understand. */
+static bool is_account(const proa_client *c, const proa__request *rq)
+{
+    return rq->object->id == PROA_OBJECT_CLIENT_SECURITY && rq->format == PROA_FORMAT_CBOR &&
+           c->extension != NULL && c->extension->create_account != NULL;
+}
+
+static uint8_t create_account(proa_client *c, proa__request *rq)
+{
+    proa_writer w = proa_writer_make(c->scratch, c->scratch_cap);
+    uint16_t instance = 0;
+    proa_err err = c->extension->create_account(c->extension->ctx, &rq->who, rq->event->msg.payload,
+                                                &w, &instance);
+    if (err != PROA_OK) {
+        return proa_err_to_coap(err);
+    }
+    rq->path = proa_path_make(2, rq->object->id, instance, 0);
+    proa__request_content(rq, PROA_FORMAT_CBOR, proa_writer_span(&w));
+    return PROA_COAP_CREATED;
+}
+
 uint8_t proa__serve_create(proa_client *c, proa__request *rq)
 {
     const proa_object *object = rq->object;
@@ -25,6 +46,9 @@ uint8_t proa__serve_create(proa_client *c, proa__request *rq)
     uint32_t count = 0;
     if (object->class_->create == NULL) {
         return PROA_COAP_METHOD_NOT_ALLOWED;
+    }
+    if (is_account(c, rq)) {
+        return create_account(c, rq);
     }
     int32_t wanted = proa_payload_instance_named(rq->format, payload, &rq->path, &count);
     if (count > 1 || wanted > (int32_t)PROA_ID_MAX) {

@@ -65,6 +65,12 @@ struct proa_client_extension {
 
     /* The Short Client ID of a peer account, 0 if the account is gone. NULL: 0. */
     uint16_t (*short_id)(void *ctx, proa_account peer);
+
+    /* A Create of 11000 in CBOR: a whole account, with the instances of other objects that belong to
+     * it (docs/C2C.md §5). All of it is made or nothing. Returns PROA_OK, the answer in *w and the
+     * instance of 11000 in *instance; or what is wrong. NULL: there is no such form. */
+    proa_err (*create_account)(void *ctx, const proa_actor *who, proa_span document, proa_writer *w,
+                               uint16_t *instance);
 };
 
 #define PROA__USER_EXTENSION ((uint64_t)2 << 56)
@@ -111,6 +117,11 @@ uint16_t proa__client_owner(const proa_client *c, const proa_path *path);
 
 /* End the session of a peer account: close_notify, its observations and relations go. */
 void proa__client_drop_session(proa_client *c, uint64_t now_ms, uint32_t session);
+
+/* A server has made an instance that its request did not name: it gets its entry in object 2, and
+ * observers hear of it. PROA_E_FULL, or what the store said: then it must go again. */
+PROA_CHECK proa_err proa__client_instance_came(proa_client *c, const proa_actor *who,
+                                               uint16_t object, uint16_t instance);
 
 /* An instance of the extension's objects ended by its own decision (its time was over), not by a
  * server's Delete: its entry in object 2 goes, and servers that observe it are told 4.04. Without

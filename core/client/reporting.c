@@ -253,6 +253,14 @@ void proa__report_deleted(proa_client *c, uint64_t now_ms, const proa_path *path
     proa__attributes_forget(c, 0, path);
 }
 
+proa_err proa__client_instance_came(proa_client *c, const proa_actor *who, uint16_t object,
+                                    uint16_t instance)
+{
+    proa_path path = proa_path_make(2, object, instance, 0);
+    proa_client_changed(c, c->now_ms, &path);
+    return proa__access_created(c, who, object, instance);
+}
+
 void proa__client_instance_gone(proa_client *c, uint64_t now_ms, uint16_t object, uint16_t instance)
 {
     proa_path path = proa_path_make(2, object, instance, 0);

@@ -9,6 +9,12 @@ struct proa_c2c_contexts {
 
 const proa_c2c_contexts proa_c2c_oscore = {0};
 
+struct proa_c2c_compact {
+    char none;
+};
+
+const proa_c2c_compact proa_c2c_compact_accounts = {0};
+
 proa_c2c_limits proa_c2c_limits_device(void)
 {
     return (proa_c2c_limits){0};

@@ -52,6 +52,11 @@ const char *proa_outcome_name(proa_outcome outcome);
 typedef struct proa_c2c_contexts proa_c2c_contexts;
 extern const proa_c2c_contexts proa_c2c_oscore;
 
+/* Accounts in one message (docs/C2C.md §5), and asking a peer as soon as its account is there rather
+ * than when the server says that it is done. */
+typedef struct proa_c2c_compact proa_c2c_compact;
+extern const proa_c2c_compact proa_c2c_compact_accounts;
+
 typedef struct proa_c2c_limits {
     uint16_t peer_max;        /* accounts: instances of 11000 and 11001 */
     uint16_t access_max;      /* instances of 11002 */
@@ -60,8 +65,12 @@ typedef struct proa_c2c_limits {
     uint32_t unused_s;        /* an account that is not used so soon removes itself: 600 */
     /* &proa_c2c_oscore; NULL: accounts by DTLS only. The client's coap.oscore must be there. */
     const proa_c2c_contexts *contexts;
+    /* &proa_c2c_compact_accounts: object 11000 is listed as version 1.1, and servers that know it need
+     * one message for an account. NULL: version 1.0, one message for each instance. */
+    const proa_c2c_compact *compact;
 } proa_c2c_limits;
 
+/* For a small device: 4 accounts, by DTLS, version 1.0. */
 proa_c2c_limits proa_c2c_limits_device(void);
 
 typedef struct proa_c2c proa_c2c;

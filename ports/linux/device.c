@@ -219,6 +219,7 @@ static proa_err open_engines(proa_device *d, const proa_device_options *o)
     config.secure = d->secure;
     config.coap.oscore = proa_oscore_for_coap(d->oscore);
     limits.contexts = &proa_c2c_oscore;
+    limits.compact = &proa_c2c_compact_accounts;
     if (d->has_files) {
         config.store = proa_files_store(&d->files);
     }

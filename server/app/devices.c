@@ -172,6 +172,24 @@ static bool is_foreign(const proa__device *device, uint16_t object, uint16_t ins
     return false;
 }
 
+/* Minor versions add and take nothing away (Core 1.2 §6.2.1, §7.2.2). */
+static bool is_compact(const proa_link *link)
+{
+    proa_reader attributes = proa_reader_make(link->attributes);
+    proa_link_attribute attribute;
+    uint64_t minor = 0;
+    while (proa_link_attribute_next(&attributes, &attribute)) {
+        proa_span version = attribute.value;
+        if (proa_span_equal(attribute.name, proa_span_of("ver")) && version.len > 2 &&
+            memcmp(version.data, "1.", 2) == 0 &&
+            proa_parse_decimal(proa_span_make(version.data + 2, version.len - 2), UINT16_MAX,
+                               &minor) != PROA_OK) {
+            minor = 0;
+        }
+    }
+    return minor >= 1;
+}
+
 static void look_at(listing *l, const proa_path *path)
 {
     if (path->depth >= 1 && path->ids[0] == PROA_OBJECT_OSCORE) {
@@ -235,9 +253,13 @@ bool proa__device_lists_right(proa__device *device, proa_span links, bool *any)
     proa_link link;
     proa_path path;
     device->has_oscore = false;
+    device->is_compact = false;
     while (proa_link_next(&reader, &link)) {
         if (proa_path_parse(link.target, &path) == PROA_OK) {
             look_at(&l, &path);
+            device->is_compact =
+                device->is_compact || (path.ids[0] == PROA_OBJECT_CLIENT_SECURITY &&
+                                       path.depth == 1 && is_compact(&link));
         }
     }
     *any = l.any;
@@ -246,11 +268,9 @@ bool proa__device_lists_right(proa__device *device, proa_span links, bool *any)
 
 /* ---- where a host is -------------------------------------------------------------------- */
 
-proa_err proa__device_uri(const proa_authority *a, const proa__device *host,
-                          const proa__device *requester, proa_peer_security security,
-                          proa_writer *w)
+proa_err proa__device_address(const proa_authority *a, const proa__device *host,
+                              const proa__device *requester, proa_addr *out)
 {
-    proa_addr at = host->addr;
     bool both_here = proa_addr_is_loopback(&host->addr) && proa_addr_is_loopback(&requester->addr);
     bool both_linked = proa_addr_is_link_local(&host->addr) &&
                        proa_addr_is_link_local(&requester->addr) &&
@@ -260,7 +280,20 @@ proa_err proa__device_uri(const proa_authority *a, const proa__device *host,
         (proa_addr_is_link_local(&host->addr) && !both_linked)) {
         return PROA_E_NOT_FOUND;
     }
-    at.zone = 0; /* an interface number of this server means nothing to the requester */
+    *out = host->addr;
+    out->zone = 0; /* an interface number of this server means nothing to the requester */
+    return PROA_OK;
+}
+
+proa_err proa__device_uri(const proa_authority *a, const proa__device *host,
+                          const proa__device *requester, proa_peer_security security,
+                          proa_writer *w)
+{
+    proa_addr at;
+    proa_err err = proa__device_address(a, host, requester, &at);
+    if (err != PROA_OK) {
+        return err;
+    }
     proa_uri_write(w, security != PROA_PEER_SECURITY_OSCORE, &at);
     return w->err;
 }

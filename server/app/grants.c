@@ -270,15 +270,14 @@ void proa__grant_new_identity(proa_authority *a, proa_grant *g)
     } while (!proa__identity_is_ours(proa_span_make(g->identity, sizeof g->identity)));
 }
 
-/* Also of grants that are being removed: their contexts may still be on the device. */
-static bool sender_id_taken(const proa__device *device, const proa__record *except,
-                            const uint8_t *id)
+/* Also of grants that are being removed: their contexts may still be on the device. And of this one:
+ * its other id is different, and a key is not named as the one before it. */
+static bool sender_id_taken(const proa__device *device, const uint8_t *id)
 {
     for (uint8_t side = 0; side < 2; side++) {
         for (const proa__record *r = device->grants[side]; r != NULL; r = r->next[side]) {
-            if (r != except &&
-                (memcmp(r->g.requester_sender_id, id, PROA_GRANT_SENDER_ID_LEN) == 0 ||
-                 memcmp(r->g.host_sender_id, id, PROA_GRANT_SENDER_ID_LEN) == 0)) {
+            if (memcmp(r->g.requester_sender_id, id, PROA_GRANT_SENDER_ID_LEN) == 0 ||
+                memcmp(r->g.host_sender_id, id, PROA_GRANT_SENDER_ID_LEN) == 0) {
                 return true;
             }
         }
@@ -291,10 +290,12 @@ static bool sender_id_taken(const proa__device *device, const proa__record *exce
 
 static bool draw_sender_id(proa_authority *a, const proa__record *r, uint8_t *id)
 {
+    uint8_t drawn[PROA_GRANT_SENDER_ID_LEN];
     for (int i = 0; i < SENDER_ID_TRIES; i++) {
-        proa_random_fill(&a->config.random, id, PROA_GRANT_SENDER_ID_LEN);
-        if (!sender_id_taken(r->device[PROA__HOST], r, id) &&
-            !sender_id_taken(r->device[PROA__REQUESTER], r, id)) {
+        proa_random_fill(&a->config.random, drawn, sizeof drawn);
+        if (!sender_id_taken(r->device[PROA__HOST], drawn) &&
+            !sender_id_taken(r->device[PROA__REQUESTER], drawn)) {
+            memcpy(id, drawn, sizeof drawn);
             return true;
         }
     }
@@ -303,14 +304,8 @@ static bool draw_sender_id(proa_authority *a, const proa__record *r, uint8_t *id
 
 bool proa__grant_new_sender_ids(proa_authority *a, proa__record *grant)
 {
-    proa_grant *g = &grant->g;
-    do {
-        if (!draw_sender_id(a, grant, g->requester_sender_id) ||
-            !draw_sender_id(a, grant, g->host_sender_id)) {
-            return false;
-        }
-    } while (memcmp(g->requester_sender_id, g->host_sender_id, PROA_GRANT_SENDER_ID_LEN) == 0);
-    return true;
+    return draw_sender_id(a, grant, grant->g.requester_sender_id) &&
+           draw_sender_id(a, grant, grant->g.host_sender_id);
 }
 
 void proa__grant_store(proa_authority *a, proa__record *grant)

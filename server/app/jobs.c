@@ -328,7 +328,7 @@ static bool ask(proa_authority *a, uint64_t now_ms, proa__job *job, const proa__
                 proa_action *action)
 {
     proa_writer w = proa_writer_make(a->out, sizeof a->out);
-    proa__request request = {.w = &w};
+    proa__request request = {.format = PROA_FORMAT_TLV, .w = &w};
     static const proa__fail too_large = {PROA_COAP_INTERNAL_SERVER_ERROR, 0, 0,
                                          "payload too large"};
     step->ask(a, now_ms, job, &request);
@@ -347,7 +347,7 @@ static bool ask(proa_authority *a, uint64_t now_ms, proa__job *job, const proa__
     action->endpoint = proa_span_of(job->device[step->side]->endpoint);
     action->op = request.op;
     action->path = request.path;
-    action->format = request.op == PROA_OP_DELETE ? PROA_FORMAT_NONE : PROA_FORMAT_TLV;
+    action->format = request.op == PROA_OP_DELETE ? PROA_FORMAT_NONE : request.format;
     action->payload = proa_writer_span(&w);
     action->timeout_ms = operation_ms(a, now_ms, job);
     job->op_end_ms = now_ms + action->timeout_ms;

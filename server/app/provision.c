@@ -131,6 +131,10 @@ static void plan_rights(proa__job *job, bool changed)
             r->g.entries[i].access_instance = PROA_ID_ALL;
         }
     }
+    if (proa__job_is_compact(job, PROA__HOST)) {
+        job->fix_count = job->fix_at = 0; /* it lays them over what it has by itself */
+        return;
+    }
     job->read_access = job->mode == PROA__RENEW || job->mode == PROA__ADOPT || r->lost ||
                        r->rights_unsure || proa__rights_shared(r);
     if (!job->read_access) {

@@ -7,6 +7,9 @@
  * An account that is there gets its lifetime before rights: it may have a later end, of the grant in
  * the other direction, and rights must not outlive theirs if nothing comes behind them.
  *
+ * A device that takes an account in one message gets it so, and the steps that would make its parts find
+ * nothing to do. With a refused identity they have: then the host's key is replaced by itself.
+ *
  * With OSCORE the key is an instance of object 21 that is made first, and 11000 links to it. What a
  * device has of 21 without such a link, it removes by itself, as it does when 11000 goes; so nobody
  * else ever has to look there (docs/C2C.md §2).
@@ -24,6 +27,7 @@ enum {
     STEP_RECORD,
     STEP_FIND,
     STEP_CHECK_HOST,
+    STEP_HOST_ACCOUNT,
     STEP_HOST_CLIENT,
     STEP_DROP_KEY,
     STEP_HOST_CONTEXT,
@@ -33,6 +37,7 @@ enum {
     STEP_RIGHTS,
     STEP_HOST_READY,
     STEP_CHECK_REQUESTER,
+    STEP_REQUESTER_ACCOUNT,
     STEP_REQUESTER_CLIENT,
     STEP_REQUESTER_CONTEXT,
     STEP_REQUESTER_KEY,
@@ -66,14 +71,33 @@ static bool is_oscore(const proa__job *job)
     return job->grant->g.security == PROA_PEER_SECURITY_OSCORE;
 }
 
+bool proa__job_is_compact(const proa__job *job, uint8_t side)
+{
+    return job->mode == PROA__FRESH && job->device[side]->is_compact;
+}
+
+/* The name that a device gives to the key, which it is not told (docs/C2C.md §5). */
+static void name_key(proa_grant *g)
+{
+    proa_account_name(g->identity, proa_span_make(g->host_sender_id, sizeof g->host_sender_id),
+                      proa_span_make(g->requester_sender_id, sizeof g->requester_sender_id));
+}
+
 bool proa__job_new_key(proa_authority *a, proa__job *job)
 {
-    proa__grant_new_identity(a, &job->grant->g);
     proa_random_fill(&a->config.random, job->key, sizeof job->key);
     proa_random_fill(&a->config.random, job->salt, sizeof job->salt);
     job->context[PROA__HOST] = PROA_ID_ALL;
     job->context[PROA__REQUESTER] = PROA_ID_ALL;
-    return !is_oscore(job) || proa__grant_new_sender_ids(a, job->grant);
+    proa__grant_new_identity(a, &job->grant->g);
+    if (!is_oscore(job)) {
+        return true;
+    }
+    bool is_drawn = proa__grant_new_sender_ids(a, job->grant);
+    if (proa__job_is_compact(job, PROA__HOST) || proa__job_is_compact(job, PROA__REQUESTER)) {
+        name_key(&job->grant->g);
+    }
+    return is_drawn;
 }
 
 /* ---- steps: wanted ---------------------------------------------------------------------- */
@@ -92,6 +116,11 @@ static bool find_wanted(const proa__job *job)
 static bool check_wanted(const proa__job *job)
 {
     return proa__job_has_account(job);
+}
+
+static bool host_account_wanted(const proa__job *job)
+{
+    return proa__job_is_compact(job, PROA__HOST) && job->grant->g.host_client == PROA_ID_ALL;
 }
 
 static bool host_client_wanted(const proa__job *job)
@@ -134,6 +163,12 @@ static bool lifetime_wanted(const proa__job *job)
 static bool host_ready_wanted(const proa__job *job)
 {
     return job->grant->g.state == PROA_GRANT_INTENDED;
+}
+
+static bool requester_account_wanted(const proa__job *job)
+{
+    return proa__job_is_compact(job, PROA__REQUESTER) &&
+           job->grant->g.requester_client == PROA_ID_ALL;
 }
 
 static bool requester_client_wanted(const proa__job *job)
@@ -221,6 +256,14 @@ static void ask_host_client(proa_authority *a, uint64_t now_ms, proa__job *job,
     proa__wire_client(request->w, job->grant->g.requester_short_id,
                       account_lifetime(a, now_ms, job),
                       proa_span_of(job->device[PROA__REQUESTER]->endpoint));
+}
+
+static void ask_host_account(proa_authority *a, uint64_t now_ms, proa__job *job,
+                             proa__request *request)
+{
+    create_at(request, PROA_OBJECT_CLIENT_SECURITY);
+    request->format = PROA_FORMAT_CBOR;
+    proa__wire_account(request->w, job, PROA__HOST, account_lifetime(a, now_ms, job), NULL);
 }
 
 static void ask_drop_key(proa_authority *a, uint64_t now_ms, proa__job *job, proa__request *request)
@@ -315,6 +358,19 @@ static void forget_key(proa__job *job)
 {
     proa_wipe(job->key, sizeof job->key);
     proa_wipe(job->salt, sizeof job->salt);
+}
+
+static void ask_requester_account(proa_authority *a, uint64_t now_ms, proa__job *job,
+                                  proa__request *request)
+{
+    proa_addr at;
+    proa_err err =
+        proa__device_address(a, job->device[PROA__HOST], job->device[PROA__REQUESTER], &at);
+    create_at(request, PROA_OBJECT_CLIENT_SECURITY);
+    request->format = PROA_FORMAT_CBOR;
+    proa__wire_account(request->w, job, PROA__REQUESTER, account_lifetime(a, now_ms, job),
+                       err == PROA_OK ? &at : NULL);
+    forget_key(job);
 }
 
 static void ask_requester_context(proa_authority *a, uint64_t now_ms, proa__job *job,
@@ -518,6 +574,69 @@ static proa__verdict take_host_client(proa_authority *a, uint64_t now_ms, proa__
     return verdict;
 }
 
+static bool is_before(const proa_grant_entry *a, const proa_grant_entry *b)
+{
+    return a->object != b->object ? a->object < b->object : a->instance < b->instance;
+}
+
+/* Where the host has put what the requester may do: in the order of the document. */
+static void learn_lists(proa_grant *g, const uint16_t *lists)
+{
+    for (uint8_t i = 0; i < g->entry_count; i++) {
+        uint8_t at = 0;
+        for (uint8_t j = 0; j < g->entry_count; j++) {
+            if (is_before(&g->entries[j], &g->entries[i])) {
+                at++;
+            }
+        }
+        g->entries[i].access_instance = lists[at];
+    }
+}
+
+/* The Create of a whole account. 4.00: something of it is taken on that device, and it does not say
+ * what; so all of it is chosen anew. */
+static proa__verdict take_account(proa_authority *a, proa__job *job, const proa__answer *answer,
+                                  uint8_t side)
+{
+    proa_grant *g = &job->grant->g;
+    bool is_host = side == PROA__HOST;
+    uint16_t made[PROA_ACCOUNT_MADE_MAX];
+    uint8_t count = (uint8_t)(2 + (is_host ? g->entry_count : 0));
+    if (answer->result == PROA_OP_ANSWERED && answer->code == PROA_COAP_BAD_REQUEST &&
+        next_short_id(job, side, is_host ? &g->requester_short_id : &g->host_short_id) &&
+        proa__job_new_key(a, job)) {
+        job->rekey = !is_host;
+        job->step = is_host ? STEP_HOST_ACCOUNT : STEP_DROP_KEY;
+        return PROA__STEP_JUMP;
+    }
+    if (!proa__answer_ok(answer)) {
+        return proa__step_failed(job, answer);
+    }
+    if (proa_account_made_parse(answer->payload, made, count) != PROA_OK) {
+        return stop_with(job, &garbled);
+    }
+    *(is_host ? &g->host_client : &g->requester_client) = made[0];
+    *(is_host ? &g->host_security : &g->requester_security) = made[1];
+    if (is_host) {
+        learn_lists(g, made + 2);
+    }
+    return PROA__STEP_NEXT;
+}
+
+static proa__verdict take_host_account(proa_authority *a, uint64_t now_ms, proa__job *job,
+                                       const proa__answer *answer)
+{
+    (void)now_ms;
+    return take_account(a, job, answer, PROA__HOST);
+}
+
+static proa__verdict take_requester_account(proa_authority *a, uint64_t now_ms, proa__job *job,
+                                            const proa__answer *answer)
+{
+    (void)now_ms;
+    return take_account(a, job, answer, PROA__REQUESTER);
+}
+
 static proa__verdict take_drop_key(proa_authority *a, uint64_t now_ms, proa__job *job,
                                    const proa__answer *answer)
 {
@@ -702,6 +821,8 @@ const proa__step proa__provision_steps[PROA__PROVISION_STEPS] = {
         {PROA__HOST, false, find_wanted, ask_find, take_find},
     [STEP_CHECK_HOST] =
         {PROA__HOST, false, check_wanted, ask_check_host, take_check_host},
+    [STEP_HOST_ACCOUNT] =
+        {PROA__HOST, false, host_account_wanted, ask_host_account, take_host_account},
     [STEP_HOST_CLIENT] =
         {PROA__HOST, false, host_client_wanted, ask_host_client, take_host_client},
     [STEP_DROP_KEY] =
@@ -720,6 +841,9 @@ const proa__step proa__provision_steps[PROA__PROVISION_STEPS] = {
         {PROA__HOST, true, host_ready_wanted, set_host_ready, NULL},
     [STEP_CHECK_REQUESTER] =
         {PROA__REQUESTER, false, check_wanted, ask_check_requester, take_check_requester},
+    [STEP_REQUESTER_ACCOUNT] =
+        {PROA__REQUESTER, false, requester_account_wanted, ask_requester_account,
+         take_requester_account},
     [STEP_REQUESTER_CLIENT] =
         {PROA__REQUESTER, false, requester_client_wanted, ask_requester_client,
          take_requester_client},

@@ -10,6 +10,7 @@
 #include "core/base/map.h"
 #include "core/base/pool.h"
 #include "core/c2c/ac_body.h"
+#include "core/c2c/account_body.h"
 #include "proa/limits.h"
 #include "proa/payload.h"
 #include "server/app/authority.h"
@@ -81,6 +82,7 @@ struct proa__device {
     bool secured;
     bool queue_mode;
     bool has_oscore; /* lists object 21 */
+    bool is_compact; /* lists 11000 as version 1.1: takes an account in one message */
     proa_addr addr;
     proa__record *grants[2]; /* as host, as requester: lists through proa__record.next */
     proa__job *head;         /* jobs that need this device, first come first served */
@@ -165,8 +167,8 @@ typedef struct proa__answer {
 typedef struct proa__request {
     proa_operation op;
     proa_path path;
-    proa_writer *w; /* payload */
-    bool secret;
+    uint16_t format; /* of the payload, or of the answer wanted; TLV unless a step says otherwise */
+    proa_writer *w;  /* payload */
 } proa__request;
 
 typedef enum proa__verdict {
@@ -349,13 +351,17 @@ void proa__device_add_foreign(proa__device *device, uint16_t object, uint16_t in
                               uint16_t short_id);
 
 /* Look at what a device lists. True if what there is of 11000, 11001 and 11002 is what the grants
- * say. *any: lists some of it at all. Notes whether it has object 21. */
+ * say. *any: lists some of it at all. Notes whether it has object 21, and which version of 11000. */
 bool proa__device_lists_right(proa__device *device, proa_span links, bool *any);
 
 /* True if a grant with `entry_count` entries between the two fits: tables of a device must fit one
  * read (PROA_BODY_MAX). */
 bool proa__device_has_room(const proa__device *device, const proa__device *peer, bool new_account,
                            uint8_t entry_count);
+
+/* Where the requester reaches the host; PROA_E_NOT_FOUND if they have no network in common. */
+PROA_CHECK proa_err proa__device_address(const proa_authority *a, const proa__device *host,
+                                         const proa__device *requester, proa_addr *out);
 
 /* How the requester should reach the host: PROA_OK and coaps://... (coap://... for OSCORE) in w;
  * PROA_E_NOT_FOUND if they have no network in common. */
@@ -506,10 +512,13 @@ void proa__job_answer(proa_authority *a, proa__job *job, uint8_t code, uint32_t 
 
 /* ---- provision.c, sync.c ---------------------------------------------------------------- */
 
-#define PROA__PROVISION_STEPS 19
+#define PROA__PROVISION_STEPS 21
 extern const proa__step proa__provision_steps[PROA__PROVISION_STEPS];
 extern const proa__plan proa__provision_plan;
 extern const proa__plan proa__sync_plan;
+
+/* True if the device on that side gets the account of this job in one message. */
+bool proa__job_is_compact(const proa__job *job, uint8_t side);
 
 /* True if the grant stands on an account that we made before this job. */
 bool proa__job_has_account(const proa__job *job);
@@ -607,6 +616,11 @@ void proa__wire_security(proa_writer *w, proa_span uri, const uint8_t *identity,
 /* An instance of 21. */
 void proa__wire_context(proa_writer *w, const proa__job *job, const uint8_t *sender_id,
                         const uint8_t *recipient_id);
+
+/* A whole account for that side, with rights if it is the host. `at`: where its peer is; NULL: it is
+ * not told. */
+void proa__wire_account(proa_writer *w, const proa__job *job, uint8_t side, uint32_t lifetime_s,
+                        const proa_addr *at);
 void proa__wire_access(proa_writer *w, const proa__fix *fix);
 void proa__wire_acl(proa_writer *w, const proa__fix *fix);
 void proa__wire_lifetime(proa_writer *w, uint16_t instance, uint32_t lifetime_s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What objects 21, 11000, 11001 and 11002 look like on the way to and from a device: TLV with the
- * resources in ascending order, as docs/C2C.md has it. This file knows resource numbers and nothing
- * about why something is written.
+ * resources in ascending order, as docs/C2C.md has it; and a whole account in CBOR. This file knows
+ * resource numbers and nothing about why something is written.
  *
  * Reading takes any format the payload reader knows: a device may answer in another than asked. */
 #include <string.h>
@@ -152,9 +152,65 @@ void proa__wire_context(proa_writer *w, const proa__job *job, const uint8_t *sen
             proa_value_opaque(proa_span_make(recipient_id, PROA_GRANT_SENDER_ID_LEN)));
         add(&p, CONTEXT_AEAD, proa_value_integer(AEAD_AES_CCM_16_64_128));
         add(&p, CONTEXT_HMAC, proa_value_integer(HKDF_SHA_256));
-        add(&p, CONTEXT_SALT, proa_value_opaque(proa_span_make(job->salt, sizeof job->salt)));
+        if (!proa__job_is_compact(job, PROA__HOST) && !proa__job_is_compact(job, PROA__REQUESTER)) {
+            add(&p, CONTEXT_SALT, proa_value_opaque(proa_span_make(job->salt, sizeof job->salt)));
+        }
         end(&p);
     }
+}
+
+static void put_number(proa_account_body *body, unsigned key, int64_t number)
+{
+    body->has |= (uint16_t)(1U << key);
+    body->values[key].number = number;
+}
+
+static void put_bytes(proa_account_body *body, unsigned key, proa_span bytes)
+{
+    body->has |= (uint16_t)(1U << key);
+    body->values[key].bytes = bytes;
+}
+
+static void put_rights(proa_account_body *body, const proa_grant *g)
+{
+    body->has |= 1U << PROA_ACCOUNT_RIGHTS;
+    for (uint8_t i = 0; i < g->entry_count; i++) {
+        const proa_grant_entry *e = &g->entries[i];
+        body->rights.entries[body->rights.count++] =
+            (proa_ac_entry){e->object, e->instance, e->rights};
+    }
+}
+
+/* No periods: the device's defaults are ours (docs/C2C.md §5). No salt: the Master Secret is random
+ * and new, and that is what a salt could make of another. */
+void proa__wire_account(proa_writer *w, const proa__job *job, uint8_t side, uint32_t lifetime_s,
+                        const proa_addr *at)
+{
+    const proa_grant *g = &job->grant->g;
+    uint8_t address[PROA_ACCOUNT_ADDRESS_LEN_MAX];
+    proa_account_body body = {.has = 0};
+    bool is_host = side == PROA__HOST;
+    const uint8_t *sender_id = is_host ? g->host_sender_id : g->requester_sender_id;
+    const uint8_t *recipient_id = is_host ? g->requester_sender_id : g->host_sender_id;
+    put_number(&body, PROA_ACCOUNT_SHORT_ID, is_host ? g->requester_short_id : g->host_short_id);
+    put_number(&body, PROA_ACCOUNT_LIFETIME, lifetime_s);
+    put_bytes(&body, PROA_ACCOUNT_ENDPOINT, proa_span_of(is_host ? g->requester : g->host));
+    put_bytes(&body, PROA_ACCOUNT_SECRET, proa_span_make(job->key, sizeof job->key));
+    if (g->security == PROA_PEER_SECURITY_OSCORE) {
+        put_bytes(&body, PROA_ACCOUNT_SENDER_ID,
+                  proa_span_make(sender_id, PROA_GRANT_SENDER_ID_LEN));
+        put_bytes(&body, PROA_ACCOUNT_RECIPIENT_ID,
+                  proa_span_make(recipient_id, PROA_GRANT_SENDER_ID_LEN));
+    } else {
+        put_bytes(&body, PROA_ACCOUNT_IDENTITY, proa_span_make(g->identity, sizeof g->identity));
+    }
+    if (at != NULL) {
+        proa_account_body_put_address(&body, at, address);
+    }
+    if (is_host) {
+        put_rights(&body, g);
+    }
+    (void)!proa_account_body_write(w, &body); /* its error is the writer's */
 }
 
 void proa__wire_access(proa_writer *w, const proa__fix *fix)

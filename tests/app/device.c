@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "proa/coap.h"
+#include "proa/codec/cbor.h"
 #include "proa/payload.h"
 
 enum {
@@ -287,7 +288,7 @@ static void drop_rights(world_device *d, uint16_t short_id)
     }
 }
 
-uint8_t world_device_create(world_device *d, const proa_action *action, proa_path *created)
+static uint8_t create(world_device *d, const proa_action *action, proa_path *created)
 {
     uint16_t object = action->path.ids[0];
     uint16_t instance = free_instance(d, object);
@@ -323,6 +324,211 @@ uint8_t world_device_create(world_device *d, const proa_action *action, proa_pat
     *created = base;
     return code;
 }
+
+/* ---- an account in one message ---------------------------------------------------------- */
+
+static size_t take_bytes(proa_cbor_reader *c, uint8_t *to, size_t cap)
+{
+    proa_span bytes = proa_cbor_read_bytes(c);
+    assert_true(bytes.len <= cap);
+    memcpy(to, bytes.data, bytes.len);
+    return bytes.len;
+}
+
+static void take_address(proa_cbor_reader *c, world_key *key)
+{
+    proa_addr addr = {{0}, 5683, 0};
+    uint8_t bytes[18];
+    size_t len = take_bytes(c, bytes, sizeof bytes);
+    proa_writer w = proa_writer_make(key->uri, sizeof key->uri - 1);
+    assert_true(len == 16 || len == 18);
+    memcpy(addr.ip, bytes, 16);
+    addr.port = key->mode == 0 ? 5684 : 5683;
+    if (len == 18) {
+        addr.port = (uint16_t)(bytes[16] << 8 | bytes[17]);
+    }
+    proa_uri_write(&w, key->mode == 0, &addr);
+    key->uri[w.len] = '\0';
+}
+
+typedef struct account {
+    world_key key;
+    world_client client;
+    world_context context;
+    world_access rights[PROA_AC_ENTRIES_MAX];
+    uint8_t count;
+} account;
+
+static void take_rights(proa_cbor_reader *c, account *a)
+{
+    proa_cbor_read_map(c);
+    while (proa_cbor_more(c)) {
+        world_access *access = &a->rights[a->count++];
+        assert_true(a->count <= PROA_AC_ENTRIES_MAX);
+        proa_cbor_read_array(c);
+        access->object = (uint16_t)proa_cbor_read_uint(c);
+        access->target = proa_cbor_more(c) ? (uint16_t)proa_cbor_read_uint(c) : PROA_ID_ALL;
+        proa_cbor_leave(c);
+        access->acl_count = 1;
+        access->acl[0].short_id = a->client.short_id;
+        access->acl[0].rights = (uint8_t)proa_cbor_read_uint(c);
+    }
+    proa_cbor_leave(c);
+}
+
+/* Keys ascend, so what a later one depends on is there. */
+static void take_account(proa_span document, account *a)
+{
+    proa_cbor_reader c = proa_cbor_reader_make(document);
+    proa_span text;
+    int64_t last = -1;
+    proa_cbor_read_map(&c);
+    while (proa_cbor_more(&c)) {
+        int64_t at = proa_cbor_read_int(&c);
+        assert_true(at > last);
+        last = at;
+        switch (at) {
+        case 0:
+            a->key.short_id = a->client.short_id = (uint16_t)proa_cbor_read_uint(&c);
+            break;
+        case 1:
+            a->client.lifetime_s = proa_cbor_read_int(&c);
+            break;
+        case 2:
+            text = proa_cbor_read_text(&c);
+            assert_true(text.len < sizeof a->client.endpoint);
+            memcpy(a->client.endpoint, text.data, text.len);
+            break;
+        case 3:
+            a->key.identity_len = take_bytes(&c, a->key.identity, sizeof a->key.identity);
+            break;
+        case 4:
+            a->key.secret_len = take_bytes(&c, a->key.secret, sizeof a->key.secret);
+            break;
+        case 5: /* then it is a Master Secret */
+            a->key.mode = 3;
+            assert_int_equal(a->key.secret_len, 16);
+            memcpy(a->context.secret, a->key.secret, 16);
+            a->key.secret_len = 0;
+            a->context.sender_id_len = take_bytes(&c, a->context.sender_id, 7);
+            break;
+        case 6:
+            a->context.recipient_id_len = take_bytes(&c, a->context.recipient_id, 7);
+            break;
+        case 7:
+            take_address(&c, &a->key);
+            break;
+        case 8:
+            take_rights(&c, a);
+            break;
+        default:
+            fail_msg("key %d in an account", (int)at);
+        }
+    }
+    proa_cbor_leave(&c);
+    assert_int_equal(proa_cbor_end(&c), PROA_OK);
+}
+
+/* docs/C2C.md §5: the smaller Sender ID first, each with its length and zeros behind. */
+static void name_key(account *a)
+{
+    uint8_t *name = a->key.identity;
+    bool swap = memcmp(a->context.sender_id, a->context.recipient_id, 2) > 0;
+    memset(name, 0, 16);
+    name[0] = name[8] = 2;
+    memcpy(name + (swap ? 9 : 1), a->context.sender_id, 2);
+    memcpy(name + (swap ? 1 : 9), a->context.recipient_id, 2);
+    a->key.identity_len = 16;
+}
+
+static uint16_t allow(world_device *d, const world_access *access)
+{
+    size_t free_row = WORLD_ROWS;
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        world_access *other = &d->accesses[i];
+        if (other->used && other->object == access->object && other->target == access->target) {
+            assert_true(other->acl_count < WORLD_ACL);
+            other->acl[other->acl_count++] = access->acl[0];
+            return other->instance;
+        }
+        free_row = other->used ? free_row : i;
+    }
+    assert_true(free_row < WORLD_ROWS);
+    uint16_t instance = free_instance(d, PROA_OBJECT_CLIENT_ACCESS);
+    d->accesses[free_row] = *access;
+    d->accesses[free_row].used = true;
+    d->accesses[free_row].instance = instance;
+    return instance;
+}
+
+static void *free_row(void *rows, size_t row_len)
+{
+    uint8_t *at = rows; /* each begins with `used` */
+    for (size_t i = 0; i < WORLD_ROWS; i++) {
+        if (!*(bool *)(void *)(at + i * row_len)) {
+            return at + i * row_len;
+        }
+    }
+    return NULL;
+}
+
+static uint8_t create_account(world_device *d, const proa_action *action, proa_writer *w)
+{
+    account a = {.key = {.used = true, .context = PROA_ID_ALL},
+                 .client = {.used = true, .uses = -1},
+                 .context = {.used = true}};
+    world_key *key = free_row(d->keys, sizeof *d->keys);
+    world_client *client = free_row(d->clients, sizeof *d->clients);
+    world_context *context = free_row(d->contexts, sizeof *d->contexts);
+    assert_true(d->is_compact);
+    take_account(action->payload, &a);
+    bool is_oscore = a.key.mode == 3;
+    a.key.instance = free_instance(d, KEYS);
+    a.client.instance = free_instance(d, CLIENTS);
+    a.context.instance = free_instance(d, CONTEXTS);
+    if (is_oscore) {
+        name_key(&a);
+    }
+    if (key == NULL || client == NULL || (is_oscore && context == NULL)) {
+        return PROA_COAP_SERVICE_UNAVAILABLE;
+    }
+    if (is_oscore && (!d->has_oscore || !context_is_fine(d, &a.context))) {
+        return PROA_COAP_BAD_REQUEST;
+    }
+    if (is_oscore) {
+        *context = a.context;
+        a.key.context = a.context.instance;
+    }
+    if (!client_is_fine(d, &a.client) || !key_is_fine(d, &a.key)) {
+        if (is_oscore) {
+            context->used = false;
+        }
+        return PROA_COAP_BAD_REQUEST;
+    }
+    drop_rights(d, a.client.short_id);
+    a.key.made = ++d->made;
+    *client = a.client;
+    *key = a.key;
+    proa_cbor_write_array(w, 2U + a.count);
+    proa_cbor_write_uint(w, a.client.instance);
+    proa_cbor_write_uint(w, a.key.instance);
+    for (uint8_t i = 0; i < a.count; i++) {
+        proa_cbor_write_uint(w, allow(d, &a.rights[i]));
+    }
+    return PROA_COAP_CREATED;
+}
+
+uint8_t world_device_create(world_device *d, const proa_action *action, proa_path *created,
+                            proa_writer *w)
+{
+    if (action->format == PROA_FORMAT_CBOR && action->path.ids[0] == KEYS) {
+        return create_account(d, action, w);
+    }
+    assert_int_equal(action->format, PROA_FORMAT_TLV);
+    return create(d, action, created);
+}
+
+/* ---- use -------------------------------------------------------------------------------- */
 
 world_key *world_device_key(world_device *d, uint16_t short_id, bool to_ask)
 {
@@ -479,6 +685,7 @@ void world_device_list(world_device *d, char *links, size_t cap)
 {
     size_t len = (size_t)snprintf(links, cap, "</>;rt=\"oma.lwm2m\",</1/0>,</3/0>%s",
                                   d->has_oscore ? ",</21>" : "");
+    len += (size_t)snprintf(links + len, cap - len, ",</11000>%s", d->is_compact ? ";ver=1.1" : "");
     for (uint16_t object = KEYS; object <= PROA_OBJECT_CLIENT_ACCESS; object++) {
         for (uint16_t i = 0; i < WORLD_ROWS; i++) {
             if (is_there(d, object, i)) {

@@ -70,7 +70,8 @@ typedef struct world_device {
     bool secured;
     bool queue_mode;
     bool has_oscore;
-    bool silent; /* operations time out without being done */
+    bool is_compact; /* takes an account in one message */
+    bool silent;     /* operations time out without being done */
     world_context contexts[WORLD_ROWS];
     world_key keys[WORLD_ROWS];
     world_client clients[WORLD_ROWS];
@@ -80,8 +81,10 @@ typedef struct world_device {
     uint32_t made; /* keys */
 } world_device;
 
-/* What an OPERATE action does; each returns the code of the answer. */
-uint8_t world_device_create(world_device *d, const proa_action *action, proa_path *created);
+/* What an OPERATE action does; each returns the code of the answer. A Create tells either a path or, of
+ * an account in one message, what is written into w. */
+uint8_t world_device_create(world_device *d, const proa_action *action, proa_path *created,
+                            proa_writer *w);
 uint8_t world_device_write(world_device *d, const proa_action *action);
 uint8_t world_device_delete(world_device *d, const proa_action *action);
 uint8_t world_device_read(world_device *d, const proa_action *action, proa_writer *w);

@@ -80,7 +80,7 @@ static void operate(world *w, const proa_action *action)
         trace(w, strcmp(d->endpoint, "lamp") == 0 ? 'H' : 'R');
     }
     uint8_t code = action->op == PROA_OP_READ     ? world_device_read(d, action, &out)
-                   : action->op == PROA_OP_CREATE ? world_device_create(d, action, &created)
+                   : action->op == PROA_OP_CREATE ? world_device_create(d, action, &created, &out)
                    : action->op == PROA_OP_DELETE ? world_device_delete(d, action)
                                                   : world_device_write(d, action);
     d->writes += action->op != PROA_OP_READ && PROA_COAP_CLASS(code) == 2;

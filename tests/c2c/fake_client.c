@@ -128,6 +128,16 @@ void proa__client_recheck(proa_client *c, uint64_t now_ms, proa_account peer)
     c->rechecks++;
 }
 
+proa_err proa__client_instance_came(proa_client *c, const proa_actor *who, uint16_t object,
+                                    uint16_t instance)
+{
+    (void)who;
+    (void)object;
+    (void)instance;
+    c->instances_came++;
+    return c->fail_came >= 0 && c->fail_came-- == 0 ? PROA_E_FULL : PROA_OK;
+}
+
 void proa__client_instance_gone(proa_client *c, uint64_t now_ms, uint16_t object, uint16_t instance)
 {
     (void)now_ms;
@@ -437,6 +447,7 @@ proa_err fake_try(fake *f, fake_store *store, const char *endpoint, bool request
     f->now_ms = 1000000;
     f->store = store;
     c->fail_take = fail_take;
+    c->fail_came = -1;
     c->box.class_ = &box_class;
     c->config.endpoint = proa_span_of(endpoint);
     c->config.memory = (proa_memory){take, give, c};
@@ -546,6 +557,21 @@ proa_err fake_create(fake *f, uint16_t id, const proa_actor *who, int32_t wanted
         *instance = made;
     }
     return PROA_OK;
+}
+
+proa_err fake_create_account(fake *f, const proa_actor *who, const char *document)
+{
+    const proa_client_extension *ext = f->client.ext;
+    uint8_t bytes[400];
+    uint16_t instance = PROA_ID_ALL;
+    size_t len = hex(document, bytes, sizeof(bytes));
+    uint8_t *copy = guard_copy(bytes, len);
+    proa_writer w = proa_writer_make(f->answer, sizeof(f->answer));
+    proa_err err = ext->create_account(ext->ctx, who, proa_span_make(copy, len), &w, &instance);
+    guard_free(copy, len);
+    f->answer_len = err == PROA_OK ? w.len : 0;
+    assert_int_equal(err == PROA_OK, instance != PROA_ID_ALL);
+    return err;
 }
 
 proa_err fake_write(fake *f, uint16_t id, const proa_actor *who, uint16_t instance,

@@ -82,6 +82,8 @@ struct proa_client {
     unsigned rechecks;
     unsigned list_changes;
     unsigned instances_gone; /* entries of object 2 that C2C took away */
+    unsigned instances_came; /* and those that it has made */
+    int fail_came;           /* that many are made, the next one fails; -1 = none fails */
     uint64_t gone_account;   /* that CoAP was told last to forget */
     size_t taken;            /* bytes taken and not given back */
     int fail_take;           /* that many takes succeed; -1 = all */
@@ -102,6 +104,8 @@ typedef struct fake {
     proa_c2c *c2c;
     uint64_t now_ms;
     proa_c2c_event event; /* the latest of fake_next */
+    uint8_t answer[32];   /* to the latest fake_create_account */
+    size_t answer_len;
 } fake;
 
 /* Room for 8 accounts, 16 entries of 11002 and 4 questions. */
@@ -120,6 +124,9 @@ extern const proa_actor fake_server_2;
 /* As the client does: create, BEGIN, writes, COMMIT; ROLLBACK and remove if something fails. */
 proa_err fake_create(fake *f, uint16_t id, const proa_actor *who, int32_t wanted,
                      const fake_value *values, size_t count, uint16_t *instance);
+
+/* A whole account, from a document in hex; the device must know that form. */
+proa_err fake_create_account(fake *f, const proa_actor *who, const char *document);
 
 /* BEGIN, (clear), writes, COMMIT or ROLLBACK. */
 proa_err fake_write(fake *f, uint16_t id, const proa_actor *who, uint16_t instance,

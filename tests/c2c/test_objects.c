@@ -585,8 +585,9 @@ static void g09_open_fails_at_each_allocation_and_leaks_nothing(void **state)
 static void g09_limits_that_make_no_sense(void **state)
 {
     static const proa_c2c_limits rows[] = {
-        {0, 1, 1, 1, 1, NULL},  {1, 0, 1, 1, 1, NULL},  {1, 1, 0, 1, 1, NULL},
-        {65, 1, 1, 1, 1, NULL}, {1, 1, 65, 1, 1, NULL}, {1, 1, 1, 1, 1, &proa_c2c_oscore}};
+        {0, 1, 1, 1, 1, NULL, NULL},  {1, 0, 1, 1, 1, NULL, NULL},
+        {1, 1, 0, 1, 1, NULL, NULL},  {65, 1, 1, 1, 1, NULL, NULL},
+        {1, 1, 65, 1, 1, NULL, NULL}, {1, 1, 1, 1, 1, &proa_c2c_oscore, NULL}};
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         fake f;
@@ -596,7 +597,7 @@ static void g09_limits_that_make_no_sense(void **state)
 }
 
 /* The store fails at the n-th write: what was answered with an error is not there, neither now nor
- * after a reboot; what was answered with success is. */
+ * after a reboot; what was answered with success is, unless it is half an account. */
 static void g25_store_fails_at_each_write(void **state)
 {
     (void)state;
@@ -626,6 +627,7 @@ static void g25_store_fails_at_each_write(void **state)
             fake_close(&f);
             store.fail_in = -1;
             fake_open(&f, &store, "own", false);
+            done[0] = done[0] && done[1]; /* half an account goes at boot */
         }
         fake_close(&f);
     }

@@ -210,6 +210,7 @@ static void open_device(world *w, size_t i)
         config.coap.oscore = proa_oscore_for_coap(d->contexts);
         limits.contexts = &proa_c2c_oscore;
     }
+    limits.compact = w->compact ? &proa_c2c_compact_accounts : NULL;
     assert_int_equal(proa_client_open(&d->client, &config), PROA_OK);
     assert_int_equal(proa_c2c_open(&d->c2c, d->client, &limits), PROA_OK);
     d->light = (proa_object){3311, 1, 0, light_resources, 2, &light_class, d};
@@ -225,11 +226,12 @@ static void open_device(world *w, size_t i)
     assert_int_equal(proa_client_add_server(d->client, &server), PROA_OK);
 }
 
-static void open_world(world *w, size_t count, bool oscore)
+static void open_world(world *w, size_t count, bool oscore, bool compact)
 {
     static const char *const names[] = {"client_01", "client_02", "client_03"};
     memset(w, 0, sizeof(*w));
     w->oscore = oscore;
+    w->compact = compact;
     w->now_ms = 1000;
     w->random = test_random_start(&w->rng, 11);
     w->addr = address(1);
@@ -261,12 +263,17 @@ static void open_world(world *w, size_t count, bool oscore)
 
 void world_open(world *w, size_t count)
 {
-    open_world(w, count, false);
+    open_world(w, count, false, false);
 }
 
 void world_open_oscore(world *w, size_t count)
 {
-    open_world(w, count, true);
+    open_world(w, count, true, false);
+}
+
+void world_open_compact(world *w, size_t count, bool oscore)
+{
+    open_world(w, count, oscore, true);
 }
 
 static void close_device(world_device *d)
@@ -535,10 +542,10 @@ void world_run(world *w, uint64_t ms)
 
 /* ---- what tests do ---------------------------------------------------------------------- */
 
-uint8_t world_server(world *w, size_t device, uint8_t code, const char *path, const char *tlv)
+static uint8_t ask_device(world *w, size_t device, uint8_t code, const char *path,
+                          const char *payload, proa_span format)
 {
-    static const uint8_t format[] = {0x2d, 0x16};
-    uint8_t bytes[256];
+    uint8_t bytes[400];
     proa_coap_option options[6];
     size_t count = 0;
     for (const char *at = path; *at == '/';) {
@@ -547,22 +554,35 @@ uint8_t world_server(world *w, size_t device, uint8_t code, const char *path, co
             (proa_coap_option){PROA_COAP_OPT_URI_PATH, {(const uint8_t *)at + 1, len}};
         at += 1 + len;
     }
-    if (tlv != NULL) {
-        options[count++] = (proa_coap_option){PROA_COAP_OPT_CONTENT_FORMAT, {format, 2}};
+    if (payload != NULL) {
+        options[count++] = (proa_coap_option){PROA_COAP_OPT_CONTENT_FORMAT, format};
     } else if (code == PROA_COAP_GET) {
-        options[count++] = (proa_coap_option){PROA_COAP_OPT_ACCEPT, {format, 2}};
+        options[count++] = (proa_coap_option){PROA_COAP_OPT_ACCEPT, format};
     }
     proa_coap_request request = {
         .code = code,
         .options = options,
         .option_count = count,
-        .payload = proa_span_make(bytes, tlv == NULL ? 0 : hex(tlv, bytes, sizeof(bytes)))};
+        .payload = proa_span_make(bytes, payload == NULL ? 0 : hex(payload, bytes, sizeof(bytes)))};
     proa_coap_peer to = {w->devices[device].addr, w->devices[device].server_session, 0};
     w->answered = false;
     w->code = 0;
     assert_int_equal(proa_coap_send(w->coap, w->now_ms, &to, &request, &w->asked), PROA_OK);
     world_settle(w);
     return w->code;
+}
+
+uint8_t world_server(world *w, size_t device, uint8_t code, const char *path, const char *tlv)
+{
+    static const uint8_t format[] = {0x2d, 0x16};
+    return ask_device(w, device, code, path, tlv, proa_span_make(format, sizeof(format)));
+}
+
+uint8_t world_server_cbor(world *w, size_t device, const char *path, const char *cbor)
+{
+    static const uint8_t format[] = {PROA_FORMAT_CBOR};
+    return ask_device(w, device, PROA_COAP_POST, path, cbor,
+                      proa_span_make(format, sizeof(format)));
 }
 
 void world_answer_ac(world *w, uint8_t code, const char *payload)
@@ -687,6 +707,52 @@ void world_grant(world *w, size_t requester, size_t host, uint8_t rights, uint32
     sprintf(tlv, "c2000cef c10100 8302 41%02x%02x c10301", at_host.short_id, rights);
     assert_int_equal(world_server(w, host, PROA_COAP_POST, "/11002", tlv), PROA_COAP_CREATED);
     install(w, &at_requester, lifetime_s);
+}
+
+/* Written by hand, so that the codec is held against it. */
+uint8_t world_install_compact(world *w, size_t requester, size_t host, size_t at, uint8_t rights,
+                              uint32_t lifetime_s)
+{
+    char cbor[400];
+    grant_end at_host, at_requester;
+    set_ends(requester, host, 0, &at_host, &at_requester);
+    const grant_end *end = at == host ? &at_host : &at_requester;
+    unsigned count = 5U + w->oscore + end->with_uri + (rights != 0);
+    char *to = cbor + sprintf(cbor, "a%u 00 %s%02x 01 1a%08x 02 69", count,
+                              end->short_id < 24 ? "" : "18", end->short_id, lifetime_s);
+    for (const char *name = w->devices[end->peer].name; *name != '\0'; name++) {
+        to += sprintf(to, "%02x", (uint8_t)*name);
+    }
+    if (!w->oscore) {
+        to += sprintf(to, " 03 50");
+        for (unsigned i = 0; i < 16; i++) {
+            to += sprintf(to, "%02x", end->key + i);
+        }
+    }
+    to += sprintf(to, " 04 50");
+    for (unsigned i = 0; i < 16; i++) {
+        to += sprintf(to, "%02x", (uint8_t)(end->key + 0x60 + i));
+    }
+    if (w->oscore) {
+        to += sprintf(to, " 05 41%02x 06 41%02x", end->sender, end->recipient);
+    }
+    if (end->with_uri) {
+        to += sprintf(to, " 07 %s 20010db80000000000000000000000%02x %s", w->oscore ? "52" : "50",
+                      w->devices[end->peer].addr.ip[15], w->oscore ? "1634" : "");
+    }
+    if (rights != 0) {
+        sprintf(to, " 08 a1 82 190cef 00 %02x", rights);
+    }
+    return world_server_cbor(w, at, "/11000", cbor);
+}
+
+void world_grant_compact(world *w, size_t requester, size_t host, uint8_t rights,
+                         uint32_t lifetime_s)
+{
+    assert_int_equal(world_install_compact(w, requester, host, host, rights, lifetime_s),
+                     PROA_COAP_CREATED);
+    assert_int_equal(world_install_compact(w, requester, host, requester, 0, lifetime_s),
+                     PROA_COAP_CREATED);
 }
 
 proa_c2c_id world_ask(world *w, size_t device, size_t host, proa_operation op)

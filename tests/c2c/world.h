@@ -61,7 +61,8 @@ typedef struct world {
     uint64_t now_ms;
     test_random rng;
     proa_random random;
-    bool oscore; /* grants are by OSCORE */
+    bool oscore;  /* grants are by OSCORE */
+    bool compact; /* devices take an account in one message */
     world_device devices[WORLD_DEVICES];
     size_t device_count;
     /* the server */
@@ -92,6 +93,8 @@ typedef struct world {
 void world_open(world *w, size_t count);
 /* The same; the devices have object 21, and what world_grant grants is used over OSCORE. */
 void world_open_oscore(world *w, size_t count);
+/* The same with or without object 21; the devices take an account in one message. */
+void world_open_compact(world *w, size_t count, bool oscore);
 
 void world_close(world *w);
 
@@ -105,6 +108,9 @@ void world_run(world *w, uint64_t ms);
 /* The server sends a request to a device: TLV in hex (NULL: none). Returns the answer's code. */
 uint8_t world_server(world *w, size_t device, uint8_t code, const char *path, const char *tlv);
 
+/* The same with CBOR. */
+uint8_t world_server_cbor(world *w, size_t device, const char *path, const char *cbor);
+
 /* The server answers the waiting /ac. payload in hex or NULL. */
 void world_answer_ac(world *w, uint8_t code, const char *payload);
 
@@ -115,6 +121,12 @@ void world_roll(world *w, size_t requester, size_t host, size_t at);
  * requester, which the host calls 2; the host is 1 at the requester. Real TLV, a key of its own. By
  * OSCORE, the contexts go first. */
 void world_grant(world *w, size_t requester, size_t host, uint8_t rights, uint32_t lifetime_s);
+
+/* The same in one message for each end; and one end of it, the host's without rights if they are 0. */
+void world_grant_compact(world *w, size_t requester, size_t host, uint8_t rights,
+                         uint32_t lifetime_s);
+uint8_t world_install_compact(world *w, size_t requester, size_t host, size_t at, uint8_t rights,
+                              uint32_t lifetime_s);
 
 /* A device asks another for /3311/0/5706. */
 proa_c2c_id world_ask(world *w, size_t device, size_t host, proa_operation op);
