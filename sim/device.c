@@ -154,6 +154,9 @@ void sim__device_open(sim_device *device)
     if (device->world->oscore) {
         limits.contexts = &proa_c2c_oscore;
     }
+    if (device->is_compact) {
+        limits.compact = &proa_c2c_compact_accounts;
+    }
     sim__fit_coap(device->world, &config.coap);
     must(proa_client_open(&device->client, &config), "client");
     must(proa_c2c_open(&device->c2c, device->client, &limits), "C2C");

@@ -53,6 +53,8 @@ static const char usage[] =
     "  --reorder PERCENT  datagrams held back (default 5)\n"
     "  --delay MS, --jitter MS, --mtu BYTES   the links (20, 20, 1280); nodes are configured for them.\n"
     "                   At least 128 bytes, 192 with OSCORE\n"
+    "  --flow NAME      how accounts come to devices: seed (one message for each instance), compact\n"
+    "                   (one for each account) or mixed (default: drawn for each device)\n"
     "  --bug NAME       with this mistake made in the engines; --list shows all\n"
     "  --bugs           each known mistake must be found within 200 seeds\n"
     "  --full           1000 seeds of each scenario at 0, 10 and 30 % loss, then --bugs\n"
@@ -93,6 +95,20 @@ static void read_seeds(options *o, const char *text)
     }
 }
 
+static const char *const flow_names[] = {
+    [SIM_FLOW_SEED] = "seed", [SIM_FLOW_COMPACT] = "compact", [SIM_FLOW_MIXED] = "mixed"};
+
+static sim_flow read_flow(const char *text)
+{
+    for (unsigned i = 0; i < sizeof flow_names / sizeof *flow_names; i++) {
+        if (strcmp(flow_names[i], text) == 0) {
+            return (sim_flow)i;
+        }
+    }
+    usage_error("--flow takes seed, compact or mixed, not ", text);
+    return SIM_FLOW_MIXED;
+}
+
 static void list_all(void)
 {
     printf("scenarios:\n");
@@ -116,6 +132,8 @@ static void read_value(options *o, const char *option, const char *value)
         }
     } else if (strcmp(option, "--seeds") == 0) {
         read_seeds(o, value);
+    } else if (strcmp(option, "--flow") == 0) {
+        o->sim.flow = read_flow(value);
     } else if (strcmp(option, "--loss") == 0) {
         o->sim.link.loss_permille = 10U * (uint32_t)number(option, value, 100);
     } else if (strcmp(option, "--dup") == 0) {
@@ -143,7 +161,10 @@ static void read_value(options *o, const char *option, const char *value)
 
 static options read_options(int argc, char **argv)
 {
-    options o = {.seed_first = 1, .seed_last = 100, .sim.link = {20, 20, 100, 20, 50, 1280}};
+    options o = {.seed_first = 1,
+                 .seed_last = 100,
+                 .sim.link = {20, 20, 100, 20, 50, 1280},
+                 .sim.flow = SIM_FLOW_MIXED};
     for (int i = 1; i < argc; i++) {
         const char *a = argv[i];
         if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0) {
@@ -282,10 +303,10 @@ static totals run_seeds(const options *o, bool stop_early)
 static void print_replay(const options *o, uint64_t seed)
 {
     printf("  replay: proa-sim --scenario %s --seeds %llu --loss %u --dup %u --reorder %u "
-           "--delay %u --jitter %u --mtu %u%s%s --verbose\n",
+           "--delay %u --jitter %u --mtu %u --flow %s%s%s --verbose\n",
            o->scenario->name, (unsigned long long)seed, o->sim.link.loss_permille / 10,
            o->sim.link.duplicate_permille / 10, o->sim.link.reorder_permille / 10,
-           o->sim.link.delay_ms, o->sim.link.jitter_ms, o->sim.link.mtu,
+           o->sim.link.delay_ms, o->sim.link.jitter_ms, o->sim.link.mtu, flow_names[o->sim.flow],
            o->bug == NULL ? "" : " --bug ", o->bug == NULL ? "" : o->bug);
 }
 

@@ -7,10 +7,12 @@
 
 #include "sim/checker.h"
 #include "sim/net.h"
+#include "sim/world.h"
 
 /* A scenario does things to a world, drawn from its seed, and lets the checker judge. */
 typedef struct sim_options {
     sim_link link;
+    sim_flow flow;
     bool verbose;
 } sim_options;
 

@@ -292,7 +292,8 @@ static void run_with(proa_peer_security security, bool server_oscore, uint64_t s
     sim_plan plan = {.device_count = DEVICES,
                      .policy = &run->policy,
                      .oscore = security == PROA_PEER_SECURITY_OSCORE,
-                     .server_oscore = server_oscore};
+                     .server_oscore = server_oscore,
+                     .flow = options->flow};
     sim_world_open(&run->world, seed, &options->link, &plan, &run->checker);
     sim_world_run(&run->world, run->world.now_ms + 20000);
     chaos(run);

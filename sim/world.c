@@ -105,6 +105,14 @@ static void furnish_by_number(sim_device *device)
     device->addr = address(device->node, 0, 5684);
 }
 
+/* A draw of its own, so that the rest of a seed is the same with any flow. */
+static bool is_compact(uint64_t seed, unsigned device, sim_flow flow)
+{
+    sim_rng rng;
+    sim_rng_seed(&rng, seed, 1000 + device);
+    return flow == SIM_FLOW_COMPACT || (flow == SIM_FLOW_MIXED && sim_rng_below(&rng, 2) == 1);
+}
+
 void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, const sim_plan *plan,
                     sim_checker *checker)
 {
@@ -130,6 +138,7 @@ void sim_world_open(sim_world *world, uint64_t seed, const sim_link *link, const
         sim_device *device = &world->devices[i];
         device->world = world;
         device->node = i + 1;
+        device->is_compact = is_compact(seed, i, plan->flow);
         sim_rng_seed(&device->rng, seed, 3 + i);
         if (plan->devices == NULL) {
             furnish_by_number(device);

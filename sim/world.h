@@ -49,6 +49,7 @@ typedef struct sim_device {
     sim_rng rng;
     sim_store store;
     bool up;
+    bool is_compact; /* takes an account in one message, and asks as soon as it has one */
     proa_secure *secure;
     proa_client *client;
     proa_c2c *c2c;
@@ -126,12 +127,20 @@ typedef struct sim_device_plan {
     const char *identity, *key; /* of its account with the server, DTLS */
 } sim_device_plan;
 
+/* How accounts come to devices (docs/C2C.md §5). */
+typedef enum sim_flow {
+    SIM_FLOW_SEED = 0, /* one message for each instance: object 11000 is version 1.0 everywhere */
+    SIM_FLOW_COMPACT,  /* one message for each account, and no waiting for /ac: 1.1 everywhere */
+    SIM_FLOW_MIXED     /* which device knows which is drawn from the seed */
+} sim_flow;
+
 /* What a world consists of. What it points to is borrowed for the life of the world. */
 typedef struct sim_plan {
     unsigned device_count;
     const proa_policy *policy;
     bool oscore;        /* devices have object 21 */
     bool server_oscore; /* devices and server talk OSCORE */
+    sim_flow flow;
     /* Nothing is there to provoke trouble: the disk never fails, tables and connection ids have the
      * sizes of a product. */
     bool calm;
