@@ -19,16 +19,15 @@
 #define OSCORE (BIT(PROA_ACCOUNT_SENDER_ID) | BIT(PROA_ACCOUNT_RECIPIENT_ID))
 #define OSCORE_MAY (BIT(PROA_ACCOUNT_SALT) | BIT(PROA_ACCOUNT_AEAD) | BIT(PROA_ACCOUNT_HMAC))
 
-typedef enum kind { NUMBER, BYTES, TEXT, RIGHTS } kind;
-
-static const uint8_t kinds[PROA_ACCOUNT_KEYS] = {
-    [PROA_ACCOUNT_SHORT_ID] = NUMBER,    [PROA_ACCOUNT_LIFETIME] = NUMBER,
-    [PROA_ACCOUNT_ENDPOINT] = TEXT,      [PROA_ACCOUNT_IDENTITY] = BYTES,
-    [PROA_ACCOUNT_SECRET] = BYTES,       [PROA_ACCOUNT_SENDER_ID] = BYTES,
-    [PROA_ACCOUNT_RECIPIENT_ID] = BYTES, [PROA_ACCOUNT_ADDRESS] = BYTES,
-    [PROA_ACCOUNT_RIGHTS] = RIGHTS,      [PROA_ACCOUNT_PMIN] = NUMBER,
-    [PROA_ACCOUNT_PMAX] = NUMBER,        [PROA_ACCOUNT_SALT] = BYTES,
-    [PROA_ACCOUNT_AEAD] = NUMBER,        [PROA_ACCOUNT_HMAC] = NUMBER,
+/* Rights have a form of their own. */
+static const uint8_t types[PROA_ACCOUNT_KEYS] = {
+    [PROA_ACCOUNT_SHORT_ID] = PROA_TYPE_INTEGER,    [PROA_ACCOUNT_LIFETIME] = PROA_TYPE_INTEGER,
+    [PROA_ACCOUNT_ENDPOINT] = PROA_TYPE_STRING,     [PROA_ACCOUNT_IDENTITY] = PROA_TYPE_OPAQUE,
+    [PROA_ACCOUNT_SECRET] = PROA_TYPE_OPAQUE,       [PROA_ACCOUNT_SENDER_ID] = PROA_TYPE_OPAQUE,
+    [PROA_ACCOUNT_RECIPIENT_ID] = PROA_TYPE_OPAQUE, [PROA_ACCOUNT_ADDRESS] = PROA_TYPE_OPAQUE,
+    [PROA_ACCOUNT_RIGHTS] = PROA_TYPE_NONE,         [PROA_ACCOUNT_PMIN] = PROA_TYPE_INTEGER,
+    [PROA_ACCOUNT_PMAX] = PROA_TYPE_INTEGER,        [PROA_ACCOUNT_SALT] = PROA_TYPE_OPAQUE,
+    [PROA_ACCOUNT_AEAD] = PROA_TYPE_INTEGER,        [PROA_ACCOUNT_HMAC] = PROA_TYPE_INTEGER,
 };
 
 /* The shortest head for an argument (RFC 8949 §3). */
@@ -71,19 +70,22 @@ static size_t read_rights(proa_cbor_reader *c, proa_ac_body *rights)
 /* The value of a key, and how long it is at least. */
 static size_t read_value(proa_cbor_reader *c, unsigned key, proa_account_body *out)
 {
-    proa_account_value *value = &out->values[key];
-    if (kinds[key] == RIGHTS) {
+    proa_value *value = &out->values[key];
+    value->type = (proa_type)types[key];
+    if (value->type == PROA_TYPE_NONE) {
         return read_rights(c, &out->rights);
     }
-    if (kinds[key] == NUMBER) {
-        value->number = proa_cbor_read_int(c);
-        if (value->number > UINT32_MAX || value->number < INT32_MIN) {
+    if (value->type == PROA_TYPE_INTEGER) {
+        int64_t number = proa_cbor_read_int(c);
+        if (number > UINT32_MAX || number < INT32_MIN) {
             c->err = PROA_E_FORMAT;
         }
-        return head_len((uint64_t)(value->number < 0 ? -1 - value->number : value->number));
+        value->as.integer = number;
+        return head_len((uint64_t)(number < 0 ? -1 - number : number));
     }
-    value->bytes = kinds[key] == TEXT ? proa_cbor_read_text(c) : proa_cbor_read_bytes(c);
-    return head_len(value->bytes.len) + value->bytes.len;
+    value->as.bytes =
+        value->type == PROA_TYPE_STRING ? proa_cbor_read_text(c) : proa_cbor_read_bytes(c);
+    return head_len(value->as.bytes.len) + value->as.bytes.len;
 }
 
 /* True if what is there belongs together. */
@@ -99,20 +101,20 @@ proa_err proa_account_body_parse(proa_span in, proa_account_body *out)
 {
     proa_cbor_reader c = proa_cbor_reader_make(in);
     size_t len = 1;
-    out->has = 0;
-    out->rights.count = 0;
+    unsigned has = 0;
+    memset(out, 0, sizeof(*out));
     proa_cbor_read_map(&c);
     while (proa_cbor_more(&c)) {
         uint64_t key = proa_cbor_read_uint(&c);
-        if (c.err != PROA_OK || key >= PROA_ACCOUNT_KEYS || out->has >> key != 0) {
+        if (c.err != PROA_OK || key >= PROA_ACCOUNT_KEYS || has >> key != 0) {
             return PROA_E_FORMAT;
         }
-        out->has |= (uint16_t)BIT(key);
+        has |= BIT(key);
         len += 1 + read_value(&c, (unsigned)key, out);
     }
     proa_cbor_leave(&c);
-    return proa_cbor_end(&c) == PROA_OK && len == in.len && is_account(out->has) ? PROA_OK
-                                                                                 : PROA_E_FORMAT;
+    return proa_cbor_end(&c) == PROA_OK && len == in.len && is_account(has) ? PROA_OK
+                                                                            : PROA_E_FORMAT;
 }
 
 /* RFC 7252 §6.1, §6.2 */
@@ -124,7 +126,7 @@ static uint16_t default_port(const proa_account_body *body)
 proa_err proa_account_body_address(const proa_account_body *body, proa_addr *out)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, 0xff}; /* RFC 4291 §2.5.5.2 */
-    proa_span at = body->values[PROA_ACCOUNT_ADDRESS].bytes;
+    proa_span at = body->values[PROA_ACCOUNT_ADDRESS].as.bytes;
     size_t ip_len = at.len < 16 ? 4 : 16;
     if (at.len != ip_len && at.len != ip_len + 2) {
         return PROA_E_FORMAT;
@@ -187,21 +189,26 @@ static void sort(proa_ac_body *rights)
 
 static void write_value(proa_writer *w, unsigned key, const proa_account_body *body)
 {
-    const proa_account_value *value = &body->values[key];
-    switch ((kind)kinds[key]) {
-    case NUMBER:
-        proa_cbor_write_int(w, value->number);
+    const proa_value *value = &body->values[key];
+    switch (types[key]) {
+    case PROA_TYPE_INTEGER:
+        proa_cbor_write_int(w, value->as.integer);
         break;
-    case BYTES:
-        proa_cbor_write_bytes(w, value->bytes);
+    case PROA_TYPE_OPAQUE:
+        proa_cbor_write_bytes(w, value->as.bytes);
         break;
-    case TEXT:
-        proa_cbor_write_text(w, value->bytes);
+    case PROA_TYPE_STRING:
+        proa_cbor_write_text(w, value->as.bytes);
         break;
-    case RIGHTS:
+    default:
         (void)!proa_ac_body_write(w, &body->rights); /* its error is the writer's */
         break;
     }
+}
+
+static bool is_there(const proa_account_body *body, unsigned key)
+{
+    return key == PROA_ACCOUNT_RIGHTS ? body->rights.count > 0 : proa_account_body_has(body, key);
 }
 
 proa_err proa_account_body_write(proa_writer *w, proa_account_body *body)
@@ -209,11 +216,11 @@ proa_err proa_account_body_write(proa_writer *w, proa_account_body *body)
     unsigned count = 0;
     sort(&body->rights);
     for (unsigned key = 0; key < PROA_ACCOUNT_KEYS; key++) {
-        count += proa_account_body_has(body, key) ? 1 : 0;
+        count += is_there(body, key) ? 1 : 0;
     }
     proa_cbor_write_map(w, count);
     for (unsigned key = 0; key < PROA_ACCOUNT_KEYS; key++) {
-        if (proa_account_body_has(body, key)) {
+        if (is_there(body, key)) {
             proa_cbor_write_uint(w, key);
             write_value(w, key, body);
         }
@@ -230,6 +237,5 @@ void proa_account_body_put_address(proa_account_body *body, const proa_addr *add
     if (addr->port != default_port(body)) {
         proa_write_u16(&w, addr->port);
     }
-    body->has |= (uint16_t)BIT(PROA_ACCOUNT_ADDRESS);
-    body->values[PROA_ACCOUNT_ADDRESS].bytes = proa_writer_span(&w);
+    body->values[PROA_ACCOUNT_ADDRESS] = proa_value_opaque(proa_writer_span(&w));
 }

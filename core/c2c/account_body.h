@@ -8,6 +8,7 @@
 #include "proa/addr.h"
 #include "proa/bytes.h"
 #include "proa/err.h"
+#include "proa/lwm2m.h"
 
 /* A whole account in one message: what a server writes into POST /11000 with Content-Format 60, and
  * what the device answers (docs/C2C.md §5, "In one message"). Both ends of the wire use this one
@@ -39,20 +40,15 @@ enum {
     PROA_ACCOUNT_KEYS = 14
 };
 
-typedef union proa_account_value {
-    int64_t number;
-    proa_span bytes; /* texts, too */
-} proa_account_value;
-
+/* What is not there has no type. The rights are there if there are any. */
 typedef struct proa_account_body {
-    uint16_t has;                                 /* 1 << key for each that is there */
-    proa_account_value values[PROA_ACCOUNT_KEYS]; /* of keys that are there */
-    proa_ac_body rights;                          /* likewise */
+    proa_value values[PROA_ACCOUNT_KEYS];
+    proa_ac_body rights;
 } proa_account_body;
 
 static inline bool proa_account_body_has(const proa_account_body *body, unsigned key)
 {
-    return (body->has >> key & 1U) != 0;
+    return body->values[key].type != PROA_TYPE_NONE;
 }
 
 /* Read a document.

@@ -28,13 +28,12 @@ static bool is_account(const proa_client *c, const proa__request *rq)
 static uint8_t create_account(proa_client *c, proa__request *rq)
 {
     proa_writer w = proa_writer_make(c->scratch, c->scratch_cap);
-    uint16_t instance = 0;
     proa_err err = c->extension->create_account(c->extension->ctx, &rq->who, rq->event->msg.payload,
-                                                &w, &instance);
+                                                &w, &rq->path.ids[1]);
     if (err != PROA_OK) {
         return proa_err_to_coap(err);
     }
-    rq->path = proa_path_make(2, rq->object->id, instance, 0);
+    rq->path.depth = 2;
     proa__request_content(rq, PROA_FORMAT_CBOR, proa_writer_span(&w));
     return PROA_COAP_CREATED;
 }

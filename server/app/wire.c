@@ -159,21 +159,13 @@ void proa__wire_context(proa_writer *w, const proa__job *job, const uint8_t *sen
     }
 }
 
-static void put_number(proa_account_body *body, unsigned key, int64_t number)
+static void put_bytes(proa_account_body *body, unsigned key, const uint8_t *bytes, size_t len)
 {
-    body->has |= (uint16_t)(1U << key);
-    body->values[key].number = number;
-}
-
-static void put_bytes(proa_account_body *body, unsigned key, proa_span bytes)
-{
-    body->has |= (uint16_t)(1U << key);
-    body->values[key].bytes = bytes;
+    body->values[key] = proa_value_opaque(proa_span_make(bytes, len));
 }
 
 static void put_rights(proa_account_body *body, const proa_grant *g)
 {
-    body->has |= 1U << PROA_ACCOUNT_RIGHTS;
     for (uint8_t i = 0; i < g->entry_count; i++) {
         const proa_grant_entry *e = &g->entries[i];
         body->rights.entries[body->rights.count++] =
@@ -188,21 +180,22 @@ void proa__wire_account(proa_writer *w, const proa__job *job, uint8_t side, uint
 {
     const proa_grant *g = &job->grant->g;
     uint8_t address[PROA_ACCOUNT_ADDRESS_LEN_MAX];
-    proa_account_body body = {.has = 0};
+    proa_account_body body;
     bool is_host = side == PROA__HOST;
     const uint8_t *sender_id = is_host ? g->host_sender_id : g->requester_sender_id;
     const uint8_t *recipient_id = is_host ? g->requester_sender_id : g->host_sender_id;
-    put_number(&body, PROA_ACCOUNT_SHORT_ID, is_host ? g->requester_short_id : g->host_short_id);
-    put_number(&body, PROA_ACCOUNT_LIFETIME, lifetime_s);
-    put_bytes(&body, PROA_ACCOUNT_ENDPOINT, proa_span_of(is_host ? g->requester : g->host));
-    put_bytes(&body, PROA_ACCOUNT_SECRET, proa_span_make(job->key, sizeof job->key));
+    memset(&body, 0, sizeof body);
+    body.values[PROA_ACCOUNT_SHORT_ID] =
+        proa_value_integer(is_host ? g->requester_short_id : g->host_short_id);
+    body.values[PROA_ACCOUNT_LIFETIME] = proa_value_integer(lifetime_s);
+    body.values[PROA_ACCOUNT_ENDPOINT] =
+        proa_value_string(proa_span_of(is_host ? g->requester : g->host));
+    put_bytes(&body, PROA_ACCOUNT_SECRET, job->key, sizeof job->key);
     if (g->security == PROA_PEER_SECURITY_OSCORE) {
-        put_bytes(&body, PROA_ACCOUNT_SENDER_ID,
-                  proa_span_make(sender_id, PROA_GRANT_SENDER_ID_LEN));
-        put_bytes(&body, PROA_ACCOUNT_RECIPIENT_ID,
-                  proa_span_make(recipient_id, PROA_GRANT_SENDER_ID_LEN));
+        put_bytes(&body, PROA_ACCOUNT_SENDER_ID, sender_id, PROA_GRANT_SENDER_ID_LEN);
+        put_bytes(&body, PROA_ACCOUNT_RECIPIENT_ID, recipient_id, PROA_GRANT_SENDER_ID_LEN);
     } else {
-        put_bytes(&body, PROA_ACCOUNT_IDENTITY, proa_span_make(g->identity, sizeof g->identity));
+        put_bytes(&body, PROA_ACCOUNT_IDENTITY, g->identity, sizeof g->identity);
     }
     if (at != NULL) {
         proa_account_body_put_address(&body, at, address);

@@ -86,11 +86,12 @@ static void c2c_5_what_an_account_says(void **state)
     (void)state;
     size_t len = hex(HOST_DTLS, bytes, sizeof bytes);
     assert_int_equal(proa_account_body_parse(proa_span_make(bytes, len), &body), PROA_OK);
-    assert_int_equal(body.values[PROA_ACCOUNT_SHORT_ID].number, 2);
-    assert_int_equal(body.values[PROA_ACCOUNT_LIFETIME].number, 3600);
-    assert_true(proa_span_equal(body.values[PROA_ACCOUNT_ENDPOINT].bytes, proa_span_of("button")));
-    assert_int_equal(body.values[PROA_ACCOUNT_IDENTITY].bytes.data[0], 0xd0);
-    assert_int_equal(body.values[PROA_ACCOUNT_SECRET].bytes.data[15], 0x6f);
+    assert_int_equal(body.values[PROA_ACCOUNT_SHORT_ID].as.integer, 2);
+    assert_int_equal(body.values[PROA_ACCOUNT_LIFETIME].as.integer, 3600);
+    assert_true(
+        proa_span_equal(body.values[PROA_ACCOUNT_ENDPOINT].as.bytes, proa_span_of("button")));
+    assert_int_equal(body.values[PROA_ACCOUNT_IDENTITY].as.bytes.data[0], 0xd0);
+    assert_int_equal(body.values[PROA_ACCOUNT_SECRET].as.bytes.data[15], 0x6f);
     assert_false(proa_account_body_has(&body, PROA_ACCOUNT_ADDRESS));
     assert_int_equal(body.rights.count, 1);
     assert_int_equal(body.rights.entries[0].object, 3311);
@@ -98,8 +99,8 @@ static void c2c_5_what_an_account_says(void **state)
     assert_int_equal(body.rights.entries[0].rights, PROA_RIGHT_READ);
     len = hex(REQUESTER_OSCORE, bytes, sizeof bytes);
     assert_int_equal(proa_account_body_parse(proa_span_make(bytes, len), &body), PROA_OK);
-    assert_int_equal(body.values[PROA_ACCOUNT_SENDER_ID].bytes.data[0], 0xa1);
-    assert_int_equal(body.values[PROA_ACCOUNT_RECIPIENT_ID].bytes.data[0], 0xb1);
+    assert_int_equal(body.values[PROA_ACCOUNT_SENDER_ID].as.bytes.data[0], 0xa1);
+    assert_int_equal(body.values[PROA_ACCOUNT_RECIPIENT_ID].as.bytes.data[0], 0xb1);
     assert_int_equal(body.rights.count, 0);
     assert_int_equal(proa_account_body_address(&body, &addr), PROA_OK);
     assert_int_equal(addr.ip[15], 1);
@@ -248,9 +249,11 @@ static void c2c_5_an_address_is_as_short_as_it_can_be(void **state)
         proa_addr addr;
         size_t len = hex(rows[i].bytes, bytes, sizeof bytes);
         uint8_t *copy = guard_copy(bytes, len);
-        proa_account_body body = {.has =
-                                      (uint16_t)(rows[i].oscore ? 0 : 1U << PROA_ACCOUNT_IDENTITY)};
-        body.values[PROA_ACCOUNT_ADDRESS].bytes = proa_span_make(copy, len);
+        proa_account_body body;
+        memset(&body, 0, sizeof body);
+        body.values[PROA_ACCOUNT_IDENTITY].type =
+            rows[i].oscore ? PROA_TYPE_NONE : PROA_TYPE_OPAQUE;
+        body.values[PROA_ACCOUNT_ADDRESS] = proa_value_opaque(proa_span_make(copy, len));
         print_message("%s\n", rows[i].name);
         proa_err err = proa_account_body_address(&body, &addr);
         guard_free(copy, len);
@@ -260,7 +263,7 @@ static void c2c_5_an_address_is_as_short_as_it_can_be(void **state)
             proa_addr_write(&w, &addr);
             assert_true(proa_span_equal(proa_writer_span(&w), proa_span_of(rows[i].text)));
             proa_account_body_put_address(&body, &addr, again);
-            assert_int_equal(body.values[PROA_ACCOUNT_ADDRESS].bytes.len, len);
+            assert_int_equal(body.values[PROA_ACCOUNT_ADDRESS].as.bytes.len, len);
             assert_memory_equal(again, bytes, len);
         }
     }

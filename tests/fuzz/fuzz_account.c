@@ -27,9 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (proa_account_body_has(&body, PROA_ACCOUNT_ADDRESS) &&
         proa_account_body_address(&body, &addr) == PROA_OK) {
         uint8_t again[PROA_ACCOUNT_ADDRESS_LEN_MAX];
-        proa_span before = body.values[PROA_ACCOUNT_ADDRESS].bytes;
+        proa_span before = body.values[PROA_ACCOUNT_ADDRESS].as.bytes;
         proa_account_body_put_address(&body, &addr, again);
-        PROA_ASSERT(proa_span_equal(before, body.values[PROA_ACCOUNT_ADDRESS].bytes));
+        PROA_ASSERT(proa_span_equal(before, body.values[PROA_ACCOUNT_ADDRESS].as.bytes));
     }
     return 0;
 }
