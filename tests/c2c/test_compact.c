@@ -123,6 +123,8 @@ static void c2c_5_the_answer_names_what_was_made(void **state)
         assert_int_equal(w.answer_len, sizeof answer);
         assert_memory_equal(w.answer, answer, sizeof answer);
         assert_string_equal(w.location, "");
+        const proa_path key = proa_path_make(2, 11000, 0, 0);
+        assert_true(proa_path_equal(&w.devices[1].created, &key));
         /* The device has them in its list with the next Update, and the server may delete them. */
         unsigned updates = w.updates;
         world_run(&w, 5000);
@@ -347,6 +349,28 @@ static void g25_power_fails_at_each_write(void **state)
     }
 }
 
+/* The key cannot be stored: the context that it would have had goes at once. */
+static void g25_no_context_without_its_key(void **state)
+{
+    static reading before[READABLE], after[READABLE];
+    (void)state;
+    world_open_compact(&w, 3, true);
+    world_grant_compact(&w, 2, 1, R, DAY);
+    read_all(before);
+    w.devices[1].store_fails = true;
+    assert_int_equal(world_install_compact(&w, 0, 1, 1, R, DAY), PROA_COAP_INTERNAL_SERVER_ERROR);
+    w.devices[1].store_fails = false;
+    read_all(after);
+    assert_true(same(before, after));
+    assert_int_equal(proa_oscore_read_stats(w.devices[1].contexts).contexts, 1);
+    unsigned contexts = 0;
+    for (size_t i = 0; i < WORLD_BLOBS; i++) {
+        contexts += strncmp(w.devices[1].blobs[i].name, "c2c.o", 5) == 0;
+    }
+    assert_int_equal(contexts, 1);
+    world_close(&w);
+}
+
 /* The key is stored, and its answer is lost with the power: the account is there. */
 static void c2c_5_complete_at_boot(void **state)
 {
@@ -376,6 +400,7 @@ int main(void)
         cmocka_unit_test(c2c_5_codes_of_refusals),
         cmocka_unit_test(c2c_5_version_1_0_refuses_the_format),
         cmocka_unit_test(g25_power_fails_at_each_write),
+        cmocka_unit_test(g25_no_context_without_its_key),
         cmocka_unit_test(c2c_5_complete_at_boot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

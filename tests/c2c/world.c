@@ -462,9 +462,12 @@ static void deliver(world *w, const proa_addr *from, const proa_addr *to, proa_s
 
 static void take_events(world *w, world_device *d)
 {
-    proa_client_event ignored;
+    proa_client_event told;
     proa_c2c_event event;
-    while (proa_client_poll(d->client, w->now_ms, &ignored)) {
+    while (proa_client_poll(d->client, w->now_ms, &told)) {
+        if (told.kind == PROA_CLIENT_CREATED) {
+            d->created = told.path;
+        }
     }
     while (proa_c2c_poll(d->c2c, w->now_ms, &event)) {
         assert_in_range(d->event_count, 0, WORLD_EVENTS - 1);

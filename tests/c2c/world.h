@@ -47,6 +47,7 @@ typedef struct world_device {
     uint32_t server_session; /* at the server */
     world_blob blobs[WORLD_BLOBS];
     proa_store store; /* if it has functions, in place of the blobs from then on */
+    proa_path created; /* what the application was told last that a server made */
     unsigned event_count;
     world_event events[WORLD_EVENTS];
 } world_device;
