@@ -679,6 +679,7 @@ static const proa__kind ask_kind = {.row_len = sizeof(proa__ask)};
 static const proa__requester requester = {
     .kind = &ask_kind,
     .coap_event = coap_event,
+    .account_came = proa__ac_account_came,
     .key_came = key_came,
     .connected = connected,
     .connect_failed = connect_failed,

@@ -112,6 +112,9 @@ bool proa__ac_may_ask_again(proa_c2c *c, const proa__ask *ask);
 /* Note that the peer let us do it. Renewal asks for what was granted. */
 void proa__ac_note_served(proa_c2c *c, const proa__ask *ask);
 
+/* As proa__requester.account_came. */
+bool proa__ac_account_came(proa_c2c *c, uint16_t server);
+
 /* Send what is due. */
 void proa__ac_run(proa_c2c *c);
 uint64_t proa__ac_next_ms(const proa_c2c *c);

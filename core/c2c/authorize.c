@@ -306,6 +306,47 @@ static void go_early(proa_c2c *c)
     }
 }
 
+/* The answer to that Create, and the server's to /ac behind it, would meet the question's own messages on
+ * the radio, and one of a handshake that is lost costs a second. So they wait until the question has
+ * what it wants, but not until the engine has to say that the answer comes later (RFC 7252 §5.2.2). */
+#define ANSWER_MS 1000U
+
+bool proa__ac_account_came(proa_c2c *c, uint16_t server)
+{
+    bool waits = false;
+    for (size_t i = 0; i < c->limits.ask_max; i++) {
+        waits = waits || proa__ask_at(c, i)->state == PROA__ASK_ASKED;
+    }
+    if (!waits || !c->ac.open || c->ac.server != server) {
+        return false;
+    }
+    c->answers_later = true;
+    c->answers_ms = 0;
+    c->dirty = true;
+    return true;
+}
+
+static bool is_under_way(const proa_c2c *c)
+{
+    bool is = false;
+    for (size_t i = 0; i < c->limits.ask_max; i++) {
+        proa__ask_state state = proa__ask_at(c, i)->state;
+        is = is || state == PROA__ASK_CONNECT || state == PROA__ASK_SENT;
+    }
+    return is;
+}
+
+static void answer_create(proa_c2c *c)
+{
+    if (c->answers_ms == 0) {
+        c->answers_ms = c->now_ms + ANSWER_MS;
+    }
+    if (c->answers_ms <= c->now_ms || !is_under_way(c)) {
+        c->answers_later = false;
+        proa__client_answer(c->client, c->now_ms);
+    }
+}
+
 /* ---- run -------------------------------------------------------------------------------- */
 
 /* Whoever waits longest goes first: ids only grow. */
@@ -340,7 +381,7 @@ static void run_wants(proa_c2c *c)
 }
 
 /* A server that was restarted does not know our session and cannot say so. */
-static void look_at_msent(proa_c2c *c)
+static void look_at_sent(proa_c2c *c)
 {
     proa__ac *ac = &c->ac;
     if (ac->look_ms > c->now_ms) {
@@ -358,7 +399,12 @@ void proa__ac_run(proa_c2c *c)
 {
     if (c->ac.open) {
         go_early(c);
-        look_at_msent(c);
+        look_at_sent(c);
+    }
+    if (c->answers_later) {
+        answer_create(c);
+    }
+    if (c->ac.open) {
         return;
     }
     if (c->ac.retry_ms > c->now_ms) {
@@ -376,8 +422,11 @@ uint64_t proa__ac_next_ms(const proa_c2c *c)
 {
     const proa__ac *ac = &c->ac;
     uint64_t next = PROA__NEVER;
+    if (c->answers_later) {
+        next = is_under_way(c) ? c->answers_ms : 0;
+    }
     if (ac->open) {
-        return ac->look_ms;
+        return ac->look_ms < next ? ac->look_ms : next;
     }
     for (size_t i = 0; i < c->limits.peer_max; i++) {
         uint64_t at_ms = renewal_ms(c, proa__peer_at(c, i));

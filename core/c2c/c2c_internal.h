@@ -168,13 +168,16 @@ struct proa_c2c_contexts {
 struct proa_c2c_compact {
     /* As proa_client_extension.create_account. */
     proa_err (*create)(void *ctx, const proa_actor *who, proa_span document, proa_writer *w,
-                       uint16_t *instance);
+                       uint16_t *instance, bool *later);
 };
 
 /* What a program that only serves peers does not link: ask.c fills this table. */
 typedef struct proa__requester {
     const proa__kind *kind; /* of the table of questions */
     void (*coap_event)(proa_c2c *c, const proa_coap_event *event);
+    /* This server has made an account: true if a question goes on with it, and the answer to the
+     * server had better wait. */
+    bool (*account_came)(proa_c2c *c, uint16_t server);
     /* A key came that takes over from another one of the same peer. */
     void (*key_came)(proa_c2c *c, const proa__key *key);
     void (*connected)(proa_c2c *c, proa__key *key);
@@ -234,6 +237,8 @@ struct proa_c2c {
     proa__table tables[PROA__TABLES];
     proa_hint_bucket bucket;
     proa__ac ac;
+    bool answers_later;  /* our client keeps the answer to the Create of an account, */
+    uint64_t answers_ms; /* until then at most; 0 = not known yet */
     proa_object objects[PROA__OBJECTS];
     proa_client_extension extension;
     proa__draft draft;

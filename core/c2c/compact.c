@@ -232,7 +232,7 @@ static proa_err read_document(making *m, proa_span document)
 /* ---- the whole -------------------------------------------------------------------------- */
 
 static proa_err create(void *ctx, const proa_actor *who, proa_span document, proa_writer *w,
-                       uint16_t *instance)
+                       uint16_t *instance, bool *later)
 {
     making m = {.c = ctx, .who = who, .made = {PROA_ID_ALL, PROA_ID_ALL, PROA_ID_ALL, PROA_ID_ALL}};
     uint16_t lists[PROA_AC_ENTRIES_MAX];
@@ -259,6 +259,7 @@ static proa_err create(void *ctx, const proa_actor *who, proa_span document, pro
     for (uint8_t i = 0; i < m.body.rights.count; i++) {
         proa_cbor_write_uint(w, lists[i]);
     }
+    *later = m.c->requester != NULL && m.c->requester->account_came(m.c, who->short_id);
     return PROA_OK;
 }
 

@@ -156,6 +156,7 @@ typedef struct proa__request {
     uint16_t accept;               /* PROA_FORMAT_NONE if the option is absent */
     uint16_t format;               /* of the payload */
     proa_attributes attributes;    /* Write-Attributes, Observe */
+    bool later;                    /* `out` is kept until the extension lets it go */
     proa_coap_response out;
     proa_coap_option options[2]; /* behind out.options */
     uint8_t option_bytes[2][5];
@@ -262,6 +263,13 @@ void proa__registration_want(proa_client *c, proa__server *s, uint32_t delay_ms)
 
 /* ---- the client ------------------------------------------------------------------------- */
 
+/* A 2.01 in CBOR that goes later: the numbers of an account's instances, without those of its rights. */
+typedef struct proa__answer {
+    proa_coap_id exchange; /* 0 = none */
+    uint8_t payload_len;
+    uint8_t payload[7]; /* a head, and two numbers of three bytes */
+} proa__answer;
+
 /* What is used most comes first: a short offset is a short instruction on small machines. */
 struct proa_client {
     uint64_t now_ms; /* of the door we are in: nothing in here has another clock */
@@ -283,6 +291,7 @@ struct proa_client {
     uint8_t event_first, event_count;
     uint8_t endpoint_len;
     uint32_t notifications, requests_served, requests_denied, requests_dropped, events_dropped;
+    proa__answer answer; /* that waits for the extension */
     proa_client_config config;
     proa_object own[3]; /* objects 0, 1, 2 */
     proa__access access_undo;

@@ -29,7 +29,7 @@ static uint8_t create_account(proa_client *c, proa__request *rq)
 {
     proa_writer w = proa_writer_make(c->scratch, c->scratch_cap);
     proa_err err = c->extension->create_account(c->extension->ctx, &rq->who, rq->event->msg.payload,
-                                                &w, &rq->path.ids[1]);
+                                                &w, &rq->path.ids[1], &rq->later);
     if (err != PROA_OK) {
         return proa_err_to_coap(err);
     }

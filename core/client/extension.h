@@ -68,9 +68,10 @@ struct proa_client_extension {
 
     /* A Create of 11000 in CBOR: a whole account, with the instances of other objects that belong to
      * it (docs/C2C.md §5). All of it is made or nothing. Returns PROA_OK, the answer in *w and the
-     * instance of 11000 in *instance; or what is wrong. NULL: there is no such form. */
+     * instance of 11000 in *instance; or what is wrong. *later: the answer waits for
+     * proa__client_answer. NULL: there is no such form. */
     proa_err (*create_account)(void *ctx, const proa_actor *who, proa_span document, proa_writer *w,
-                               uint16_t *instance);
+                               uint16_t *instance, bool *later);
 };
 
 #define PROA__USER_EXTENSION ((uint64_t)2 << 56)
@@ -122,6 +123,10 @@ void proa__client_drop_session(proa_client *c, uint64_t now_ms, uint32_t session
  * observers hear of it. PROA_E_FULL, or what the store said: then it must go again. */
 PROA_CHECK proa_err proa__client_instance_came(proa_client *c, const proa_actor *who,
                                                uint16_t object, uint16_t instance);
+
+/* The answer to a create_account that was to come later goes now; nothing if none is kept. One is kept at
+ * a time: the next one sends the one before. */
+void proa__client_answer(proa_client *c, uint64_t now_ms);
 
 /* An instance of the extension's objects ended by its own decision (its time was over), not by a
  * server's Delete: its entry in object 2 goes, and servers that observe it are told 4.04. Without

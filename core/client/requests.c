@@ -175,8 +175,34 @@ void proa__request_content(proa__request *rq, uint16_t format, proa_span payload
     rq->out.payload = payload;
 }
 
+void proa__client_answer(proa_client *c, uint64_t now_ms)
+{
+    proa__request rq;
+    if (c->answer.exchange != 0) {
+        memset(&rq, 0, sizeof rq);
+        rq.out.code = PROA_COAP_CREATED;
+        proa__request_content(&rq, PROA_FORMAT_CBOR,
+                              proa_span_make(c->answer.payload, c->answer.payload_len));
+        /* As below. */
+        (void)!proa_coap_respond(c->coap, now_ms, c->answer.exchange, &rq.out);
+        c->answer.exchange = 0;
+    }
+}
+
+static void keep(proa_client *c, const proa__request *rq)
+{
+    proa__client_answer(c, c->now_ms);
+    c->answer.exchange = rq->event->exchange;
+    c->answer.payload_len = (uint8_t)rq->out.payload.len;
+    memcpy(c->answer.payload, rq->out.payload.data, rq->out.payload.len);
+}
+
 static void respond(proa_client *c, const proa__request *rq)
 {
+    if (rq->later && rq->out.payload.len <= sizeof c->answer.payload) {
+        keep(c, rq);
+        return;
+    }
     proa_err err = proa_coap_respond(c->coap, c->now_ms, rq->event->exchange, &rq->out);
     /* The peer is gone, or the engine has said 5.00 for us: the operation stands either way. */
     (void)err;

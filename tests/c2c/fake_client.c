@@ -128,6 +128,12 @@ void proa__client_recheck(proa_client *c, uint64_t now_ms, proa_account peer)
     c->rechecks++;
 }
 
+void proa__client_answer(proa_client *c, uint64_t now_ms)
+{
+    (void)now_ms;
+    c->answers++;
+}
+
 proa_err proa__client_instance_came(proa_client *c, const proa_actor *who, uint16_t object,
                                     uint16_t instance)
 {
@@ -567,7 +573,7 @@ proa_err fake_create_account(fake *f, const proa_actor *who, const char *documen
     size_t len = hex(document, bytes, sizeof(bytes));
     uint8_t *copy = guard_copy(bytes, len);
     proa_writer w = proa_writer_make(f->answer, sizeof(f->answer));
-    proa_err err = ext->create_account(ext->ctx, who, proa_span_make(copy, len), &w, &instance);
+    proa_err err = ext->create_account(ext->ctx, who, proa_span_make(copy, len), &w, &instance, &f->answers_later);
     guard_free(copy, len);
     f->answer_len = err == PROA_OK ? w.len : 0;
     assert_int_equal(err == PROA_OK, instance != PROA_ID_ALL);

@@ -83,6 +83,7 @@ struct proa_client {
     unsigned list_changes;
     unsigned instances_gone; /* entries of object 2 that C2C took away */
     unsigned instances_came; /* and those that it has made */
+    unsigned answers;        /* that waited, and were let go */
     int fail_came;           /* that many are made, the next one fails; -1 = none fails */
     uint64_t gone_account;   /* that CoAP was told last to forget */
     size_t taken;            /* bytes taken and not given back */
@@ -104,7 +105,8 @@ typedef struct fake {
     proa_c2c *c2c;
     uint64_t now_ms;
     proa_c2c_event event; /* the latest of fake_next */
-    uint8_t answer[32];   /* to the latest fake_create_account */
+    bool answers_later;   /* the answer to the latest fake_create_account, */
+    uint8_t answer[32];   /* which is this one */
     size_t answer_len;
 } fake;
 

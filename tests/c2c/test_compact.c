@@ -97,8 +97,10 @@ static void c2c_5_taken_back_before_it_was_used(void **state)
         world_settle(&w);
         assert_int_equal(world_install_compact(&w, 0, 1, 1, R, DAY), PROA_COAP_CREATED);
         w.devices[1].cut = true;
-        assert_int_equal(world_install_compact(&w, 0, 1, 0, 0, DAY), PROA_COAP_CREATED);
+        /* The question goes on, in vain, and the answer to this waits for it. */
+        assert_int_equal(world_install_compact(&w, 0, 1, 0, 0, DAY), 0);
         world_run(&w, 2000);
+        assert_int_equal(w.code, PROA_COAP_CREATED);
         assert_int_equal(world_server(&w, 0, PROA_COAP_DELETE, "/11000/0", NULL),
                          PROA_COAP_DELETED);
         assert_int_equal(world_server(&w, 0, PROA_COAP_DELETE, "/11001/0", NULL),

@@ -485,6 +485,56 @@ static void c2c_5_goes_on_before_the_answer(void **state)
     }
 }
 
+/* The answer to the Create is no louder than the question that goes on: it waits until that is over, but not longer
+ * than a second. */
+static void c2c_5_the_answer_to_the_create_waits(void **state)
+{
+    static const struct {
+        const char *name;
+        bool is_asked; /* a question waits */
+        const char *document;
+        bool is_served;   /* it has its data at once */
+        bool waits;       /* the answer does */
+        unsigned answers; /* let go at once, */
+        unsigned later;   /* and when the second is over */
+    } rows[] = {
+        {"nobody asked", false, "a6" HOST ADDRESS, false, false, 0, 0},
+        {"nobody can go on", true, "a6" ALICE ADDRESS, false, true, 1, 1},
+        {"the question is served", true, "a6" HOST ADDRESS, true, true, 1, 1},
+        {"the question takes long", true, "a6" HOST ADDRESS, false, true, 0, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fake f;
+        print_message("%s\n", rows[i].name);
+        if (rows[i].is_asked) {
+            (void)open_asked(&f);
+        } else {
+            open_it(&f, NULL);
+        }
+        assert_int_equal(fake_create_account(&f, &fake_server_1, rows[i].document), PROA_OK);
+        assert_int_equal(f.answers_later, rows[i].waits);
+        fake_pass(&f, 0);
+        if (rows[i].is_served) {
+            assert_int_equal(f.client.answers, 0);
+            fake_connected(&f, asking_opened(&f)->id, false);
+            fake_pass(&f, 0);
+            assert_int_equal(f.client.answers, 0);
+            fake_answer(&f, fake_last(&f), PROA_COAP_CONTENT, PROA_FORMAT_TLV, "e5164a3030303031",
+                        0, false);
+            fake_pass(&f, 0);
+        }
+        assert_int_equal(f.client.answers, rows[i].answers);
+        fake_pass(&f, 999);
+        assert_int_equal(f.client.answers, rows[i].answers);
+        fake_pass(&f, 1);
+        assert_int_equal(f.client.answers, rows[i].later);
+        fake_pass(&f, 10000);
+        assert_int_equal(f.client.answers, rows[i].later);
+        fake_close(&f);
+    }
+}
+
 /* What is not an account of the server that was asked, with a way to the host, is waited for. */
 static void c2c_5_waits_for_the_right_account(void **state)
 {
@@ -596,6 +646,7 @@ int main(void)
         cmocka_unit_test(g09_no_room_for_a_part),
         cmocka_unit_test(g25_a_part_that_cannot_be_stored),
         cmocka_unit_test(c2c_5_goes_on_before_the_answer),
+        cmocka_unit_test(c2c_5_the_answer_to_the_create_waits),
         cmocka_unit_test(c2c_5_waits_for_the_right_account),
         cmocka_unit_test(c2c_5_an_account_in_pieces_is_complete_with_the_second),
         cmocka_unit_test(c2c_5_version_1_0_waits_for_the_answer),
