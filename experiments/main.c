@@ -71,9 +71,8 @@ static uint64_t number(const char *option, const char *text, uint64_t least, uin
 
 static void list_flows(void)
 {
-    for (unsigned i = 0; lab_flow_name(i) != NULL; i++) {
-        printf("%s%s\n", lab_flow_name(i),
-               lab_flow_is_there((lab_flow)i) ? "" : " (not there yet)");
+    for (unsigned i = 0; lab_flow_at(i) != NULL; i++) {
+        puts(lab_flow_at(i)->name);
     }
     exit(0);
 }
@@ -303,7 +302,7 @@ static void add(lab_tally *sum, const lab_tally *t)
     sum->frame_bytes += t->frame_bytes;
 }
 
-static lab_flow flow_of(const options *o)
+static sim_flow flow_of(const options *o)
 {
     if (o->flow == NULL) {
         usage_error("--flow is missing", "");
@@ -311,18 +310,11 @@ static lab_flow flow_of(const options *o)
     if (strcmp(o->flow, "help") == 0) {
         list_flows();
     }
-    unsigned flow = 0;
-    while (lab_flow_name(flow) != NULL && strcmp(lab_flow_name(flow), o->flow) != 0) {
-        flow++;
-    }
-    if (lab_flow_name(flow) == NULL) {
+    const lab_flow *flow = lab_flow_find(o->flow);
+    if (flow == NULL) {
         usage_error("no flow is called ", o->flow);
     }
-    if (!lab_flow_is_there((lab_flow)flow)) {
-        fprintf(stderr, "proa-experiment: flow %s is not there yet\n", o->flow);
-        exit(1);
-    }
-    return (lab_flow)flow;
+    return flow->flow;
 }
 
 static int authorize(const options *o)
@@ -330,7 +322,7 @@ static int authorize(const options *o)
     sim_topology topology;
     lab_tally tallies[LAB_PHASES];
     lab_tally total = {0};
-    lab_flow flow = flow_of(o);
+    sim_flow flow = flow_of(o);
     lab_setup setup = setup_of(o, true, &topology);
     setup.flow = flow;
     if (!lab_authorize(&setup, tallies)) {

@@ -35,15 +35,21 @@ const lab_app *lab_app_find(const char *name)
     return NULL;
 }
 
-const char *lab_flow_name(unsigned index)
+static const lab_flow flows[] = {{"seed", SIM_FLOW_SEED}, {"compact", SIM_FLOW_COMPACT}};
+
+const lab_flow *lab_flow_at(unsigned index)
 {
-    static const char *const names[] = {"seed", "compact", NULL};
-    return names[index];
+    return index < sizeof flows / sizeof *flows ? &flows[index] : NULL;
 }
 
-bool lab_flow_is_there(lab_flow flow)
+const lab_flow *lab_flow_find(const char *name)
 {
-    return flow == LAB_FLOW_SEED;
+    for (unsigned i = 0; lab_flow_at(i) != NULL; i++) {
+        if (strcmp(flows[i].name, name) == 0) {
+            return &flows[i];
+        }
+    }
+    return NULL;
 }
 
 /* One notification costs the firmware 18,404 instructions over OSCORE and 18,420 over DTLS, its receipt
@@ -69,6 +75,7 @@ lab_setup lab_setup_default(const lab_app *app, const sim_topology *topology, ui
                        .topology = topology,
                        .radio = sim_radio_params_default(),
                        .handshake_us = HANDSHAKE_US,
+                       .flow = SIM_FLOW_SEED,
                        .relay_cpu_us = RELAY_CPU_US,
                        .seed = seed};
     setup.radio.wired_delay_us = WIRED_DELAY_US;
@@ -212,6 +219,7 @@ static void open_world(lab_stage *stage)
     const sim_plan plan = {.device_count = 2,
                            .policy = &stage->policy,
                            .oscore = app->security == PROA_PEER_SECURITY_OSCORE,
+                           .flow = stage->setup.flow,
                            .calm = true,
                            .lifetime_s = app->lifetime_s,
                            .devices = devices,

@@ -35,24 +35,22 @@ typedef struct lab_app {
 const lab_app *lab_app_find(const char *name);
 const lab_app *lab_app_at(unsigned index);
 
-/* In which way the server provisions the devices. */
-typedef enum lab_flow {
-    LAB_FLOW_SEED,   /* object by object: five exchanges for DTLS, seven for OSCORE */
-    LAB_FLOW_COMPACT /* one exchange with each device */
+/* A way in which the server provisions devices. */
+typedef struct lab_flow {
+    const char *name;
+    sim_flow flow;
 } lab_flow;
 
-/* NULL: no more. */
-const char *lab_flow_name(unsigned index);
-
-/* True if this build knows how to do it. */
-bool lab_flow_is_there(lab_flow flow);
+/* NULL if there is none of that name, resp. no more. */
+const lab_flow *lab_flow_find(const char *name);
+const lab_flow *lab_flow_at(unsigned index);
 
 typedef struct lab_setup {
     const lab_app *app;
     const sim_topology *topology;
     sim_radio_params radio;
     uint32_t handshake_us; /* see lab_mesh */
-    lab_flow flow;
+    sim_flow flow;         /* SEED: object by object, in the artifact's order */
     uint32_t relay_cpu_us; /* of the server, for each message that it passes on */
     uint64_t seed;
 } lab_setup;
