@@ -12,10 +12,12 @@
  *   ac         until the server's answer, or its account, lets the requester go on
  *   handshake  until the session between the devices is open; with OSCORE there is none
  *   read       until the text is there
+ *   after      what the server is told and tells when the requester has what it wanted: no time that anybody
+ *              waits for, but messages of this grant all the same
  *
  * What is on its way when a phase ends counts where it began. */
 
-typedef enum lab_phase { LAB_AC, LAB_HANDSHAKE, LAB_READ, LAB_PHASES } lab_phase;
+typedef enum lab_phase { LAB_AC, LAB_HANDSHAKE, LAB_READ, LAB_AFTER, LAB_PHASES } lab_phase;
 
 const char *lab_phase_name(lab_phase phase);
 

@@ -262,7 +262,8 @@ def under_load(measured, topology=plan.HEADLINE):
 
 # ---- bars ---------------------------------------------------------------------------------
 
-PHASES = (("ac", "one", "/ac"), ("handshake", "two", "handshake"), ("read", "three", "first data"))
+PHASES = (("ac", "one", "/ac"), ("handshake", "two", "handshake"), ("read", "three", "first data"),
+          ("after", "four", "afterwards"))
 FLOW_NAMES = {"seed": "one object at a time", "compact": "compact"}
 
 

@@ -141,7 +141,7 @@ def live_table(measured):
 def authorize_rows(measured):
     for kind, app in plan.ASKING.items():
         for flow in plan.FLOWS:
-            for phase in ("ac", "handshake", "read", "total"):
+            for phase in ("ac", "handshake", "read", "after", "total"):
                 cells = [measured.asked(app, plan.HEADLINE, flow, phase, column).value
                          for column in ("duration_us", "messages", "udp_bytes", "frames", "frame_bytes")]
                 if cells[0] is not None:

@@ -10,19 +10,20 @@ from math import ceil, floor, log10
 # Darkened from the palette of Okabe and Ito, which colour-blind people can tell apart.
 STYLE = """
 :root { --ink: #1b1f23; --quiet: #667079; --rule: #e3e6e8; --paper: #ffffff; --server: #b84a00; --dtls: #0068a8;
-  --oscore: #007a5a; --one: #0068a8; --two: #6aa9d6; --three: #bcd6ea; }
+  --oscore: #007a5a; --one: #0068a8; --two: #6aa9d6; --three: #bcd6ea; --four: #d5d5d5; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e4e7ea; --quiet: #9aa4ad; --rule: #2c3238; --paper: #14171a; --server: #ff8f52; --dtls: #62b6f2;
-    --oscore: #3fcb9f; --one: #62b6f2; --two: #3b7fb0; --three: #27506e; } }
+    --oscore: #3fcb9f; --one: #62b6f2; --two: #3b7fb0; --three: #27506e; --four: #4a4f55; } }
 @media print {
   :root { --ink: #000; --quiet: #555; --rule: #ddd; --paper: #fff; --server: #b84a00; --dtls: #0068a8; --oscore: #007a5a;
-    --one: #0068a8; --two: #6aa9d6; --three: #bcd6ea; } }
+    --one: #0068a8; --two: #6aa9d6; --three: #bcd6ea; --four: #d5d5d5; } }
 svg { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
 svg text { fill: var(--ink); } svg text.quiet { fill: var(--quiet); font-size: 12px; }
 svg text.title { font-weight: 600; } svg text.small { font-size: 11px; }
 svg .rule { stroke: var(--rule); stroke-width: 1; } svg .axis { stroke: var(--quiet); stroke-width: 1; }
 svg .baseline_dtls { --c: var(--server); } svg .c2c_dtls { --c: var(--dtls); } svg .c2c_oscore { --c: var(--oscore); }
 svg .one { --c: var(--one); } svg .two { --c: var(--two); } svg .three { --c: var(--three); }
+svg .four { --c: var(--four); }
 svg .fill { fill: var(--c); } svg .faint { fill: var(--c); opacity: .35; } svg text.in { fill: var(--c); }
 svg .stroke { stroke: var(--c); fill: none; stroke-width: 1.8; stroke-linejoin: round; }
 svg .interval { stroke: var(--c); stroke-width: 1.2; } svg .bound { stroke: var(--ink); stroke-width: 1.6; }
