@@ -49,3 +49,8 @@ class House(Household):
         switch = self.devices["switch"]
         switch.say(f"ask lamp {operation} /3311/0/5850")
         return switch.wait_json(timeout_s=60, event="outcome")
+
+    def wait_granted(self):
+        """Until the server has it on disk. The switch has its data before (docs/C2C.md §5)."""
+        self.server.wait_json(event="granted")
+        self.control("grants")  # a line is told in the turn that stores it; this is answered in a later one

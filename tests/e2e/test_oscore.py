@@ -138,6 +138,7 @@ def story(house, protection):
     shown = {device["endpoint"]: device["protection"] for device in house.control("devices")["devices"]}
     check(shown == {"lamp": protection, "switch": protection}, f"both are registered, protected by {protection}")
     check(house.ask()["outcome"] == "OK", "a grant and a first read")
+    house.wait_granted()
     if not house.in_dtls:
         contexts_are_shown(house)
     for _ in range(KILLS):

@@ -14,6 +14,7 @@ def story(house):
     house.start_device("lamp")
     house.start_device("switch")
     check(house.ask()["outcome"] == "OK", "a grant and a first read")
+    house.wait_granted()
 
     house.server.kill()
     check(house.ask()["outcome"] == "OK", "the switch reads the lamp while there is no server")

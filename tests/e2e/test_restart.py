@@ -82,6 +82,7 @@ def story(house):
     house.start_device("lamp")
     house.start_device("switch")
     check(house.ask()["outcome"] == "OK", "a grant and a first read")
+    house.wait_granted()
     before = sessions(house)
     check((before["handshakes"], before["kept"]) == (2, 2), "two handshakes, two sessions stored")
 
