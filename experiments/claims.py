@@ -7,7 +7,7 @@ None where it was not measured."""
 import bound
 import plan
 import tables
-from medians import median
+from medians import median, smoothed
 
 PAPER = {"faster_pct": 90, "throughput_ratio": 8, "extension_pct": 8, "degrades_below_us": 100000}
 GOALS = {"faster_pct": 90, "direct_vs_bound": 1.15, "throughput_ratio": 10, "authorize_vs_seed": 0.5, "live_pct": 15}
@@ -42,10 +42,10 @@ class Measured:
         return [row for row in self.index[table].get((app, topology), ())
                 if all(row[name] == value for name, value in wanted.items())]
 
-    def delay(self, app, topology, interval_us=plan.UNDISTURBED_US, quantile="q50"):
-        """Microseconds; a seed of which nothing arrived does not count."""
+    def delay(self, app, topology, interval_us=plan.UNDISTURBED_US, column=None):
+        """Microseconds, the smoothed median or one of the columns; a seed of which nothing arrived does not count."""
         rows = self.rows("notifications", app, topology, interval_us=interval_us)
-        return median([row[quantile] for row in rows if row["delivered"]])
+        return median([row[column] if column else smoothed(row) for row in rows if row["delivered"]])
 
     def delivery(self, app, topology, interval_us):
         rows = self.rows("notifications", app, topology, interval_us=interval_us)
@@ -111,9 +111,9 @@ def vs_bound(measured, topology, app):
 
 
 def mean_vs_bound(measured, topology, app):
-    """A back-off is a whole number of units, so a median steps by one; the mean, which the bound has, does not."""
+    """The bound has the mean of a back-off."""
     least = measured.bound(app, topology)
-    return None if least is None else ratio(measured.delay(app, topology, quantile="mean_us").value, least.total_us)
+    return None if least is None else ratio(measured.delay(app, topology, column="mean_us").value, least.total_us)
 
 
 def throughput_ratio(measured, topology, app):

@@ -145,7 +145,7 @@ def airtimes(measured):
 
 def distribution(measured, topology=plan.HEADLINE):
     shares = [int(name[1:]) for name in QUANTILES]
-    curves = {app: [measured.delay(app, topology, quantile=name).value for name in QUANTILES] for app in plan.APPS}
+    curves = {app: [measured.delay(app, topology, column=name).value for name in QUANTILES] for app in plan.APPS}
     curves = {app: [ms(value) for value in curve] for app, curve in curves.items() if None not in curve}
     if not curves:
         return None

@@ -28,6 +28,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path.insert(0, os.path.join(ROOT, "tests", "interop"))
+from medians import smoothed  # noqa: E402
 from peers.household import Household, write  # noqa: E402
 from peers.namespace import Space, enter_namespace  # noqa: E402
 from peers.process import Failed, Program, Skipped, json_of, run  # noqa: E402
@@ -219,9 +220,7 @@ def simulated(options, topology, app, interval_us, count):
 
 
 def middle_us(quantiles):
-    """The median, smoothed: back-offs are multiples of 320 us, and over one hop half of all delays lie on either side
-    of the step between two of them, so that the median itself is one or the other by chance."""
-    return round(statistics.mean(quantiles[f"q{percent}_us"] for percent in range(40, 61, 5)))
+    return round(smoothed({name.removesuffix("_us"): us for name, us in quantiles.items()}))
 
 
 def compare(options, topology, app):

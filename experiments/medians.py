@@ -18,6 +18,13 @@ class Median(NamedTuple):
     count: int
 
 
+def smoothed(quantiles):
+    """A median of delays by name, q05 to q95: the mean of the quantiles around it. Back-offs are multiples of 320 us, and
+    over one hop half of all delays lie on either side of the step between two of them, so that the median itself is
+    one or the other by chance."""
+    return sum(quantiles[f"q{percent}"] for percent in range(40, 61, 5)) / 5
+
+
 def coverage(count, k):
     """How likely the k-th smallest and the k-th largest of so many values enclose the median."""
     return 1 - 2 * sum(comb(count, i) for i in range(k)) / 2**count

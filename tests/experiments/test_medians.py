@@ -5,7 +5,7 @@
 import unittest
 
 import place  # noqa: F401
-from medians import Median, coverage, median, rank
+from medians import Median, coverage, median, rank, smoothed
 
 
 class TestMedians(unittest.TestCase):
@@ -23,6 +23,11 @@ class TestMedians(unittest.TestCase):
         self.assertEqual(median([3, 1, 2]), Median(2, None, None, 3))
         self.assertEqual(median([4, 1, 2, 3]), Median(2.5, None, None, 4))
         self.assertEqual(median([]), Median(None, None, None, 0))
+
+    def test_smoothed_is_between_two_steps(self):
+        # Half of the delays take three units of back-off or fewer, half four or more.
+        quantiles = {"q05": 0, "q40": 960, "q45": 960, "q50": 960, "q55": 1280, "q60": 1280, "q95": 2240}
+        self.assertEqual(smoothed(quantiles), 1088)
 
     def test_interval_of_twenty(self):
         self.assertEqual(median(range(20, 0, -1)), Median(10.5, 6, 15, 20))
