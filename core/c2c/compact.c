@@ -235,7 +235,7 @@ static proa_err create(void *ctx, const proa_actor *who, proa_span document, pro
                        uint16_t *instance, bool *later)
 {
     making m = {.c = ctx, .who = who, .made = {PROA_ID_ALL, PROA_ID_ALL, PROA_ID_ALL, PROA_ID_ALL}};
-    uint16_t lists[PROA_AC_ENTRIES_MAX];
+    uint16_t lists[PROA_AC_ENTRIES_MAX] = {0};
     m.err = read_document(&m, document);
     if (m.err != PROA_OK) {
         return m.err;

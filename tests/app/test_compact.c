@@ -236,7 +236,8 @@ static void c2c_5_what_is_taken_is_found_out(void **state)
     for (int what = SHORT_ID_ON_HOST; what <= FULL_OF_SHORT_IDS; what++) {
         start(ALL, false);
         world_device *d = what == SHORT_ID_ON_REQUESTER ? button : lamp;
-        for (uint16_t i = 0; i < (what == FULL_OF_SHORT_IDS ? 3 : 1); i++) {
+        const uint16_t taken = what == FULL_OF_SHORT_IDS ? 3 : 1;
+        for (uint16_t i = 0; i < taken; i++) {
             d->clients[i] = (world_client){
                 .used = true, .instance = i, .short_id = (uint16_t)(i + 1), .uses = -1};
             strcpy(d->clients[i].endpoint, "somebody");

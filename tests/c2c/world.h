@@ -46,7 +46,7 @@ typedef struct world_device {
     size_t value_len;
     uint32_t server_session; /* at the server */
     world_blob blobs[WORLD_BLOBS];
-    proa_store store; /* if it has functions, in place of the blobs from then on */
+    proa_store store;  /* if it has functions, in place of the blobs from then on */
     proa_path created; /* what the application was told last that a server made */
     unsigned event_count;
     world_event events[WORLD_EVENTS];
