@@ -573,7 +573,8 @@ proa_err fake_create_account(fake *f, const proa_actor *who, const char *documen
     size_t len = hex(document, bytes, sizeof(bytes));
     uint8_t *copy = guard_copy(bytes, len);
     proa_writer w = proa_writer_make(f->answer, sizeof(f->answer));
-    proa_err err = ext->create_account(ext->ctx, who, proa_span_make(copy, len), &w, &instance, &f->answers_later);
+    proa_err err = ext->create_account(ext->ctx, who, proa_span_make(copy, len), &w, &instance,
+                                       &f->answers_later);
     guard_free(copy, len);
     f->answer_len = err == PROA_OK ? w.len : 0;
     assert_int_equal(err == PROA_OK, instance != PROA_ID_ALL);
