@@ -33,8 +33,9 @@ static void make(proa__row *row)
 static proa_err accept(proa_c2c *c, const proa_actor *who, proa__row *draft,
                        const proa__row *before)
 {
-    const proa__access *access = (const proa__access *)draft;
+    proa__access *access = (proa__access *)draft;
     uint8_t given = 0;
+    access->stale = false; /* it is stored whole */
     if (proa__c2c_closed(access->object)) {
         return PROA_E_DENIED;
     }
@@ -101,24 +102,35 @@ const proa__kind proa__access_kind = {
     .removed = removed,
 };
 
+/* What the store still says of a list may be more than is true. While there is no peer of that number,
+ * boot would drop it (persist.c), and what others may stays; once one comes, rather nothing than that. */
+static void store_shorter(const proa__table *t, proa__access *access, bool is_gone)
+{
+    access->stale = proa__row_store(t, &access->row, &access->row) != PROA_OK;
+    if (access->stale && !is_gone) {
+        proa__row_forget(t, &access->row);
+        access->stale = false;
+    }
+}
+
 void proa__c2c_drop_rights(proa_c2c *c, uint32_t short_id, bool is_gone)
 {
     const proa__table *t = &c->tables[PROA__ACCESSES];
     for (uint16_t i = 0; short_id != 0 && i < t->count; i++) {
-        proa__row *row = &proa__access_at(c, i)->row;
-        int at =
-            row->slot == PROA__SLOT_LIVE ? proa__list_find(proa__row_text(row, 0), short_id) : -1;
-        if (at < 0) {
+        proa__access *access = proa__access_at(c, i);
+        proa__row *row = &access->row;
+        bool is_live = row->slot == PROA__SLOT_LIVE;
+        int at = is_live ? proa__list_find(proa__row_text(row, 0), short_id) : -1;
+        if (at >= 0) {
+            proa__row_cut(c, row, (size_t)at, PROA__ELEMENT_LEN);
+            c->rights_changed = true;
+        } else if (!is_live || !access->stale || is_gone) {
             continue;
         }
-        proa__row_cut(c, row, (size_t)at, PROA__ELEMENT_LEN);
-        c->rights_changed = true;
         if (row->text_len[0] == 0) {
             proa__c2c_remove(t, row, PROA_OUTCOME_OK);
-        } else if (proa__row_store(t, row, row) != PROA_OK && !is_gone) {
-            /* What the store still says is more than is true: rather nothing than that. If its peer
-             * is not there any more, boot drops it (persist.c), and what others may stays. */
-            proa__row_forget(t, row);
+        } else {
+            store_shorter(t, access, is_gone);
         }
     }
 }

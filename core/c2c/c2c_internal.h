@@ -118,6 +118,7 @@ typedef struct proa__access {
                                * of their own) and rights */
     uint32_t object;          /* of the path it speaks about */
     uint32_t object_instance; /* PROA_ID_ALL = all */
+    bool stale;               /* what is stored still names a peer that went */
 } proa__access;
 
 /* The one transaction that can be open. */
@@ -361,8 +362,8 @@ bool proa__row_is_complete(const proa__kind *kind, const proa__row *row);
  * REVOKED means that a server deleted it; everything else is our own doing. */
 void proa__c2c_remove(const proa__table *t, proa__row *row, proa_outcome why);
 
-/* Drop the elements of a Short Client ID from all lists; lists that become empty go. is_gone: there is
- * no peer of that number, and none is stored. */
+/* Drop the elements of a Short Client ID from all lists, also what is stored of them; lists that become
+ * empty go. is_gone: there is no peer of that number, and none is stored. */
 void proa__c2c_drop_rights(proa_c2c *c, uint32_t short_id, bool is_gone);
 
 /* ---- enforce.c ------------------------------------------------------------------------------ */

@@ -406,6 +406,40 @@ static void g25_a_part_that_cannot_be_stored(void **state)
     }
 }
 
+/* A peer goes while the store fails: what is stored of a list that others have, too, still names it. Who
+ * has its number next has no rights of its, now or after a reboot. */
+static void g25_no_rights_of_who_had_the_number(void **state)
+{
+    static const char carol[] = "a6 00 02 01 190e10 02 65 6361726f6c " ID KEY ADDRESS;
+    (void)state;
+    for (int works_again = 0; works_again < 2; works_again++) {
+        fake f;
+        fake_store store;
+        open_with_bob(&f, &store);
+        assert_int_equal(fake_create_account(&f, &fake_server_1, "a6" ALICE READ_LIGHT), PROA_OK);
+        store.fail_in = 0;
+        assert_int_equal(fake_delete(&f, 11000, &fake_server_1, 1), PROA_OK);
+        assert_int_equal(fake_delete(&f, 11001, &fake_server_1, 1), PROA_OK);
+        fake_pass(&f, 0);
+        store.fail_in = works_again ? -1 : 1; /* the peer, and then not the list */
+        assert_int_equal(fake_create_account(&f, &fake_server_1, carol),
+                         works_again ? PROA_OK : PROA_E_IO);
+        store.fail_in = -1;
+        if (!works_again) {
+            fake_pass(&f, 0);
+            assert_int_equal(fake_create_account(&f, &fake_server_1, carol), PROA_OK);
+        }
+        assert_int_equal(rights(&f, 2, 3311, 0), 0);
+        assert_int_equal(rights(&f, 3, 3311, 0), PROA_RIGHT_WRITE);
+        fake_close(&f);
+        open_it(&f, &store);
+        assert_int_equal(instances_of(&f, PROA__KEYS), 2);
+        assert_int_equal(rights(&f, 2, 3311, 0), 0);
+        assert_int_equal(rights(&f, 3, 3311, 0), works_again ? PROA_RIGHT_WRITE : 0);
+        fake_close(&f);
+    }
+}
+
 /* ---- questions -------------------------------------------------------------------------- */
 
 static void ask_it(fake *f, proa_c2c_id *id)
@@ -645,6 +679,7 @@ int main(void)
         cmocka_unit_test(c2c_5_who_may_install_an_account),
         cmocka_unit_test(g09_no_room_for_a_part),
         cmocka_unit_test(g25_a_part_that_cannot_be_stored),
+        cmocka_unit_test(g25_no_rights_of_who_had_the_number),
         cmocka_unit_test(c2c_5_goes_on_before_the_answer),
         cmocka_unit_test(c2c_5_the_answer_to_the_create_waits),
         cmocka_unit_test(c2c_5_waits_for_the_right_account),
