@@ -296,13 +296,18 @@ static bool begin(proa_authority *a, uint64_t now_ms, proa__job *job)
 
 /* ---- ending ----------------------------------------------------------------------------- */
 
+proa_audit_kind proa__job_audit(const proa__job *job)
+{
+    return job->reinstall             ? PROA_AUDIT_RECONCILED
+           : job->mode == PROA__RENEW ? PROA_AUDIT_RENEWED
+                                      : PROA_AUDIT_GRANTED;
+}
+
 static void finish(proa_authority *a, uint64_t now_ms, proa__job *job)
 {
     proa__record *r = job->grant;
     proa__record *reverse = proa__grant_reverse(r);
-    proa_audit_kind kind = job->reinstall             ? PROA_AUDIT_RECONCILED
-                           : job->mode == PROA__RENEW ? PROA_AUDIT_RENEWED
-                                                      : PROA_AUDIT_GRANTED;
+    proa_audit_kind kind = proa__job_audit(job);
     r->job = NULL;
     r->lost = false;
     r->was_active = true;
@@ -318,7 +323,6 @@ static void finish(proa_authority *a, uint64_t now_ms, proa__job *job)
         proa__grant_store(a, reverse);
         proa__grant_arm(a, now_ms, reverse);
     }
-    proa__note_grant(a, kind, &r->g, proa_span_of(r->g.rule));
     a->stats.granted += kind == PROA_AUDIT_GRANTED;
     a->stats.renewed += kind == PROA_AUDIT_RENEWED;
     a->stats.reconciled += kind == PROA_AUDIT_RECONCILED;

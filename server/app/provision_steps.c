@@ -422,12 +422,15 @@ static void ask_host_uri(proa_authority *a, uint64_t now_ms, proa__job *job, pro
     proa__wire_uri(request->w, instance, uri_of(a, job, PROA__REQUESTER, uri));
 }
 
+/* Into the audit first: it lies on the disk with the grant or before it, so that none may be used of which
+ * it knows nothing. */
 static void set_active(proa_authority *a, uint64_t now_ms, proa__job *job, proa__request *request)
 {
-    (void)a;
+    proa_grant *g = &job->grant->g;
     (void)now_ms;
     (void)request;
-    job->grant->g.state = PROA_GRANT_ACTIVE;
+    g->state = PROA_GRANT_ACTIVE;
+    proa__note_grant(a, proa__job_audit(job), g, proa_span_of(g->rule));
 }
 
 /* ---- steps: take ------------------------------------------------------------------------ */

@@ -517,6 +517,9 @@ extern const proa__step proa__provision_steps[PROA__PROVISION_STEPS];
 extern const proa__plan proa__provision_plan;
 extern const proa__plan proa__sync_plan;
 
+/* What the audit calls a job that comes to its good end. */
+proa_audit_kind proa__job_audit(const proa__job *job);
+
 /* True if the device on that side gets the account of this job in one message. */
 bool proa__job_is_compact(const proa__job *job, uint8_t side);
 

@@ -339,6 +339,22 @@ static void g25_any_store_fails(void **state)
 
 /* ---- the process ------------------------------------------------------------------------ */
 
+/* What may be used stands in the audit, whenever that is looked at. */
+static void all_were_audited(const char *when)
+{
+    for (size_t i = 0; i < w.grant_count; i++) {
+        bool found = w.grants[i].state != PROA_GRANT_ACTIVE;
+        for (size_t j = 0; j < w.audit_count && !found; j++) {
+            found = w.audits[j].kind == PROA_AUDIT_GRANTED &&
+                    strcmp(w.audits[j].requester, w.grants[i].requester) == 0 &&
+                    strcmp(w.audits[j].host, w.grants[i].host) == 0;
+        }
+        if (!found) {
+            fail_msg("%s: %s -> %s is in no audit", when, w.grants[i].requester, w.grants[i].host);
+        }
+    }
+}
+
 static void g25_the_process_dies_at_any_moment(void **state)
 {
     uint32_t runs = 0;
@@ -355,8 +371,10 @@ static void g25_the_process_dies_at_any_moment(void **state)
                 run_letter(scenarios[s].act);
                 world_run(&w);
                 reached = w.crashed;
+                all_were_audited(when);
                 world_restart(&w);
                 settle(when, scenarios[s].act == 'h');
+                all_were_audited(when);
                 bool was_granted = ticket != 0 && world_answers_to(&w, ticket) == 1 &&
                                    world_answer_to(&w, ticket)->code == PROA_COAP_CREATED;
                 world_check(&w, when);
