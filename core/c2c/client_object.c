@@ -104,14 +104,31 @@ static bool compute(const proa_c2c *c, const proa__row *row, uint16_t resource, 
     }
 }
 
+/* True if a key stands ready for that number which another server made (security_object.c). */
+static bool has_foreign_key(const proa_c2c *c, const proa__peer *peer)
+{
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        const proa__key *key = proa__key_at(c, i);
+        if (key->row.slot == PROA__SLOT_LIVE && key->short_id == peer->short_id &&
+            key->row.owner != peer->row.owner) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static proa_err accept(proa_c2c *c, const proa_actor *who, proa__row *draft,
                        const proa__row *before)
 {
     proa__peer *peer = (proa__peer *)draft;
     const proa__peer *other = proa__c2c_peer(c, peer->short_id);
+    bool is_new = before == NULL || ((const proa__peer *)before)->short_id != peer->short_id;
     (void)who;
     if (proa__row_text_is(draft, PROA__PEER_ENDPOINT, c->config->endpoint)) {
         return PROA_E_FORMAT; /* nobody is his own peer */
+    }
+    if (is_new && has_foreign_key(c, peer)) {
+        return PROA_E_EXISTS;
     }
     peer->left_s = proa__c2c_left_s(peer, c->now_ms);
     return other != NULL && &other->row != before ? PROA_E_EXISTS : PROA_OK;

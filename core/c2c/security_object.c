@@ -6,6 +6,8 @@
  *     (mode NoSec, no secret of its own), which then belongs to this key and goes with it;
  *   - an identity stands once on this device, in objects 0 and 11000 together: it is what an
  *     incoming session is recognised by (DESIGN: a peer is a key);
+ *   - the key of a peer is given by the server that made the peer: who may create keys, and no
+ *     more, must not hand out what another server has allowed;
  *   - secrets come over protected sessions only, are never read, and are wiped when they go;
  *   - a changed identity, secret or short id is another account: its generation changes, and the
  *     sessions of the one before end. With OSCORE these do not change: new keys are a new instance.
@@ -105,7 +107,8 @@ static proa_err accept(proa_c2c *c, const proa_actor *who, proa__row *draft,
     if (!proa__c2c_writer_protected(c, who)) {
         return PROA_E_DENIED;
     }
-    if (identity_taken(c, key, before)) {
+    const proa__peer *peer = proa__c2c_peer(c, key->short_id);
+    if (identity_taken(c, key, before) || (peer != NULL && peer->row.owner != draft->owner)) {
         return PROA_E_EXISTS;
     }
     if (old != NULL && (proa__key_is_oscore(key) || proa__key_is_oscore(old))) {

@@ -293,6 +293,36 @@ static void c2c_5_what_is_refused_leaves_nothing(void **state)
     }
 }
 
+/* Another server that may create keys, and nothing else, gives none to a peer that it did not make: it would hand
+ * out what the first one has allowed. Nor has it one ready for the number that the next peer gets. */
+static void c2c_2_no_key_for_the_peer_of_another_server(void **state)
+{
+    static const fake_value key[] = {
+        {2, -1, {.type = PROA_TYPE_INTEGER, .as.integer = 0}},
+        {3, -1, {.type = PROA_TYPE_OPAQUE, .as.bytes = {(const uint8_t *)"mallory", 7}}},
+        {5, -1, {.type = PROA_TYPE_OPAQUE, .as.bytes = {(const uint8_t *)ASKING_KEY, 16}}},
+        {10, -1, {.type = PROA_TYPE_INTEGER, .as.integer = 2}},
+    };
+    (void)state;
+    for (int is_first = 0; is_first < 2; is_first++) {
+        fake f;
+        open_it(&f, NULL);
+        if (is_first) {
+            assert_int_equal(fake_create(&f, 11000, &fake_server_2, -1, key, 4, NULL), PROA_OK);
+            assert_int_equal(fake_create_account(&f, &fake_server_1, "a6" ALICE READ_LIGHT),
+                             PROA_E_EXISTS);
+            assert_int_equal(rights(&f, 2, 3311, 0), 0);
+        } else {
+            assert_int_equal(fake_create_account(&f, &fake_server_1, "a6" ALICE READ_LIGHT),
+                             PROA_OK);
+            assert_int_equal(fake_create(&f, 11000, &fake_server_2, -1, key, 4, NULL),
+                             PROA_E_EXISTS);
+            assert_int_equal(fake_create(&f, 11000, &fake_server_1, -1, key, 4, NULL), PROA_OK);
+        }
+        fake_close(&f);
+    }
+}
+
 static void c2c_5_who_may_install_an_account(void **state)
 {
     static const struct {
@@ -676,6 +706,7 @@ int main(void)
         cmocka_unit_test(c2c_5_rights_that_were_there_before_are_dropped),
         cmocka_unit_test(c2c_5_version_1_1_is_what_is_listed),
         cmocka_unit_test(c2c_5_what_is_refused_leaves_nothing),
+        cmocka_unit_test(c2c_2_no_key_for_the_peer_of_another_server),
         cmocka_unit_test(c2c_5_who_may_install_an_account),
         cmocka_unit_test(g09_no_room_for_a_part),
         cmocka_unit_test(g25_a_part_that_cannot_be_stored),
