@@ -418,24 +418,29 @@ void proa__ac_run(proa_c2c *c)
     }
 }
 
-uint64_t proa__ac_next_ms(const proa_c2c *c)
+/* When the next /ac is due, or a look at the one under way. */
+static uint64_t next_ac_ms(const proa_c2c *c)
 {
     const proa__ac *ac = &c->ac;
     uint64_t next = PROA__NEVER;
-    if (c->answers_later) {
-        next = is_under_way(c) ? c->answers_ms : 0;
-    }
     if (ac->open) {
-        return ac->look_ms < next ? ac->look_ms : next;
+        return ac->look_ms;
+    }
+    if (ac->retry_ms > c->now_ms) {
+        return ac->retry_ms;
     }
     for (size_t i = 0; i < c->limits.peer_max; i++) {
         uint64_t at_ms = renewal_ms(c, proa__peer_at(c, i));
         next = at_ms < next ? at_ms : next;
     }
-    if (ac->retry_ms > c->now_ms) {
-        next = ac->retry_ms;
-    }
     return next;
+}
+
+uint64_t proa__ac_next_ms(const proa_c2c *c)
+{
+    uint64_t answer_ms = is_under_way(c) ? c->answers_ms : 0;
+    uint64_t next = next_ac_ms(c);
+    return c->answers_later && answer_ms < next ? answer_ms : next;
 }
 
 /* ---- answers ---------------------------------------------------------------------------- */

@@ -599,6 +599,30 @@ static void c2c_5_the_answer_to_the_create_waits(void **state)
     }
 }
 
+/* Also if another question finds no place for its /ac meanwhile, and tries again later than that. */
+static void c2c_5_the_answer_waits_for_nobody_else(void **state)
+{
+    proa_c2c_ask other = asking_5706();
+    fake_request *ac;
+    fake f;
+    (void)state;
+    other.endpoint = proa_span_of("other");
+    ac = open_asked(&f);
+    assert_int_equal(fake_create_account(&f, &fake_server_1, "a6" HOST ADDRESS), PROA_OK);
+    fake_pass(&f, 500);
+    (void)asking_send(&f, &other);
+    f.client.send_err = PROA_E_FULL;
+    answer_ac(&f, ac, PROA_COAP_CREATED, NULL);
+    fake_pass(&f, 499);
+    assert_int_equal(f.client.answers, 0);
+    fake_pass(&f, 1);
+    assert_int_equal(f.client.answers, 1);
+    f.client.send_err = PROA_OK;
+    fake_pass(&f, 1000);
+    assert_string_equal(fake_last(&f)->path, "/ac");
+    fake_close(&f);
+}
+
 /* What is not an account of the server that was asked, with a way to the host, is waited for. */
 static void c2c_5_waits_for_the_right_account(void **state)
 {
@@ -713,6 +737,7 @@ int main(void)
         cmocka_unit_test(g25_no_rights_of_who_had_the_number),
         cmocka_unit_test(c2c_5_goes_on_before_the_answer),
         cmocka_unit_test(c2c_5_the_answer_to_the_create_waits),
+        cmocka_unit_test(c2c_5_the_answer_waits_for_nobody_else),
         cmocka_unit_test(c2c_5_waits_for_the_right_account),
         cmocka_unit_test(c2c_5_an_account_in_pieces_is_complete_with_the_second),
         cmocka_unit_test(c2c_5_version_1_0_waits_for_the_answer),
