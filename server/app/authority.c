@@ -365,6 +365,7 @@ proa_err proa_authority_restore(proa_authority *a, const proa_grant *grant)
         /* Interrupted: the key is gone with the process that drew it, so it is rolled back. */
         r->g.state = PROA_GRANT_REVOKING;
         r->g.requester_cleared = r->g.requester_cleared || proa__grant_is_adopted(r);
+        r->interrupted = !r->was_active;
         r->why = "interrupted";
     }
     proa__grant_arm(a, a->clock_ms, r);

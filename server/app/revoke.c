@@ -249,8 +249,10 @@ bool proa__grant_ended(proa_authority *a, proa__record *grant)
         return false;
     }
     grant->g.state = PROA_GRANT_ENDED;
-    if (grant->was_active) {
-        proa__note_grant(a, PROA_AUDIT_ENDED, &grant->g,
+    /* Of one that failed before it was ACTIVE the audit knows (provision.c), unless the server died over
+     * it; and a requester may have used it by then (docs/C2C.md §5). */
+    if (grant->was_active || grant->interrupted) {
+        proa__note_grant(a, grant->was_active ? PROA_AUDIT_ENDED : PROA_AUDIT_FAILED, &grant->g,
                          proa_span_of(grant->why == NULL ? "" : grant->why));
     }
     proa__note_forget(a, &grant->g);

@@ -118,6 +118,7 @@ struct proa__record {
     proa__alarm alarm;    /* expires, or may be forgotten although a device did not answer */
     proa__job *job;       /* the provisioning at work on it */
     bool was_active;      /* somebody was told of it: its end is worth a note */
+    bool interrupted;     /* half made when the server died, and the audit does not know */
     bool lost;            /* ACTIVE, but one device no longer has the account */
     bool clean[2];        /* lost: that device holds nothing of it any more */
     bool rights_unsure;   /* the host may hold other rights than `entries` */

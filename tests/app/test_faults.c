@@ -355,6 +355,16 @@ static void all_were_audited(const char *when)
     }
 }
 
+static size_t interrupted(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < w.grant_count; i++) {
+        count +=
+            w.grants[i].state == PROA_GRANT_INTENDED || w.grants[i].state == PROA_GRANT_HOST_READY;
+    }
+    return count;
+}
+
 static void g25_the_process_dies_at_any_moment(void **state)
 {
     uint32_t runs = 0;
@@ -372,9 +382,13 @@ static void g25_the_process_dies_at_any_moment(void **state)
                 world_run(&w);
                 reached = w.crashed;
                 all_were_audited(when);
+                size_t failed = world_audits(&w, PROA_AUDIT_FAILED) + interrupted();
                 world_restart(&w);
                 settle(when, scenarios[s].act == 'h');
                 all_were_audited(when);
+                if (world_audits(&w, PROA_AUDIT_FAILED) < failed) {
+                    fail_msg("%s: interrupted, and in no audit", when);
+                }
                 bool was_granted = ticket != 0 && world_answers_to(&w, ticket) == 1 &&
                                    world_answer_to(&w, ticket)->code == PROA_COAP_CREATED;
                 world_check(&w, when);
