@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # The firmware: a lamp and a switch on two emulated boards with a Cortex-M3.
 #
-#   ./dev firmware build [DIRECTORY]     images, with the configurations (lamp.c, switch.c) of a
-#                                        directory, into it; else with the examples
+#   ./dev firmware build [--ipv4] [DIRECTORY]
+#                                        images, with the configurations (lamp.c, switch.c) of a
+#                                        directory, into it; else with the examples. They speak
+#                                        IPv6, and IPv4 as well if that is asked for
 #   ./dev firmware run [dtls|oscore]     a server and two boards, to talk to
 #   ./dev firmware test [--json] [--only REGEX] [--network namespace|socket]
 #                                        the same, tested
-#   ./dev firmware size [--json] [IMAGE] what an image takes of flash and RAM, by part; else the lamp
+#   ./dev firmware size [--json] [IMAGE] what an image takes of flash and RAM, else the lamp; and
+#                                        each part of it, linked apart
 #
 # ./dev bench firmware measures it.
 #
@@ -19,9 +22,10 @@ boards="mps2-an385 lm3s6965evb"
 devices="lamp switch"
 out=build/firmware
 objects=$out/objects
+ipv4=0
 
 usage() {
-    sed -n '3,13s/^# \{0,1\}//p' "$0" >&2
+    sed -n '3,16s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -45,10 +49,17 @@ tools() {
 
 cpu="-mcpu=cortex-m3 -mthumb"
 
+# Objects have both: what the linker makes one program of, as a whole (-flto), and code that is linked
+# as it stands, where parts are to be told apart or replaced (--wrap).
+lto="-flto -ffat-lto-objects"
+whole="-flto -flto-partition=one"
+apart="-fno-lto"
+
 set_flags() {
     mbedtls=$(scripts/mbedtls-source.sh)
     lwip=$(scripts/lwip-source.sh) || skip "no source of lwIP"
-    common="$cpu -std=c11 -Os -g -ffunction-sections -fdata-sections -MMD -I. -Iinclude"
+    common="$cpu -std=c11 -Os -g -ffunction-sections -fdata-sections $lto -MMD -I. -Iinclude"
+    common="$common -DNDEBUG -DPROA_LWIP_IPV4=$ipv4"
     common="$common -DMBEDTLS_CONFIG_FILE='\"ports/mcu/mbedtls_config.h\"'"
     # What boards say differently (include/proa/limits.h).
     common="$common -DPROA_PANIC_TEXT=0 -DPROA_CHUNKS_MAX=3 -DPROA_DATAGRAM_MAX=576"
@@ -102,11 +113,11 @@ object() {
     esac
 }
 
-# image BOARD NAME FILE...: what is linked as it stands, because what a program leaves out it says by
-# being there first (formats.c), and behind it the archives.
+# image LINK BOARD NAME FILE...: the files are all linked, because what a program leaves out it says by
+# being there first (formats.c), and behind them the archives.
 image() {
-    board=$1 name=$2
-    shift 2
+    link=$1 board=$2 name=$3
+    shift 3
     echo "build $images/$board-$name.elf: link" \
         "$(for file in firmware/boards/cortex_m3.c firmware/boards/"$board"/*.c "$@"; do
             object "$file"
@@ -114,6 +125,15 @@ image() {
         "$(for area in $archives; do echo "$objects/$area.a"; done | tr '\n' ' ')" \
         "| firmware/boards/$board/board.ld firmware/boards/cortex_m3.ld"
     echo "  script = firmware/boards/$board/board.ld"
+    echo "  link = $link"
+}
+
+# program BOARD NAME FILE...: the image that boards get, and the same apart, by which size tells parts.
+program() {
+    board=$1 name=$2
+    shift 2
+    image "$whole" "$board" "$name" "$@"
+    image "$apart" "$board" "$name-apart" "$@"
 }
 
 # The archives in the order in which the linker needs them.
@@ -129,7 +149,7 @@ write_ninja() {
     echo "rule ar"
     echo "  command = rm -f \$out && arm-none-eabi-ar rcs \$out \$in"
     echo "rule link"
-    echo "  command = arm-none-eabi-gcc $cpu -Os -nostartfiles --specs=nano.specs -T \$script" \
+    echo "  command = arm-none-eabi-gcc $cpu -Os -g \$link -nostartfiles --specs=nano.specs -T \$script" \
         "-Wl,--gc-sections -Wl,--no-warn-rwx-segments -Wl,-Map=\$out.map -o \$out \$in \$more"
     for name in base codec coap oscore lwm2m client c2c; do
         area "core/$name" "$own" core/$name/*.c
@@ -148,13 +168,15 @@ write_ninja() {
     done
     for device in $devices; do
         rule "$(object "firmware/$device/$device.c")" "firmware/$device/$device.c" "$own"
-        rule "$images/$device.o" "$(config_of "$device")" "$own"
+        # Apart, or the compiler would make one device's configuration part of the program: who
+        # has no key yet would get an image without what comes behind that.
+        rule "$images/$device.o" "$(config_of "$device")" "$own $apart"
         for board in $boards; do
             # A board that has flash and a seed of its own needs no emulator.
             emulated='firmware/emulator/*.c'
             [ ! -f "firmware/boards/$board/flash.c" ] || emulated=
             # shellcheck disable=SC2086 # a list
-            image "$board" "$device" firmware/*.c $emulated "firmware/$device/$device.c" \
+            program "$board" "$device" firmware/*.c $emulated "firmware/$device/$device.c" \
                 "$images/$device.o"
         done
     done
@@ -163,11 +185,11 @@ write_ninja() {
 
 # What ./dev bench firmware compares with and counts in.
 write_measured() {
-    image lm3s6965evb client firmware/*.c firmware/emulator/*.c firmware/lamp/lamp.c \
+    program lm3s6965evb client firmware/*.c firmware/emulator/*.c firmware/lamp/lamp.c \
         firmware/measure/without_c2c.c "$images/lamp.o"
     wrapped="proa_dtls_arena_init proa_oscore_protect mbedtls_ssl_write"
     for protection in dtls oscore; do
-        image mps2-an385 "measure-$protection" firmware/console.c firmware/device.c \
+        image "$apart" mps2-an385 "measure-$protection" firmware/console.c firmware/device.c \
             firmware/device_object.c firmware/formats.c firmware/random.c firmware/lamp/lamp.c \
             firmware/measure/main.c firmware/measure/counter.c firmware/measure/memory.c \
             firmware/measure/server.c firmware/measure/wire.c \
@@ -229,7 +251,7 @@ kind_of() {
 
 # parts MEMORY: "BYTES KIND" for each kind, largest first
 parts() {
-    awk -v objects="$objects" -v memory="$1" -f bench/size/parts.awk "$images/$image.elf.map" |
+    awk -v objects="$objects" -v memory="$1" -f bench/size/parts.awk "$images/$image-apart.elf.map" |
         while read -r bytes name; do
             echo "$bytes $(kind_of "$name")"
         done | awk '{n[$2] += $1} END {for (kind in n) print n[kind], kind}' | sort -rn
@@ -239,22 +261,31 @@ json_parts() {
     parts "$1" | awk '{printf "%s\"%s\": %d", NR == 1 ? "" : ", ", $2, $1}'
 }
 
+# total MEMORY IMAGE
+total() {
+    arm-none-eabi-size "$images/$2.elf" |
+        awk -v ram="$1" 'NR == 2 {print $2 + (ram == "ram" ? $3 : $1)}'
+}
+
+json_totals() {
+    echo "{\"flash\": $(total flash "$1"), \"ram\": $(total ram "$1")}"
+}
+
 size() {
     json=false
     [ "${1:-}" != --json ] || { json=true && shift; }
     image=${1:-lm3s6965evb-lamp}
-    [ -f "$images/$image.elf" ] || usage
-    flash=$(arm-none-eabi-size "$images/$image.elf" | awk 'NR == 2 {print $1 + $2}')
-    ram=$(arm-none-eabi-size "$images/$image.elf" | awk 'NR == 2 {print $2 + $3}')
+    [ -f "$images/$image-apart.elf" ] || usage
     if $json; then
-        echo "{\"schema\": \"proa-firmware-size-1\", \"ok\": true, \"image\": {\"flash\": $flash," \
-            "\"ram\": $ram}, \"parts\": {\"flash\": {$(json_parts flash)}, \"ram\": {$(json_parts ram)}}}"
+        echo "{\"schema\": \"proa-firmware-size-1\", \"ok\": true, \"image\": $(json_totals "$image")," \
+            "\"parts\": {\"flash\": {$(json_parts flash)}, \"ram\": {$(json_parts ram)}," \
+            "\"all\": $(json_totals "$image-apart")}}"
     else
         for memory in flash ram; do
-            echo "$image, bytes of $memory"
+            printf '%s, bytes of %s: %d\nits parts, linked apart\n' \
+                "$image" $memory "$(total $memory "$image")"
             parts $memory | awk '{printf "  %-14s %7d\n", $2, $1}'
-            [ $memory = flash ] && all=$flash || all=$ram
-            printf '  %-14s %7d\n' all "$all"
+            printf '  %-14s %7d\n' all "$(total $memory "$image-apart")"
         done
     fi
 }
@@ -264,6 +295,7 @@ command=${1:-}
 [ $# -eq 0 ] || shift
 case $command in
 build)
+    [ "${1:-}" != --ipv4 ] || { ipv4=1 objects=$objects-ipv4 && shift; }
     images=${1:-$out}
     build
     ;;

@@ -57,9 +57,9 @@ def config(name, protection, network, keys):
     return "\n".join(lines) + "\n"
 
 
-def build(folder):
+def build(folder, *options):
     """Images of all devices for all boards, with the configurations in this folder."""
-    status, text = run([os.path.join(ROOT, "scripts", "firmware.sh"), "build", folder], timeout_s=600)
+    status, text = run([os.path.join(ROOT, "scripts", "firmware.sh"), "build", *options, folder], timeout_s=600)
     if status == 3:
         raise Skipped(text.strip())
     if status != 0:
@@ -93,7 +93,7 @@ class Lab(Household):
         self.start_server()
         for name in self.boards:
             write(self.folder, f"{name}.c", config(name, self.protection, self.network, self.keys[name]))
-        build(self.folder)
+        build(self.folder, *([] if ":" in self.network.addresses["server"] else ["--ipv4"]))
 
     def account(self, name, sender, recipient):
         """The keys of a device as files say them, docs/FILES.md."""

@@ -19,9 +19,9 @@
 #define LWIP_STATS 0
 #define LWIP_ICMP 1
 
-/* IPv6 always. A build for a network without IPv4 leaves that out: -DPROA_LWIP_IPV4=0. */
+/* IPv6 always. A build for a network that has IPv4 as well says so (-DPROA_LWIP_IPV4=1). */
 #ifndef PROA_LWIP_IPV4
-#define PROA_LWIP_IPV4 1
+#define PROA_LWIP_IPV4 0
 #endif
 #define LWIP_IPV4 PROA_LWIP_IPV4
 #define LWIP_IPV6 1
