@@ -340,7 +340,8 @@ static void command(char *text)
     char *words[WORDS_MAX];
     size_t count = split(text, words);
     for (size_t i = 0; count > 0 && i < COMMANDS; i++) {
-        if (strcmp(words[0], commands[i].name) == 0 && count >= commands[i].least) {
+        if (proa_span_equal(proa_span_of(words[0]), proa_span_of(commands[i].name)) &&
+            count >= commands[i].least) {
             commands[i].run(words);
             return;
         }

@@ -272,9 +272,10 @@ static bool take_prefix(proa_span *text, const char *prefix)
 /* Nothing that ends an authority, nothing invisible, no brackets inside: RFC 3986 §3.2.2. */
 static bool is_host(proa_span text)
 {
+    static const char ends[] = {'/', '?', '#', '@', '[', ']', '\\'};
     for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] <= ' ' || text.data[i] >= 0x7f ||
-            strchr("/?#@[]\\", text.data[i]) != NULL) {
+            memchr(ends, text.data[i], sizeof ends) != NULL) {
             return false;
         }
     }

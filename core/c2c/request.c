@@ -87,19 +87,10 @@ static void add_attributes(options *o, proa_span queries)
 /* "pmin=10"; "pmin" alone removes the attribute (Core 1.2 §7.3.2). */
 void proa__request_attributes(proa_writer *w, const proa_attributes *a)
 {
-    static const char names[5][5] = {"pmin", "pmax", "gt", "lt", "st"};
-    static const uint8_t bits[5] = {PROA_ATTR_PMIN, PROA_ATTR_PMAX, PROA_ATTR_GT, PROA_ATTR_LT,
-                                    PROA_ATTR_ST};
-    const double values[5] = {a->pmin_s, a->pmax_s, a->gt, a->lt, a->st};
-    for (size_t i = 0; i < 5; i++) {
-        if (((a->set | a->cleared) & bits[i]) == 0) {
-            continue;
-        }
-        proa_write_text(w, w->len > 0 ? "&" : "");
-        proa_write_text(w, names[i]);
-        if ((a->set & bits[i]) != 0) {
-            proa_write_text(w, "=");
-            proa_text_write_float(w, values[i]);
+    for (unsigned which = PROA_ATTR_PMIN; which <= PROA_ATTR_ST; which <<= 1) {
+        if (((a->set | a->cleared) & which) != 0) {
+            proa_write_text(w, w->len > 0 ? "&" : "");
+            proa_attributes_write(w, a, which);
         }
     }
 }

@@ -1,62 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Between the types that a value has and those that the model wants. CBOR and SenML know a few
  * kinds of values only: a Time comes as a number, a link as text, a whole float as an integer. */
+#include "core/codec/real.h"
 #include "core/lwm2m/format.h"
 #include "proa/codec/text.h"
 
-/* 2^63 and 2^64: the first numbers that no longer fit. */
-#define TWO_POW_63 9223372036854775808.0
+/* 2^64: the first number that no type has. */
 #define TWO_POW_64 18446744073709551616.0
+
+/* A whole number as its sign and the rest. PROA_E_RANGE: it has more than 64 bits, or is none;
+ * PROA_E_TYPE: a fraction. */
+static proa_err magnitude_of(const proa_value *value, uint64_t *magnitude, bool *negative)
+{
+    uint64_t bits;
+    *magnitude = value->as.unsigned_integer;
+    *negative = false;
+    switch (value->type) {
+    case PROA_TYPE_UNSIGNED:
+        return PROA_OK;
+    case PROA_TYPE_INTEGER:
+    case PROA_TYPE_TIME:
+        *negative = value->as.integer < 0;
+        *magnitude = *negative ? 0U - *magnitude : *magnitude;
+        return PROA_OK;
+    case PROA_TYPE_FLOAT:
+        bits = proa__real_bits(value->as.real);
+        *negative = bits << 1 != 0 && bits >> 63 != 0;
+        if (bits << 1 >= proa__real_bits(TWO_POW_64) << 1) {
+            return PROA_E_RANGE;
+        }
+        return proa__real_as_whole(value->as.real, magnitude) ? PROA_OK : PROA_E_TYPE;
+    default:
+        return PROA_E_TYPE;
+    }
+}
 
 static proa_err to_integer(proa_value *value, proa_type wanted)
 {
-    int64_t integer;
-    if (value->type == PROA_TYPE_UNSIGNED && value->as.unsigned_integer > INT64_MAX) {
+    uint64_t magnitude;
+    bool negative;
+    proa_err err = magnitude_of(value, &magnitude, &negative);
+    if (err != PROA_OK) {
+        return err;
+    }
+    if (magnitude > (uint64_t)INT64_MAX + negative) {
         return PROA_E_RANGE;
     }
-    if (value->type == PROA_TYPE_FLOAT) {
-        double real = value->as.real;
-        if (!(real >= -TWO_POW_63 && real < TWO_POW_63)) {
-            return PROA_E_RANGE;
-        }
-        integer = (int64_t)real;
-        if ((double)integer != real) {
-            return PROA_E_TYPE;
-        }
-    } else if (value->type == PROA_TYPE_UNSIGNED) {
-        integer = (int64_t)value->as.unsigned_integer;
-    } else if (value->type == PROA_TYPE_INTEGER || value->type == PROA_TYPE_TIME) {
-        integer = value->as.integer;
-    } else {
-        return PROA_E_TYPE;
-    }
     value->type = wanted;
-    value->as.integer = integer;
+    value->as.integer = (int64_t)(negative ? 0U - magnitude : magnitude);
     return PROA_OK;
 }
 
 static proa_err to_unsigned(proa_value *value)
 {
-    uint64_t number;
-    if (value->type == PROA_TYPE_INTEGER || value->type == PROA_TYPE_TIME) {
-        if (value->as.integer < 0) {
-            return PROA_E_RANGE;
-        }
-        number = (uint64_t)value->as.integer;
-    } else if (value->type == PROA_TYPE_FLOAT) {
-        double real = value->as.real;
-        if (!(real >= 0 && real < TWO_POW_64)) {
-            return PROA_E_RANGE;
-        }
-        number = (uint64_t)real;
-        if ((double)number != real) {
-            return PROA_E_TYPE;
-        }
-    } else {
-        return value->type == PROA_TYPE_UNSIGNED ? PROA_OK : PROA_E_TYPE;
+    uint64_t magnitude;
+    bool negative;
+    proa_err err = magnitude_of(value, &magnitude, &negative);
+    if (negative) {
+        return PROA_E_RANGE;
+    }
+    if (err != PROA_OK) {
+        return err;
     }
     value->type = PROA_TYPE_UNSIGNED;
-    value->as.unsigned_integer = number;
+    value->as.unsigned_integer = magnitude;
     return PROA_OK;
 }
 
