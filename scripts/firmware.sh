@@ -114,7 +114,7 @@ object() {
 }
 
 # image LINK BOARD NAME FILE...: the files are all linked, because what a program leaves out it says by
-# being there first (formats.c), and behind them the archives.
+# being there first (parts.c), and behind them the archives.
 image() {
     link=$1 board=$2 name=$3
     shift 3
@@ -190,7 +190,7 @@ write_measured() {
     wrapped="proa_dtls_arena_init proa_oscore_protect mbedtls_ssl_write"
     for protection in dtls oscore; do
         image "$apart" mps2-an385 "measure-$protection" firmware/console.c firmware/device.c \
-            firmware/device_object.c firmware/formats.c firmware/random.c firmware/lamp/lamp.c \
+            firmware/device_object.c firmware/parts.c firmware/random.c firmware/lamp/lamp.c \
             firmware/measure/main.c firmware/measure/counter.c firmware/measure/memory.c \
             firmware/measure/server.c firmware/measure/wire.c \
             "firmware/measure/config_$protection.c"

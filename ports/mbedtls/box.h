@@ -12,6 +12,7 @@
 #include "core/base/map.h"
 #include "core/base/pool.h"
 #include "ports/mbedtls/cookie.h"
+#include "ports/mbedtls/dtls.h"
 #include "ports/mbedtls/outbox.h"
 #include "proa/limits.h"
 #include "proa/secure.h"
@@ -256,6 +257,15 @@ void proa__dtls_over(proa__dtls *box, proa_handle handle);
 void proa__dtls_settle(proa__dtls *box, proa_handle handle);
 
 /* ---- sleep.c ---------------------------------------------------------------------------- */
+
+/* What dtls.c calls of it, and the rest of sleep.c. Only through proa_dtls_hibernation, so that a
+ * device whose sessions never sleep does not link it. */
+struct proa_dtls_sleeping {
+    bool (*sleep)(proa__dtls *box, proa_handle handle);
+    proa__blob *(*wake)(proa__dtls *box, proa_handle handle);
+    void (*keep)(proa__dtls *box, proa_handle handle, proa__blob *blob);
+    void (*undo)(proa__dtls *box, proa_handle handle, proa__blob *blob);
+};
 
 /* The context of an ASLEEP session, read from its blob, which is returned and stays valid until
  * one of the next two is called. NULL: the arena is full. */

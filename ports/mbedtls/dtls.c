@@ -113,6 +113,20 @@ typedef enum verdict {
     FORGED_FINISHED,
 } verdict;
 
+/* The context of a sleeping session, read from its blob, as long as nothing is proved. NULL: there is
+ * no room for it, or this program has none that sleep. */
+static proa__blob *wake(proa__dtls *box, proa_handle handle)
+{
+    return proa_dtls_hibernation == NULL ? NULL : proa_dtls_hibernation->wake(box, handle);
+}
+
+static void undo(proa__dtls *box, proa_handle handle, proa__blob *blob)
+{
+    if (blob != NULL) {
+        proa_dtls_hibernation->undo(box, handle, blob);
+    }
+}
+
 /* One record for a connected session with a context. If VERIFIED, its plaintext may be in
  * box->plain, and the session may have ended. */
 static verdict take_record(proa__dtls *box, proa_handle handle, const record *rec, proa__blob *blob)
@@ -121,9 +135,7 @@ static verdict take_record(proa__dtls *box, proa_handle handle, const record *re
     proa__live *live = session->state;
     window before = window_of(&live->ssl);
     if (was_seen(&before, rec->number)) {
-        if (blob != NULL) {
-            proa__dtls_wake_undo(box, handle, blob);
-        }
+        undo(box, handle, blob);
         return REPLAYED;
     }
     box->feed = rec->bytes;
@@ -131,14 +143,12 @@ static verdict take_record(proa__dtls *box, proa_handle handle, const record *re
     box->feed = proa_span_make(NULL, 0);
     window after = window_of(&live->ssl);
     if (after.top == before.top && after.seen == before.seen) {
-        if (blob != NULL) {
-            proa__dtls_wake_undo(box, handle, blob);
-        }
+        undo(box, handle, blob);
         return REFUSED;
     }
     box->stats.records_in++;
     if (blob != NULL) {
-        proa__dtls_wake_keep(box, handle, blob);
+        proa_dtls_hibernation->keep(box, handle, blob);
     }
     follow(box, session, rec->bytes.len, after.top > before.top);
     if (result > 0) {
@@ -166,7 +176,7 @@ static verdict offer(proa__dtls *box, proa_handle handle, const record *rec)
     }
     proa__blob *blob = NULL;
     if (session->phase == PROA__DTLS_ASLEEP) {
-        blob = proa__dtls_wake(box, handle);
+        blob = wake(box, handle);
         if (blob == NULL) {
             return REFUSED;
         }
@@ -435,11 +445,11 @@ static proa_err context(proa__dtls *box, proa_handle handle, proa__live **live)
         return PROA_E_STATE;
     }
     if (session->phase == PROA__DTLS_ASLEEP) {
-        proa__blob *blob = proa__dtls_wake(box, handle);
+        proa__blob *blob = wake(box, handle);
         if (blob == NULL) {
             return PROA_E_FULL;
         }
-        proa__dtls_wake_keep(box, handle, blob);
+        proa_dtls_hibernation->keep(box, handle, blob);
     }
     *live = session->state;
     return PROA_OK;
@@ -593,6 +603,7 @@ proa_err proa_dtls_open(proa_secure **out, const proa_secure_config *config)
         config->mtu > PROA_DATAGRAM_MAX || config->live_max == 0 || config->handshake_max == 0 ||
         (config->keeper != NULL &&
          (config->cid_len == 0 || config->hibernated_max == 0 || config->find_psk == NULL)) ||
+        (config->hibernated_max > 0 && proa_dtls_hibernation == NULL) ||
         config->reserve > PROA_DTLS_RESERVE_MAX) {
         return PROA_E_RANGE;
     }

@@ -29,7 +29,7 @@
  * config  copied; what it points to is borrowed for the life of the box.
  * Returns PROA_OK, PROA_E_NO_MEMORY, or PROA_E_RANGE (cid_len over 8, mtu under PROA_DTLS_MTU_MIN or
  * over PROA_DATAGRAM_MAX, live_max or handshake_max 0, reserve over PROA_DTLS_RESERVE_MAX; a keeper
- * without cid_len, hibernated_max or find_psk).
+ * without cid_len, hibernated_max or find_psk; hibernated_max in a program that leaves it out).
  *
  * A box belongs to one thread, the one that called proa_dtls_arena_init. */
 PROA_CHECK proa_err proa_dtls_open(proa_secure **out, const proa_secure_config *config);
@@ -49,6 +49,14 @@ proa_secure_config proa_dtls_config_server(proa_random random, proa_memory memor
  *         after proa_dtls_open. */
 void proa_dtls_keep(proa_secure_config *config, const proa_secure_keeper *keeper,
                     const uint8_t key[PROA_SECURE_KEY_LEN]);
+
+/* Whether sessions can hibernate is decided by linking. The library's proa_dtls_hibernation is
+ * &proa_dtls_blobs; a device with few sessions, and hibernated_max 0, defines it as NULL and carries
+ * nothing of it. */
+typedef struct proa_dtls_sleeping proa_dtls_sleeping;
+
+extern const proa_dtls_sleeping proa_dtls_blobs;
+extern const proa_dtls_sleeping *const proa_dtls_hibernation;
 
 /* ---- the arena of Mbed TLS -------------------------------------------------------------- */
 

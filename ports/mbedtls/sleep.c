@@ -88,8 +88,8 @@ proa_span proa__dtls_context(const proa__dtls *box, const proa__blob *blob,
 static void retire_idlest(proa__dtls *box)
 {
     proa_handle handle = box->idlest.first;
-    bool can_sleep = box->config.hibernated_max > 0;
-    while (can_sleep && !proa__dtls_sleep(box, handle)) {
+    bool can_sleep = proa_dtls_hibernation != NULL && box->config.hibernated_max > 0;
+    while (can_sleep && !proa_dtls_hibernation->sleep(box, handle)) {
         can_sleep = box->oldest.first != 0;
         if (can_sleep) {
             proa__dtls_end(box, box->oldest.first, PROA_SECURE_REASON_EVICTED);
@@ -112,10 +112,10 @@ void proa__dtls_trim(proa__dtls *box, proa_handle except)
 
 void proa__dtls_rest(proa__dtls *box, uint64_t before_ms)
 {
-    while (box->config.hibernated_max > 0 && box->idlest.first != 0) {
+    while (proa_dtls_hibernation != NULL && box->idlest.first != 0) {
         proa__live *live = proa__dtls_session(box, box->idlest.first)->state;
         if (live->used_ms > before_ms || box->asleep >= box->config.hibernated_max ||
-            !proa__dtls_sleep(box, live->handle)) {
+            !proa_dtls_hibernation->sleep(box, live->handle)) {
             return;
         }
     }
@@ -210,3 +210,6 @@ void proa__dtls_wake_keep(proa__dtls *box, proa_handle handle, proa__blob *blob)
     proa__dtls_list_add(box, &box->idlest, handle);
     proa__dtls_trim(box, handle);
 }
+
+const proa_dtls_sleeping proa_dtls_blobs = {proa__dtls_sleep, proa__dtls_wake, proa__dtls_wake_keep,
+                                            proa__dtls_wake_undo};

@@ -41,7 +41,7 @@ proa_err proa__dtls_tables_init(proa__dtls *box)
     const proa_secure_config *config = &box->config;
     const proa_memory *memory = &config->memory;
     /* One live more: a sleeping session wakes before another one goes to sleep. */
-    uint32_t lives = config->live_max + config->handshake_max + 1;
+    uint32_t lives = config->live_max + config->handshake_max + (config->hibernated_max > 0);
     uint32_t sessions = config->live_max + config->hibernated_max + 2 * config->handshake_max;
     uint32_t seed;
     proa_random_fill(&config->random, &seed, sizeof seed);
