@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "core/base/divide.h"
 #include "proa/assert.h"
 
 proa_span proa_span_of(const char *text)
@@ -166,8 +167,9 @@ void proa_write_decimal(proa_writer *w, int64_t value)
     /* Negating in unsigned arithmetic is defined for the smallest int64_t, too. */
     uint64_t magnitude = value < 0 ? 0U - (uint64_t)value : (uint64_t)value;
     do {
-        digits[--at] = (uint8_t)('0' + magnitude % 10);
-        magnitude /= 10;
+        uint32_t digit;
+        magnitude = proa_divide(magnitude, 10, &digit);
+        digits[--at] = (uint8_t)('0' + digit);
     } while (magnitude != 0);
     if (value < 0) {
         digits[--at] = '-';
@@ -186,7 +188,7 @@ proa_err proa_parse_decimal(proa_span text, uint64_t max, uint64_t *out)
             return PROA_E_FORMAT;
         }
         uint64_t digit = (uint64_t)(text.data[i] - '0');
-        if (value > (max - digit) / 10 || digit > max) {
+        if (value > UINT64_MAX / 10 || digit > max || value * 10 > max - digit) {
             return PROA_E_RANGE;
         }
         value = value * 10 + digit;

@@ -18,6 +18,8 @@
 
 #include <string.h>
 
+#include "core/base/divide.h"
+
 uint64_t proa__c2c_ms(uint32_t at_s)
 {
     return at_s == PROA__NEVER_S ? PROA__NEVER : (uint64_t)at_s * 1000;
@@ -211,7 +213,7 @@ static uint64_t after_ms(const proa_c2c *c, uint32_t seconds)
 
 uint32_t proa__c2c_now_s(const proa_c2c *c)
 {
-    uint32_t now_s = (uint32_t)(c->now_ms / 1000);
+    uint32_t now_s = (uint32_t)proa_seconds(c->now_ms);
     return now_s > 0 ? now_s : 1;
 }
 
@@ -229,7 +231,7 @@ uint32_t proa__c2c_left_s(const proa__peer *peer, uint64_t now_ms)
     if (peer->lifetime_new) {
         return peer->left_s;
     }
-    return peer->expires_ms <= now_ms ? 0 : (uint32_t)((peer->expires_ms - now_ms) / 1000);
+    return peer->expires_ms <= now_ms ? 0 : (uint32_t)proa_seconds(peer->expires_ms - now_ms);
 }
 
 uint32_t proa__c2c_step_s(uint32_t lifetime_s)
@@ -265,7 +267,9 @@ static void start_lifetime(proa_c2c *c, proa__peer *peer)
         peer->unused_s = PROA__NEVER_S;
     } else if (peer->unused_s == 0) {
         /* Not before the time is over: a second that has begun does not count. */
-        peer->unused_s = proa__c2c_after_s(c, c->limits.unused_s + (c->now_ms % 1000 != 0 ? 1 : 0));
+        uint32_t rest_ms;
+        (void)proa_divide(c->now_ms, 1000, &rest_ms);
+        peer->unused_s = proa__c2c_after_s(c, c->limits.unused_s + (rest_ms != 0));
     }
 }
 

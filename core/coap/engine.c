@@ -4,6 +4,7 @@
  * §4.3); what is done about it, in the file of that thing. */
 #include <string.h>
 
+#include "core/base/divide.h"
 #include "core/coap/engine_internal.h"
 
 /* The Max-Age of 5.03: a table that is full now has room again when a few messages were
@@ -240,12 +241,12 @@ void proa_coap_close(proa_coap *c)
 
 uint32_t proa__now_s(const proa_coap *c)
 {
-    return (uint32_t)(c->now_ms / 1000U);
+    return (uint32_t)proa_seconds(c->now_ms);
 }
 
 uint32_t proa__next_s(const proa_coap *c)
 {
-    return (uint32_t)((c->now_ms + 999U) / 1000U);
+    return (uint32_t)proa_seconds(c->now_ms + 999U);
 }
 
 static void event_of(const proa_coap *c, proa_coap_event *event, proa_coap_event_kind kind,

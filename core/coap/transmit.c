@@ -12,6 +12,7 @@
  * decided by the owner's file.
  *
  * NON requests do not count for NSTART: nothing tells when their peer has them. */
+#include "core/base/divide.h"
 #include "core/coap/engine_internal.h"
 
 static uint16_t next_mid(const proa__message *m)
@@ -207,7 +208,9 @@ void proa__message_due(proa_coap *c, proa__message *m)
 static uint32_t first_timeout_ms(proa_coap *c)
 {
     uint32_t base_ms = c->config.timing.ack_timeout_ms;
-    uint64_t spread_ms = (uint64_t)base_ms * (c->config.timing.ack_random_permille - 1000U) / 1000U;
+    uint32_t rest;
+    uint64_t spread_ms = proa_divide(
+        (uint64_t)base_ms * (c->config.timing.ack_random_permille - 1000U), 1000, &rest);
     uint32_t spread_max_ms = UINT32_MAX - base_ms - 1;
     uint32_t bound = spread_ms < spread_max_ms ? (uint32_t)spread_ms : spread_max_ms;
     return base_ms + proa_random_below(&c->config.random, bound + 1);

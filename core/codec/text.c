@@ -3,6 +3,7 @@
  * RFC 4648 §4. */
 #include "proa/codec/text.h"
 
+#include "core/base/divide.h"
 #include "core/codec/decimal.h"
 #include "core/codec/real.h"
 
@@ -116,8 +117,9 @@ void proa_text_write_unsigned(proa_writer *w, uint64_t value)
     uint8_t text[20];
     size_t at = sizeof text;
     do {
-        text[--at] = (uint8_t)('0' + value % 10);
-        value /= 10;
+        uint32_t digit;
+        value = proa_divide(value, 10, &digit);
+        text[--at] = (uint8_t)('0' + digit);
     } while (value != 0);
     proa_write_bytes(w, text + at, sizeof text - at);
 }
