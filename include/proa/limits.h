@@ -70,7 +70,9 @@
 #define PROA_ACL_ENTRIES_MAX 5
 
 /* Events of a client that wait to be polled; a poll loop takes them after each datagram. */
+#ifndef PROA_CLIENT_EVENTS_MAX
 #define PROA_CLIENT_EVENTS_MAX 16
+#endif
 
 /* CBOR nesting: SenML is array > map; /ac is map > array. 4 leaves room for a hint extension. */
 #define PROA_CBOR_DEPTH_MAX 4
@@ -99,6 +101,12 @@
  * 2^20. A device whose pools do not grow saves their pointers with 1. */
 #ifndef PROA_CHUNKS_MAX
 #define PROA_CHUNKS_MAX 20
+#endif
+
+/* The arena of Mbed TLS is shorter than two to the power of this. It begins with 33 bytes for each
+ * power above 2^5, which a board with a small one saves. */
+#ifndef PROA_DTLS_ARENA_BITS
+#define PROA_DTLS_ARENA_BITS 31
 #endif
 
 /* Text of a failed assertion. A board that has nowhere to print it says 0: the line and the return

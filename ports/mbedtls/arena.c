@@ -17,6 +17,7 @@
 
 #include "ports/mbedtls/dtls.h"
 #include "proa/assert.h"
+#include "proa/limits.h"
 
 /* AddressSanitizer sees our array as one block; this tells it about the blocks inside. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -45,10 +46,13 @@ enum {
     ALIGN = 8,       /* the strictest type in what Mbed TLS allocates is a 64-bit number */
     SECOND_BITS = 3, /* 8 bins for each power of two: at most an eighth of a block is lost */
     SECOND_COUNT = 1 << SECOND_BITS,
-    FIRST_SHIFT = 6,  /* blocks under 64 bytes share the bins of the first row, 8 bytes apart */
-    FIRST_COUNT = 26, /* up to 2^31 bytes */
-    LOOK_MAX = 16,    /* blocks of a bin that are looked at for one that is just large enough */
+    FIRST_SHIFT = 6, /* blocks under 64 bytes share the bins of the first row, 8 bytes apart */
+    FIRST_COUNT = PROA_DTLS_ARENA_BITS - FIRST_SHIFT + 1,
+    LOOK_MAX = 16, /* blocks of a bin that are looked at for one that is just large enough */
 };
+
+/* No block and nothing that is asked for, with its head, is as long as the power of two. */
+#define LEN_MAX ((UINT32_C(1) << PROA_DTLS_ARENA_BITS) - 64)
 
 /* In front of every block. Lengths count the head. */
 typedef struct head {
@@ -219,7 +223,7 @@ static void *take(size_t count, size_t item_len)
     size_t wanted = count * item_len;
     uint32_t len = (uint32_t)(wanted < sizeof(links) ? sizeof(links) : wanted);
     len = (uint32_t)sizeof(head) + ((len + ALIGN - 1) & ~(uint32_t)(ALIGN - 1));
-    head *block = find(len);
+    head *block = wanted > LEN_MAX ? NULL : find(len);
     if (block == NULL) {
         arena->stats.failed++;
         return NULL;
@@ -294,7 +298,7 @@ void proa_dtls_arena_init(void *mem, size_t len)
     }
     uintptr_t misfit = (uintptr_t)mem % ALIGN;
     size_t pad = misfit == 0 ? 0 : ALIGN - misfit;
-    size_t whole = len > INT32_MAX ? INT32_MAX : len;
+    size_t whole = len > LEN_MAX ? LEN_MAX : len;
     PROA_ASSERT(whole >= 2048);
     arena = (control *)(void *)((uint8_t *)mem + pad);
     memset(arena, 0, sizeof *arena);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "ports/mbedtls/crypto.h"
 #include "proa/assert.h"
 #include "proa/limits.h"
 
@@ -15,31 +16,18 @@ enum {
     MESSAGE_HEAD = 12,
     RANDOM_LEN = 32,
     SESSION_ID_MAX = 32,
-    KEY_LEN = 32,
-    MAC_LEN = 32,
     CLIENT_HELLO = 1,
     HELLO_VERIFY_REQUEST = 3,
 };
 
-proa_err proa__cookies_init(proa__cookies *cookies, const proa_random *random)
+void proa__cookies_init(proa__cookies *cookies, const proa_random *random)
 {
     memset(cookies, 0, sizeof *cookies);
     cookies->random = *random;
-    const mbedtls_md_info_t *sha256 = mbedtls_md_info_from_type(MBEDTLS_MD_SHA256);
-    for (int i = 0; i < 2; i++) {
-        mbedtls_md_init(&cookies->keys[i]);
-        if (mbedtls_md_setup(&cookies->keys[i], sha256, 1) != 0) {
-            proa__cookies_free(cookies);
-            return PROA_E_NO_MEMORY;
-        }
-    }
-    return PROA_OK;
 }
 
 void proa__cookies_free(proa__cookies *cookies)
 {
-    mbedtls_md_free(&cookies->keys[0]);
-    mbedtls_md_free(&cookies->keys[1]);
     proa_wipe(cookies, sizeof *cookies);
 }
 
@@ -75,14 +63,10 @@ proa_err proa__client_hello_read(proa_span record, proa__client_hello *out)
 
 static void draw_key(proa__cookies *cookies, uint64_t now_ms)
 {
-    uint8_t key[KEY_LEN];
     cookies->number++;
     cookies->since_ms = now_ms;
     unsigned place = cookies->number & 1U;
-    proa_random_fill(&cookies->random, key, sizeof key);
-    int failed = mbedtls_md_hmac_starts(&cookies->keys[place], key, sizeof key);
-    PROA_ASSERT(failed == 0); /* SHA-256 in software; there is no way for it to fail */
-    proa_wipe(key, sizeof key);
+    proa_random_fill(&cookies->random, cookies->keys[place], PROA__COOKIE_KEY_LEN);
     cookies->is_set[place] = true;
 }
 
@@ -100,22 +84,19 @@ static void refresh(proa__cookies *cookies, uint64_t now_ms)
     }
 }
 
-static void make(proa__cookies *cookies, uint32_t number, const proa_addr *from,
+static void make(const proa__cookies *cookies, uint32_t number, const proa_addr *from,
                  const proa__client_hello *hello, uint8_t out[PROA_DTLS_COOKIE_LEN])
 {
-    mbedtls_md_context_t *key = &cookies->keys[number & 1U];
-    uint8_t mac[MAC_LEN];
+    uint8_t mac[PROA_SHA256_LEN];
     uint8_t where[20];
     proa_writer w = proa_writer_make(where, sizeof where);
     proa_write_bytes(&w, from->ip, sizeof from->ip);
     proa_write_u16(&w, from->port);
     proa_write_u16(&w, from->zone);
-    int failed = mbedtls_md_hmac_reset(key);
-    failed |= mbedtls_md_hmac_update(key, where, w.len);
-    failed |= mbedtls_md_hmac_update(key, hello->random.data, hello->random.len);
-    failed |= mbedtls_md_hmac_update(key, hello->session_id.data, hello->session_id.len);
-    failed |= mbedtls_md_hmac_finish(key, mac);
-    PROA_ASSERT(failed == 0);
+    const proa_span key = proa_span_make(cookies->keys[number & 1U], PROA__COOKIE_KEY_LEN);
+    const proa_span parts[] = {proa_writer_span(&w), hello->random, hello->session_id};
+    proa_err err = proa_mbedtls_hmac_sha256(NULL, key, parts, 3, mac);
+    PROA_ASSERT(err == PROA_OK); /* SHA-256 in software; there is no way for it to fail */
     out[0] = (uint8_t)number;
     memcpy(out + 1, mac, PROA_DTLS_COOKIE_LEN - 1);
 }

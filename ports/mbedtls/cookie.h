@@ -6,8 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <mbedtls/md.h>
-
 #include "proa/addr.h"
 #include "proa/bytes.h"
 #include "proa/err.h"
@@ -20,6 +18,7 @@
  * what is sent to its address, and it is worth this one ClientHello only. Keys are drawn from the
  * box's randomness and change every PROA_DTLS_COOKIE_MS of its time; the one before works on. */
 #define PROA_DTLS_COOKIE_LEN 16
+#define PROA__COOKIE_KEY_LEN 32
 #define PROA_DTLS_VERIFY_LEN (13 + 12 + 3 + PROA_DTLS_COOKIE_LEN)
 
 /* What of a ClientHello has to be known before there is any state for it. Borrowed. */
@@ -32,15 +31,13 @@ typedef struct proa__client_hello {
 
 typedef struct proa__cookies {
     proa_random random;
-    mbedtls_md_context_t keys[2]; /* by the low bit of the key's number */
+    uint8_t keys[2][PROA__COOKIE_KEY_LEN]; /* by the low bit of the key's number */
     bool is_set[2];
     uint32_t number; /* of the newest key */
     uint64_t since_ms;
 } proa__cookies;
 
-/* Takes its memory from Mbed TLS's calloc, all of it here.
- * Returns PROA_OK or PROA_E_NO_MEMORY. */
-PROA_CHECK proa_err proa__cookies_init(proa__cookies *cookies, const proa_random *random);
+void proa__cookies_init(proa__cookies *cookies, const proa_random *random);
 void proa__cookies_free(proa__cookies *cookies);
 
 /* Read one record that holds one whole ClientHello. What follows the cookie is left to the

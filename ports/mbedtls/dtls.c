@@ -615,16 +615,11 @@ proa_err proa_dtls_open(proa_secure **out, const proa_secure_config *config)
     box->config = *config;
     box->config.reserve = config->reserve != 0 ? config->reserve : PROA_DTLS_RESERVE;
     proa_err err = proa__dtls_tables_init(box);
-    if (err == PROA_OK) {
-        err = proa__cookies_init(&box->cookies, &config->random);
-        if (err != PROA_OK) {
-            proa__dtls_tables_free(box);
-        }
-    }
     if (err != PROA_OK) {
         config->memory.give(config->memory.ctx, box, sizeof *box);
         return err;
     }
+    proa__cookies_init(&box->cookies, &config->random);
     proa__dtls_confs_init(box);
     *out = &box->base;
     return PROA_OK;

@@ -46,7 +46,7 @@ proa_err proa__dtls_tables_init(proa__dtls *box)
     uint32_t seed;
     proa_random_fill(&config->random, &seed, sizeof seed);
     sessions = sessions < PROA_POOL_COUNT_MAX ? sessions : PROA_POOL_COUNT_MAX;
-    box->datagram_cap = PROA_DATAGRAM_MAX + 256U; /* a peer that reckons without DTLS's overhead */
+    box->datagram_cap = PROA_DATAGRAM_MAX + 64U; /* a peer that reckons without DTLS's overhead */
     box->outbox_cap = config->output_len != 0 ? config->output_len : 4U * (config->mtu + 32U);
     proa_err err = proa_pool_init(&box->sessions, memory, sizeof(proa__session),
                                   first_count(sessions), sessions);
