@@ -284,11 +284,11 @@ void *calloc(size_t count, size_t len)
 {
     (void)count;
     (void)len;
-    proa_panic("calloc", 0, "");
+    proa_panic("", __LINE__, "");
 }
 
 void free(void *block)
 {
     (void)block;
-    proa_panic("free", 0, "");
+    proa_panic("", __LINE__, "");
 }

@@ -2,6 +2,8 @@
 #ifndef PROA_LWIPOPTS_H
 #define PROA_LWIPOPTS_H
 
+#include "proa/limits.h"
+
 /* lwIP for a device that speaks UDP from one socket: no operating system, no TCP, no names, one
  * network interface. What is not said here is lwIP's default. */
 
@@ -27,6 +29,8 @@
 #define LWIP_IPV6 1
 #define LWIP_ICMP6 1
 #define LWIP_IPV6_MLD 1
+#define LWIP_MULTICAST_TX_OPTIONS 0 /* only lwIP itself sends to groups */
+#define LWIP_CHKSUM_ALGORITHM 1     /* the smallest of three */
 
 /* Addresses are given by the program, which answers for their being unique: no autoconfiguration,
  * and the second that looking for duplicates takes (RFC 4862 §5.4) is not spent at each start. */
@@ -55,13 +59,14 @@
 #define LWIP_ND6_NUM_ROUTERS 1
 #define LWIP_ND6_TCP_REACHABILITY_HINTS 0
 
-/* Memory. Received frames lie in chains of pool buffers: these are long enough for one with a
- * message of 256 bytes inside DTLS. Sent ones take only their headers from the heap, unless they
- * wait for a neighbour. */
+/* Memory. One frame at a time is received and handed on (net.c). It lies in two buffers at most: a
+ * datagram that this device takes in one, with Ethernet's, IPv6's and UDP's headers before it; the
+ * longest frame, which has 1294 bytes, in both. Sent ones take only their headers from the heap, unless they
+ * wait for a neighbour: two can, with a message of 256 bytes inside DTLS. */
 #define MEM_ALIGNMENT 4
-#define MEM_SIZE 1536
-#define PBUF_POOL_SIZE 6
-#define PBUF_POOL_BUFSIZE 384
+#define MEM_SIZE 1024
+#define PBUF_POOL_SIZE 2
+#define PBUF_POOL_BUFSIZE (PROA_DATAGRAM_MAX + 72)
 #define MEMP_NUM_UDP_PCB 1
 #define MEMP_NUM_PBUF 4
 #define MEMP_NUM_MLD6_GROUP 3

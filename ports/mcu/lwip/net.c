@@ -24,6 +24,11 @@
 #define ETHERNET_HEADER 14
 #define FRAME_MAX (ETHERNET_HEADER + 1500)
 
+/* What stands before a datagram's bytes: of Ethernet, IPv6, UDP. */
+#define HEADERS (ETHERNET_HEADER + 40 + 8)
+_Static_assert(PBUF_POOL_BUFSIZE >= HEADERS + PROA_DATAGRAM_MAX, "a datagram lies in one buffer");
+_Static_assert(PBUF_POOL_BUFSIZE *PBUF_POOL_SIZE >= ETHERNET_HEADER + MTU, "every frame fits");
+
 static struct {
     proa_lwip_config config;
     struct netif netif;
@@ -32,7 +37,6 @@ static struct {
     bool is_new;
     bool multicast;
     proa_addr from;
-    uint8_t linear[PROA_DATAGRAM_MAX]; /* a datagram that lies in several buffers, put together */
 } net;
 
 u32_t sys_now(void)
@@ -242,13 +246,8 @@ bool proa_lwip_receive(proa_addr *from, proa_span *datagram, bool *multicast)
     }
     *from = net.from;
     *multicast = net.multicast;
-    *datagram = proa_span_make(net.datagram->payload, net.datagram->len);
-    if (net.datagram->next != NULL) {
-        u16_t len = pbuf_copy_partial(net.datagram, net.linear, sizeof net.linear, 0);
-        *datagram =
-            proa_span_make(net.linear, len < net.datagram->tot_len ? 0 : len); /* too long */
-        forget();
-    }
+    bool too_long = net.datagram->next != NULL || net.datagram->len > PROA_DATAGRAM_MAX;
+    *datagram = proa_span_make(net.datagram->payload, too_long ? 0 : net.datagram->len);
     return true;
 }
 

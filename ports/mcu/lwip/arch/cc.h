@@ -11,7 +11,7 @@
 #define LWIP_NO_CTYPE_H 1
 #define LWIP_TIMEVAL_PRIVATE 1
 #define LWIP_PLATFORM_DIAG(message)
-#define LWIP_PLATFORM_ASSERT(message) proa_panic("lwip", __LINE__, message)
+#define LWIP_PLATFORM_ASSERT(message) PROA_ASSERT(!message)
 
 /* From the source that was given to proa_lwip_open. */
 uint32_t proa__lwip_random(void);
