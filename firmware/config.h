@@ -12,7 +12,7 @@
  * holds keys: a file with real ones does not belong into a repository. */
 typedef struct firmware_config {
     const char *endpoint; /* endpoint client name */
-    const char *address;  /* this device: IPv6 or IPv4 literal */
+    const char *address;  /* this device: IPv6 literal, or IPv4 (./dev firmware build --ipv4) */
     uint8_t prefix4_len;  /* of an IPv4 address */
     const char *gateway4; /* of an IPv4 address; NULL: none */
     uint16_t port;        /* UDP */

@@ -40,7 +40,7 @@ _Static_assert(MBEDTLS_SSL_OUT_CONTENT_LEN >= MESSAGE_MAX, "a message fits a rec
 
 /* `state` tells how much of these was needed. The box takes some of what its later sessions need
  * when they come; of the second there must be enough for three sessions and a handshake. */
-#define ENGINES_LEN 22976
+#define ENGINES_LEN 22936
 #define DTLS_LEN 9984
 
 static alignas(8) uint8_t engines_bytes[ENGINES_LEN];

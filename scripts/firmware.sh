@@ -66,7 +66,7 @@ set_flags() {
     common="$common -DMBEDTLS_CONFIG_FILE='\"ports/mcu/mbedtls_config.h\"'"
     # What boards say differently (include/proa/limits.h).
     common="$common -DPROA_PANIC_TEXT=0 -DPROA_CHUNKS_MAX=3 -DPROA_DATAGRAM_MAX=576"
-    common="$common -DPROA_CLIENT_EVENTS_MAX=8 -DPROA_C2C_PAYLOAD_MAX=128 -DPROA_STRING_MAX=128"
+    common="$common -DPROA_CLIENT_EVENTS_MAX=8 -DPROA_C2C_PAYLOAD_MAX=64 -DPROA_STRING_MAX=128"
     common="$common -DPROA_DTLS_ARENA_BITS=14"
     system="-isystem $mbedtls/include -isystem $lwip/src/include -Iports/mcu/lwip"
     own="$common $system -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes"

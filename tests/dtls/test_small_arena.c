@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #define PROA_DTLS_ARENA_BITS 14
-#include "ports/mbedtls/arena.c" /* as such a program compiles it */
+#include "ports/mbedtls/arena.c" /* as such a program does; NOLINT(bugprone-suspicious-include) */
 
 static uint64_t memory[(1U << PROA_DTLS_ARENA_BITS) / sizeof(uint64_t) + 100];
 

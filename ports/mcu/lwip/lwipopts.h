@@ -53,8 +53,8 @@
 #define ARP_TABLE_SIZE 6
 #define ARP_QUEUEING 0
 #define LWIP_ND6_QUEUEING 0
-#define LWIP_ND6_NUM_NEIGHBORS 6
-#define LWIP_ND6_NUM_DESTINATIONS 6
+#define LWIP_ND6_NUM_NEIGHBORS 5
+#define LWIP_ND6_NUM_DESTINATIONS 5
 #define LWIP_ND6_NUM_PREFIXES 2
 #define LWIP_ND6_NUM_ROUTERS 1
 #define LWIP_ND6_TCP_REACHABILITY_HINTS 0
@@ -64,7 +64,7 @@
  * longest frame, which has 1294 bytes, in both. Sent ones take only their headers from the heap, unless they
  * wait for a neighbour: two can, with a message of 256 bytes inside DTLS. */
 #define MEM_ALIGNMENT 4
-#define MEM_SIZE 1024
+#define MEM_SIZE 880
 #define PBUF_POOL_SIZE 2
 #define PBUF_POOL_BUFSIZE (PROA_DATAGRAM_MAX + 72)
 #define MEMP_NUM_UDP_PCB 1
