@@ -44,7 +44,7 @@ typedef struct making {
     uint16_t made[PROA__OBJECTS]; /* key, peer, context; PROA_ID_ALL = none (yet) */
     proa_err err;                 /* the first failure; nothing is written after it */
     proa_account_body body;
-    char uri[PROA_URI_MAX];
+    char uri[64]; /* the longest of an address: "coaps://[", 45 characters, "]:65535" */
     uint8_t name[PROA_ACCOUNT_NAME_LEN];
 } making;
 
