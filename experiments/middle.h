@@ -16,7 +16,6 @@ typedef struct lab_middle {
     proa_relay_rule rule;
     uint32_t cpu_us;
     bool observing;
-    uint64_t lost; /* no place to wait */
     uint64_t busy_until_us;
     struct {
         uint64_t due_us;

@@ -189,7 +189,8 @@ static void open_client(proa_random random, proa_memory memory, proa_store store
     config.coap.oscore = proa_oscore_for_coap(oscore);
     config.coap.request_max = SERVERS + ASKS + 1;
     config.coap.relation_max = OBSERVATIONS;
-    config.coap.exchange_max = 2; /* every request is answered at once */
+    config.coap.exchange_max =
+        2; /* one that is answered at once; and one later, of an account (docs/C2C.md §5) */
     config.coap.message_max = MESSAGE_MAX;
     config.coap.body_max = 512;
     config.coap.message_bytes = 768;

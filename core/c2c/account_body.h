@@ -79,7 +79,6 @@ void proa_account_name(uint8_t name[PROA_ACCOUNT_NAME_LEN], proa_span id, proa_s
 /* The answer: an array with the instances of 11001 and 11000 that were made, and for each entry of
  * the rights, in their order, the instance of 11002 where it stands. */
 #define PROA_ACCOUNT_MADE_MAX (2 + PROA_AC_ENTRIES_MAX)
-#define PROA_ACCOUNT_MADE_LEN_MAX (1 + 3 * PROA_ACCOUNT_MADE_MAX)
 
 /* Read it: exactly `count` instances. Returns PROA_OK or PROA_E_FORMAT. */
 PROA_CHECK proa_err proa_account_made_parse(proa_span in, uint16_t *instances, uint8_t count);

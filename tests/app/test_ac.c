@@ -385,13 +385,7 @@ static void g21_an_answer_before_the_deadline(void **state)
 static void g22_two_directions_at_once_do_not_block_each_other(void **state)
 {
     proa_ac_body body = {{{3311, 0, R}}, 1};
-    static const proa_policy_rule all[] = {{.name = "all",
-                                            .effect = PROA_EFFECT_ALLOW,
-                                            .requester = "*",
-                                            .host = "*",
-                                            .object = PROA_POLICY_OBJECT_ANY,
-                                            .instance = PROA_ID_ALL,
-                                            .rights = PROA_RIGHTS_ALL}};
+    static const proa_policy_rule all[] = {WORLD_ANYTHING(0)};
     const proa_policy open = {all, 1};
     (void)state;
     proa_authority_policy(w.authority, w.now_ms, &open);

@@ -17,14 +17,7 @@
 enum { R = PROA_RIGHT_READ, W = PROA_RIGHT_WRITE };
 
 static const proa_policy_rule rules[] = {
-    {.name = "peers may do anything",
-     .effect = PROA_EFFECT_ALLOW,
-     .requester = "*",
-     .host = "*",
-     .object = PROA_POLICY_OBJECT_ANY,
-     .instance = PROA_ID_ALL,
-     .rights = PROA_RIGHTS_ALL,
-     .lifetime_s = 3600},
+    WORLD_ANYTHING(3600),
 };
 static const proa_policy policy = {rules, COUNT(rules)};
 

@@ -17,13 +17,7 @@
 enum { R = PROA_RIGHT_READ, W = PROA_RIGHT_WRITE };
 
 static const proa_policy_rule rules[] = {
-    {.name = "all",
-     .effect = PROA_EFFECT_ALLOW,
-     .requester = "*",
-     .host = "*",
-     .object = PROA_POLICY_OBJECT_ANY,
-     .instance = PROA_ID_ALL,
-     .rights = PROA_RIGHTS_ALL},
+    WORLD_ANYTHING(0),
 };
 static const proa_policy policy = {rules, COUNT(rules)};
 

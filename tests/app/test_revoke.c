@@ -25,14 +25,7 @@ static const proa_policy_rule rules[] = {
      .instance = PROA_ID_ALL,
      .rights = PROA_RIGHTS_ALL,
      .revoke_on_deregister = true},
-    {.name = "all",
-     .effect = PROA_EFFECT_ALLOW,
-     .requester = "*",
-     .host = "*",
-     .object = PROA_POLICY_OBJECT_ANY,
-     .instance = PROA_ID_ALL,
-     .rights = PROA_RIGHTS_ALL,
-     .lifetime_s = 7200},
+    WORLD_ANYTHING(7200),
 };
 static const proa_policy policy = {rules, COUNT(rules)};
 static const proa_path everything = {{0}, 0};

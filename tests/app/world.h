@@ -21,6 +21,17 @@
 #define WORLD_ANSWERS 64
 #define WORLD_AUDITS 512
 
+/* A rule: everybody may do anything to everybody. lifetime 0: the authority's default. */
+#define WORLD_ANYTHING(lifetime)       \
+    {.name = "all",                    \
+     .effect = PROA_EFFECT_ALLOW,      \
+     .requester = "*",                 \
+     .host = "*",                      \
+     .object = PROA_POLICY_OBJECT_ANY, \
+     .instance = PROA_ID_ALL,          \
+     .rights = PROA_RIGHTS_ALL,        \
+     .lifetime_s = (lifetime)}
+
 typedef struct world_answer {
     uint64_t ticket;
     uint8_t code;
