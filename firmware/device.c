@@ -134,6 +134,12 @@ static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
     return device_client != NULL && proa_client_find_psk(device_client, identity, out);
 }
 
+static bool find_first(void *ctx, uint32_t id, proa_secure_first *out)
+{
+    (void)ctx;
+    return device_client != NULL && proa_client_find_first(device_client, id, out);
+}
+
 static bool find_oscore(void *ctx, uint64_t account, proa_oscore_params *out)
 {
     (void)ctx;
@@ -149,6 +155,8 @@ static void open_protection(proa_random random, proa_memory memory, proa_store s
     config.mtu = PROA_DATAGRAM_MAX;
     config.output_len = 2 * PROTECTED_MAX;
     config.find_psk = find_psk;
+    config.firsts = &proa_dtls_firsts;
+    config.find_first = find_first;
     const proa_oscore_config contexts = {.memory = memory,
                                          .random = random,
                                          .store = store,

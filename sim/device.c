@@ -104,6 +104,12 @@ static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
     return device->client != NULL && proa_client_find_psk(device->client, identity, out);
 }
 
+static bool find_first(void *ctx, uint32_t id, proa_secure_first *out)
+{
+    const sim_device *device = ctx;
+    return device->client != NULL && proa_client_find_first(device->client, id, out);
+}
+
 /* A simulation that cannot even be set up has no result. */
 static void must(proa_err err, const char *what)
 {
@@ -138,6 +144,8 @@ void sim__device_open(sim_device *device)
     secure.cid_len = device->world->calm ? secure.cid_len : 4;
     sim__fit_dtls(device->world, &secure);
     secure.find_psk = find_psk;
+    secure.firsts = &proa_dtls_firsts;
+    secure.find_first = find_first;
     secure.find_psk_ctx = device;
     must(proa_dtls_open(&device->secure, &secure), "DTLS");
     proa_client_config config =

@@ -16,6 +16,7 @@
     (BIT(PROA_ACCOUNT_SHORT_ID) | BIT(PROA_ACCOUNT_LIFETIME) | BIT(PROA_ACCOUNT_ENDPOINT) | \
      BIT(PROA_ACCOUNT_SECRET))
 #define DTLS BIT(PROA_ACCOUNT_IDENTITY)
+#define DTLS_MAY BIT(PROA_ACCOUNT_FIRST)
 #define OSCORE (BIT(PROA_ACCOUNT_SENDER_ID) | BIT(PROA_ACCOUNT_RECIPIENT_ID))
 #define OSCORE_MAY (BIT(PROA_ACCOUNT_SALT) | BIT(PROA_ACCOUNT_AEAD) | BIT(PROA_ACCOUNT_HMAC))
 
@@ -28,6 +29,7 @@ static const uint8_t types[PROA_ACCOUNT_KEYS] = {
     [PROA_ACCOUNT_RIGHTS] = PROA_TYPE_NONE,         [PROA_ACCOUNT_PMIN] = PROA_TYPE_INTEGER,
     [PROA_ACCOUNT_PMAX] = PROA_TYPE_INTEGER,        [PROA_ACCOUNT_SALT] = PROA_TYPE_OPAQUE,
     [PROA_ACCOUNT_AEAD] = PROA_TYPE_INTEGER,        [PROA_ACCOUNT_HMAC] = PROA_TYPE_INTEGER,
+    [PROA_ACCOUNT_FIRST] = PROA_TYPE_INTEGER,
 };
 
 /* The shortest head for an argument (RFC 8949 §3). */
@@ -93,7 +95,7 @@ static bool is_account(unsigned has)
 {
     unsigned of_oscore = has & (OSCORE | OSCORE_MAY);
     bool by_dtls = (has & DTLS) != 0 && of_oscore == 0;
-    bool by_oscore = (has & DTLS) == 0 && (has & OSCORE) == OSCORE;
+    bool by_oscore = (has & (DTLS | DTLS_MAY)) == 0 && (has & OSCORE) == OSCORE;
     return (has & ALWAYS) == ALWAYS && (by_dtls || by_oscore);
 }
 

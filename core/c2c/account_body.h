@@ -37,7 +37,9 @@ enum {
     PROA_ACCOUNT_SALT = 11,        /* bytes; OSCORE */
     PROA_ACCOUNT_AEAD = 12,        /* uint; OSCORE */
     PROA_ACCOUNT_HMAC = 13,        /* int; OSCORE */
-    PROA_ACCOUNT_KEYS = 14
+    PROA_ACCOUNT_FIRST =
+        14, /* uint; DTLS: 1, both ends have a first session; others mean nothing */
+    PROA_ACCOUNT_KEYS = 15
 };
 
 /* What is not there has no type. The rights are there if there are any. */
@@ -56,7 +58,8 @@ static inline bool proa_account_body_has(const proa_account_body *body, unsigned
  * in   the whole payload; the values borrow it.
  * out  undefined unless PROA_OK is returned.
  * Returns PROA_OK; PROA_E_FORMAT for everything that is not the one encoding of an account, or lacks
- * what an account has to have: 0, 1, 2 and 4, and either 3 or both 5 and 6, which 11 to 13 belong to.
+ * what an account has to have: 0, 1, 2 and 4, and either 3, which 14 belongs to, or both 5 and 6, which
+ * 11 to 13 belong to.
  * Whether numbers and lengths are within the bounds of their resources is not looked at. O(len). */
 PROA_CHECK proa_err proa_account_body_parse(proa_span in, proa_account_body *out);
 

@@ -247,6 +247,7 @@ proa_err proa__c2c_open(proa_c2c **out, proa_client *client, const proa_c2c_limi
     memcpy(&c->extension, &extension, sizeof(extension));
     c->extension.ctx = c;
     c->extension.create_account = limits->compact == NULL ? NULL : limits->compact->create;
+    c->extension.find_first = limits->compact == NULL ? NULL : proa__c2c_find_first;
     make_tables(c);
     c->block_len = lay_out(c, NULL);
     c->block = memory->take(memory->ctx, c->block_len);

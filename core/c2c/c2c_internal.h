@@ -58,6 +58,8 @@ typedef struct proa__key {
     uint32_t linger;     /* the loser of a tie; 0 = none */
     uint64_t session_ms; /* when it came */
     uint64_t linger_ms;  /* when it ends */
+    uint32_t first_id;   /* our connection id in its first session, still ahead; 0 = none */
+    bool first_server;   /* and our role there */
     bool is_server;      /* we were the DTLS server of `session` */
     bool suspect;        /* `session` does not answer */
 } proa__key;
@@ -390,6 +392,9 @@ void proa__c2c_session_closed(void *ctx, uint64_t now_ms, proa_account account, 
  * secure box), or what the box said. */
 PROA_CHECK proa_err proa__c2c_connect(proa_c2c *c, proa__key *key);
 
+/* The extension's find_first. */
+bool proa__c2c_find_first(void *ctx, uint32_t id, proa_secure_first *out);
+
 /* The peer has another address: what is being opened is opened there. */
 void proa__c2c_follow(proa_c2c *c, proa__key *key);
 
@@ -400,8 +405,8 @@ void proa__c2c_drop_sessions(proa_c2c *c, proa__key *key);
 void proa__c2c_run_session(proa_c2c *c, proa__key *key);
 uint64_t proa__c2c_next_session(const proa__key *key);
 
-/* How to reach the peer of a key now: by its session, or with OSCORE at once. False if there is no
- * session, it does not answer, or nobody knows where the peer is. */
-bool proa__c2c_way(proa_c2c *c, const proa__key *key, proa_coap_peer *to);
+/* How to reach the peer of a key now: by its session, by its first one, which begins with that, or with
+ * OSCORE at once. False if there is no session, it does not answer, or nobody knows where the peer is. */
+bool proa__c2c_way(proa_c2c *c, proa__key *key, proa_coap_peer *to);
 
 #endif

@@ -13,6 +13,8 @@
 #include "core/c2c/account_body.h"
 #include "core/c2c/c2c_internal.h"
 
+#include <string.h>
+
 #include "proa/codec/cbor.h"
 
 /* 11001/x/3 if the document does not say: a sign of life once a day. */
@@ -42,6 +44,7 @@ typedef struct making {
     proa_path at;              /* and where its next value goes */
     bool oscore;
     uint16_t made[PROA__OBJECTS]; /* key, peer, context; PROA_ID_ALL = none (yet) */
+    uint32_t first_id;            /* of the key, if it has a first session ahead */
     proa_err err;                 /* the first failure; nothing is written after it */
     proa_account_body body;
     char uri[64]; /* the longest of an address: "coaps://[", 45 characters, "]:65535" */
@@ -221,12 +224,44 @@ static proa_err complete(making *m)
     return PROA_OK;
 }
 
+/* Who has to call has the address of the other. */
+static bool is_server(const making *m)
+{
+    return !proa_account_body_has(&m->body, PROA_ACCOUNT_ADDRESS);
+}
+
+/* A first session, if the server says so: its connection id is taken like an identity. */
+static proa_err promise(making *m)
+{
+    proa_secure *box = proa__client_secure(m->c->client);
+    const proa_value *values = m->body.values;
+    proa_span secret = values[PROA_ACCOUNT_SECRET].as.bytes;
+    proa_secure_first first = {.identity = values[PROA_ACCOUNT_IDENTITY].as.bytes};
+    if (values[PROA_ACCOUNT_FIRST].as.integer != 1 || box == NULL || !box->has_firsts ||
+        secret.len > sizeof(first.psk.key)) {
+        return PROA_OK;
+    }
+    memcpy(first.psk.key, secret.data, secret.len);
+    first.psk.key_len = (uint8_t)secret.len;
+    proa_err err = box->class_->first_id(box, &first, is_server(m), &m->first_id);
+    proa_wipe(&first.psk, sizeof(first.psk));
+    for (size_t i = 0; i < m->c->limits.peer_max && err == PROA_OK; i++) {
+        err = proa__key_at(m->c, i)->first_id == m->first_id ? PROA_E_EXISTS : PROA_OK;
+    }
+    if (err == PROA_E_FULL) {
+        m->first_id = 0; /* the handshake may find room */
+        return PROA_OK;
+    }
+    return err;
+}
+
 static proa_err read_document(making *m, proa_span document)
 {
     proa_err err = proa_account_body_parse(document, &m->body);
     m->oscore = proa_account_body_has(&m->body, PROA_ACCOUNT_SENDER_ID);
     err = err == PROA_OK ? judge(m) : err;
-    return err == PROA_OK ? complete(m) : err;
+    err = err == PROA_OK ? complete(m) : err;
+    return err == PROA_OK ? promise(m) : err;
 }
 
 /* ---- the whole -------------------------------------------------------------------------- */
@@ -252,6 +287,9 @@ static proa_err create(void *ctx, const proa_actor *who, proa_span document, pro
         undo(&m);
         return m.err;
     }
+    proa__key *key = (proa__key *)proa__row_find(&m.c->tables[PROA__KEYS], m.made[PROA__KEYS]);
+    key->first_id = m.first_id;
+    key->first_server = is_server(&m);
     *instance = m.made[PROA__KEYS];
     proa_cbor_write_array(w, 2U + m.body.rights.count);
     proa_cbor_write_uint(w, m.made[PROA__PEERS]);

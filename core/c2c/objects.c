@@ -431,7 +431,10 @@ static const proa_object_class class_ = {
 
 void proa__c2c_object(proa__table *t, proa_object *out)
 {
-    bool is_newer = t->c->limits.compact != NULL && t->kind->object == PROA_OBJECT_CLIENT_SECURITY;
-    *out = (proa_object){t->kind->object, 1, is_newer ? 1 : 0, t->kind->resources, t->kind->count,
-                         &class_,         t};
+    const proa_secure *box = t->c->config->secure;
+    uint8_t minor = 0;
+    if (t->c->limits.compact != NULL && t->kind->object == PROA_OBJECT_CLIENT_SECURITY) {
+        minor = box != NULL && box->has_firsts ? 2 : 1; /* docs/C2C.md §5 */
+    }
+    *out = (proa_object){t->kind->object, 1, minor, t->kind->resources, t->kind->count, &class_, t};
 }

@@ -8,6 +8,11 @@
  * other one lingers for PROA__LINGER_MS, because the far end may not have heard of the winner yet
  * and answers are under way on it.
  *
+ * A key that came whole and new has a first session ahead, which needs no handshake (docs/C2C.md §6):
+ * as requester with the first request, as host with the first record that comes. It is ahead only
+ * until there was any session, and only in this life of the device: nothing of it is stored, so no
+ * key can have a second first one.
+ *
  * With OSCORE there are no sessions: the peer can be told something as soon as it is known where it
  * is, and what is under way belongs to the account itself.
  *
@@ -39,6 +44,12 @@ static void drop(proa_c2c *c, uint32_t *session)
     }
 }
 
+static void first_of(const proa__key *key, proa_secure_first *out)
+{
+    proa__c2c_psk(key, &out->psk);
+    out->identity = proa__row_text(&key->row, PROA__KEY_IDENTITY);
+}
+
 static void stop_opening(proa_c2c *c, proa__key *key)
 {
     proa_secure *box = proa__client_secure(c->client);
@@ -60,6 +71,7 @@ void proa__c2c_drop_sessions(proa_c2c *c, proa__key *key)
     stop_opening(c, key);
     drop(c, &key->linger);
     drop(c, &key->session);
+    key->first_id = 0;
     key->suspect = false;
 }
 
@@ -133,6 +145,7 @@ void proa__c2c_session_open(void *ctx, uint64_t now_ms, proa_account account, ui
     if (session == key->opening) {
         key->opening = 0;
     }
+    key->first_id = 0;
     if (key->session == 0) {
         take_session(c, key, session, is_server);
     } else if (key->session != session) {
@@ -200,12 +213,45 @@ static bool find_address(proa_c2c *c, const proa__key *key, proa_addr *out)
     return true;
 }
 
-bool proa__c2c_way(proa_c2c *c, const proa__key *key, proa_coap_peer *to)
+bool proa__c2c_find_first(void *ctx, uint32_t id, proa_secure_first *out)
+{
+    const proa_c2c *c = ctx;
+    for (size_t i = 0; i < c->limits.peer_max; i++) {
+        const proa__key *key = proa__key_at(c, i);
+        if (key->first_id == id && key->first_server && proa__c2c_live(c, key) != NULL) {
+            first_of(key, out);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* If it cannot begin, a handshake has to do. */
+static void begin_first(proa_c2c *c, proa__key *key)
+{
+    proa_secure *box = proa__client_secure(c->client);
+    proa_secure_first first;
+    uint32_t session;
+    proa_addr to;
+    key->first_id = 0;
+    if (find_address(c, key, &to)) {
+        first_of(key, &first);
+        if (box->class_->open_first(box, c->now_ms, &to, &first, &session) == PROA_OK) {
+            take_session(c, key, session, false);
+        }
+        proa_wipe(&first.psk, sizeof(first.psk));
+    }
+}
+
+bool proa__c2c_way(proa_c2c *c, proa__key *key, proa_coap_peer *to)
 {
     if (proa__key_is_oscore(key)) {
         memset(to, 0, sizeof(*to));
         to->account = proa__c2c_account(key);
         return find_address(c, key, &to->addr);
+    }
+    if (key->first_id != 0 && !key->first_server) {
+        begin_first(c, key);
     }
     *to = coap_peer(c, key->session);
     return key->session != 0 && !key->suspect;

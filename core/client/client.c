@@ -173,6 +173,13 @@ bool proa_client_find_psk(void *client, proa_span identity, proa_psk *out)
            c->extension->find_psk(c->extension->ctx, identity, out);
 }
 
+bool proa_client_find_first(void *client, uint32_t id, proa_secure_first *out)
+{
+    const proa_client *c = client;
+    return c->extension != NULL && c->extension->find_first != NULL &&
+           c->extension->find_first(c->extension->ctx, id, out);
+}
+
 /* ---- events for the application --------------------------------------------------------- */
 
 /* The place of the n-th event that waits. */

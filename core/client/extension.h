@@ -27,6 +27,10 @@ struct proa_client_extension {
     /* Server role of DTLS: the key of an incoming identity. False = unknown to this device. */
     bool (*find_psk)(void *ctx, proa_span identity, proa_psk *out);
 
+    /* Server role of a first session: the new key with this connection id (proa/secure.h). False = there
+     * is none. NULL: never. */
+    bool (*find_first)(void *ctx, uint32_t id, proa_secure_first *out);
+
     /* May this peer account do that? Objects 0, 1, 2, 21 and 11000-11002 never reach this: they are
      * closed to peers by the engine. Also asked before each notification to a peer. */
     proa_access (*access)(void *ctx, proa_account peer, proa_operation op, const proa_path *path);

@@ -15,6 +15,12 @@ struct proa_c2c_compact {
 
 const proa_c2c_compact proa_c2c_compact_accounts = {0};
 
+struct proa_secure_firsts {
+    char none;
+};
+
+const struct proa_secure_firsts proa_dtls_firsts = {0};
+
 proa_c2c_limits proa_c2c_limits_device(void)
 {
     return (proa_c2c_limits){0};

@@ -118,6 +118,9 @@ void proa_client_close(proa_client *c);
  * made before the client, a program puts a forwarding ctx there (ports/linux/device.h does). */
 bool proa_client_find_psk(void *client, proa_span identity, proa_psk *out);
 
+/* The same for find_first: peers whose account is new and has not been used. */
+bool proa_client_find_first(void *client, uint32_t id, proa_secure_first *out);
+
 /* The same for proa_oscore_config.find_params: parameters of a server account; a peer's are made
  * anew by the server if their state is lost. */
 bool proa_client_find_oscore(void *client, uint64_t account, proa_oscore_params *out);

@@ -41,6 +41,12 @@
  * sessions of one address cannot be told apart, and the older one ends (CLOSED, EVICTED) after the
  * newer one is CONNECTED.
  *
+ * A first session has no handshake. Both ends were given the same key by somebody whom they trust, who
+ * made it for them and gives it to nobody else, so each derives by itself what a handshake would have
+ * agreed on: docs/C2C.md §6. It is for a key's first use and for no other: whoever calls open_first, or
+ * answers find_first, has taken the key as new and forgets with the next boot that it was. It counts as
+ * CONNECTED when the first record of the other end has proved the key.
+ *
  * As DTLS server the box waits for the client's first record after CONNECTED, at most
  * handshake_timeout_ms; until then the session counts as a handshake and cannot sleep, because the
  * last flight may have to be sent again (RFC 6347 §4.2.4). */
@@ -50,6 +56,14 @@ typedef struct proa_psk {
     uint8_t key_len;
     uint64_t account; /* the caller's name for whose key this is; bound to the session */
 } proa_psk;
+
+/* A key that nobody has used yet. */
+typedef struct proa_secure_first {
+    proa_psk psk;
+    proa_span identity; /* borrowed */
+} proa_secure_first;
+
+struct proa_secure_firsts;
 
 /* Sessions that outlive the box. What a box needs in order to go on with a session after a crash is
  * a row of two sealed values (AES-128-GCM under keeper_key, a fresh nonce each time). They are
@@ -81,6 +95,11 @@ typedef struct proa_secure_config {
      * box refuses every ClientHello. Out is wiped by the box after use. */
     bool (*find_psk)(void *ctx, proa_span identity, proa_psk *out);
     void *find_psk_ctx;
+    /* First sessions; both are set, or none. cid_len is 1..4 then. */
+    const struct proa_secure_firsts *firsts; /* how: proa_dtls_firsts (dtls.h) */
+    /* Server role: the new key whose connection id is `id` (first_id), false if there is none. Must not
+     * call the box; with find_psk_ctx. The box wipes what it gets. */
+    bool (*find_first)(void *ctx, uint32_t id, proa_secure_first *out);
     uint32_t live_max;       /* sessions with a full context; one more hibernates the idlest one */
     uint32_t hibernated_max; /* sessions kept as blobs beside them; one more ends the oldest. 0: the
                                 idlest live one ends when live_max is passed */
@@ -127,7 +146,8 @@ typedef struct proa_secure_event {
     bool is_server;     /* we were the DTLS server of this session */
     bool is_doubtful;   /* DATA of a revived session that is not proven yet: may be a replay */
     proa_addr addr;     /* where the peer is now */
-    proa_span identity; /* CONNECTED: the PSK identity of the handshake; until the next call */
+    proa_span identity; /* CONNECTED: the PSK identity of the handshake, if there was one; until the
+                           next call */
     proa_span data;     /* DATA: plaintext, until the next call on the box */
     proa_secure_reason reason; /* CLOSED */
 } proa_secure_event;
@@ -135,6 +155,7 @@ typedef struct proa_secure_event {
 typedef struct proa_secure_stats {
     uint32_t live, hibernated, handshakes; /* now: connected, asleep, not yet connected */
     uint64_t handshakes_done, handshakes_failed;
+    uint64_t firsts_done;             /* first sessions that were proved */
     uint64_t records_in, records_out; /* verified records of connected sessions; datagrams queued */
     uint64_t dropped_replay, dropped_bad, dropped_unknown; /* replayed; bad MAC or format; no such
                                                               session and no ClientHello */
@@ -148,6 +169,7 @@ typedef struct proa_secure_stats {
 typedef struct proa_secure_class proa_secure_class;
 typedef struct proa_secure {
     const proa_secure_class *class_;
+    bool has_firsts; /* first sessions can be had */
 } proa_secure;
 
 struct proa_secure_class {
@@ -169,6 +191,25 @@ struct proa_secure_class {
      * of ours with this address is under way: its answers could not be told apart). */
     proa_err (*open)(proa_secure *box, uint64_t now_ms, const proa_addr *to, proa_span identity,
                      const proa_psk *psk, uint32_t *session);
+
+    /* Begin a first session as DTLS client: it can send at once. CONNECTED follows with the peer's first
+     * record.
+     *
+     * first    borrowed; its account is bound to the session.
+     * session  out.
+     * Returns PROA_OK, PROA_E_EXISTS (as first_id), PROA_E_FULL. Only if has_firsts. Costs some thirty
+     * HMACs. */
+    proa_err (*open_first)(proa_secure *box, uint64_t now_ms, const proa_addr *to,
+                           const proa_secure_first *first, uint32_t *session);
+
+    /* What our connection id in a key's first session is, as a number.
+     *
+     * is_server  our role in it.
+     * id         out; never 0.
+     * Returns PROA_OK, PROA_E_EXISTS (a session has it: another key is needed), PROA_E_FULL (arena). Only
+     * if has_firsts. Costs a dozen HMACs. */
+    proa_err (*first_id)(proa_secure *box, const proa_secure_first *first, bool is_server,
+                         uint32_t *id);
 
     /* Protect and queue one plaintext. Wakes a hibernated session.
      * Returns PROA_OK, PROA_E_NOT_FOUND (session gone), PROA_E_STATE (handshake under way),

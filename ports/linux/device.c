@@ -58,6 +58,12 @@ static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
     return device->client != NULL && proa_client_find_psk(device->client, identity, out);
 }
 
+static bool find_first(void *ctx, uint32_t id, proa_secure_first *out)
+{
+    proa_device *device = ctx;
+    return device->client != NULL && proa_client_find_first(device->client, id, out);
+}
+
 static bool find_oscore(void *ctx, uint64_t account, proa_oscore_params *out)
 {
     proa_device *device = ctx;
@@ -199,6 +205,8 @@ static proa_err open_engines(proa_device *d, const proa_device_options *o)
     secure.live_max = SESSIONS_MAX;
     secure.handshake_max = 16;
     secure.find_psk = find_psk;
+    secure.firsts = &proa_dtls_firsts;
+    secure.find_first = find_first;
     secure.find_psk_ctx = d;
     if (d->keylog != NULL) {
         secure.debug_keylog = true;

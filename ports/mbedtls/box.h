@@ -17,11 +17,12 @@
 #include "proa/limits.h"
 #include "proa/secure.h"
 
-/* The inside of the box. Five files share it, each with one truth:
+/* The inside of the box. Six files share it, each with one truth:
  *
  *     table.c      which sessions there are, under which names, in which list
  *     handshake.c  from a ClientHello to a key, in both roles
  *     sleep.c      contexts into blobs and back
+ *     first.c      from a key that is new straight to a context
  *     keep.c       what outlives the box, and which record numbers may leave
  *     dtls.c       which record is for whom, and the class of proa/secure.h */
 
@@ -58,6 +59,7 @@ typedef struct proa__session {
     uint8_t unconfirmed : 1; /* the address has changed and nobody has confirmed it */
     uint8_t connected : 1;   /* in `news` for CONNECTED */
     uint8_t asking : 1;      /* the last of its blocks is not stored yet */
+    uint8_t unproved : 1;    /* AWAKE, a first session: no record of the peer yet */
     uint8_t doubtful : 1;    /* revived, and its peer has not proved to be there now */
 } proa__session;
 
@@ -280,10 +282,10 @@ bool proa__dtls_sleep(proa__dtls *box, proa_handle handle);
 proa_span proa__dtls_context(const proa__dtls *box, const proa__blob *blob,
                              uint8_t out[PROA__DTLS_CONTEXT_MAX]);
 
-/* A new AWAKE session of the server role with this connection id and context. PROA_E_FULL if a table
- * or the arena is full or Mbed TLS does not take the context. */
-proa_err proa__dtls_new_awake(proa__dtls *box, const uint8_t *cid, proa_span context,
-                              proa_handle *handle);
+/* A new AWAKE session with this connection id and context. PROA_E_FULL if a table or the arena is full
+ * or Mbed TLS does not take the context. */
+proa_err proa__dtls_new_awake(proa__dtls *box, const uint8_t *cid, bool is_server,
+                              proa_span context, proa_handle *handle);
 
 /* Until no more than live_max sessions are awake, the idlest sleeps or ends; not `except`. */
 void proa__dtls_trim(proa__dtls *box, proa_handle except);
@@ -293,6 +295,23 @@ void proa__dtls_rest(proa__dtls *box, uint64_t before_ms);
 
 /* The session was used now. */
 void proa__dtls_touch(proa__dtls *box, proa_handle handle);
+
+/* ---- first.c ---------------------------------------------------------------------------- */
+
+/* A table, so that a program without first sessions does not link it: config.firsts is NULL then. */
+struct proa_secure_firsts {
+    /* As proa_secure_class.open_first and first_id say. */
+    proa_err (*open)(proa__dtls *box, const proa_addr *to, const proa_secure_first *first,
+                     proa_handle *handle);
+    proa_err (*id)(proa__dtls *box, const proa_secure_first *first, bool is_server, uint32_t *id);
+
+    /* A record has come for a connection id that no session has. If it is that of a new key: a session
+     * for it, which nothing has proved yet; it is dropped again unless the record verifies. 0: none. */
+    proa_handle (*await)(proa__dtls *box, const uint8_t *cid);
+
+    /* True if this connection id belongs to a new key. */
+    bool (*is_awaited)(const proa__dtls *box, const uint8_t *cid);
+};
 
 /* ---- keep.c ----------------------------------------------------------------------------- */
 

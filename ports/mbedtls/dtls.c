@@ -4,7 +4,7 @@
  * A datagram is taken apart here into records, and each goes its own way, because each proves or
  * fails to prove something for itself:
  *
- *     with a connection id (type 25)     to the session of that id
+ *     with a connection id (type 25)     to the session of that id, else to the new key of that id
  *     protected, without id              to the sessions of its address, until one verifies it
  *     ClientHello                        cookie first, then a handshake
  *     other handshake messages           to the handshake of the address in the role they speak to
@@ -127,6 +127,18 @@ static void undo(proa__dtls *box, proa_handle handle, proa__blob *blob)
     }
 }
 
+/* The first record of the peer in a first session: it has the key. */
+static void proved(proa__dtls *box, proa_handle handle)
+{
+    proa__session *session = proa__dtls_session(box, handle);
+    proa__dtls_list_remove(box, &box->idlest, handle);
+    session->unproved = 0;
+    session->connected = 1;
+    proa__dtls_list_add(box, &box->news, handle);
+    box->stats.firsts_done++;
+    proa__dtls_trim(box, handle);
+}
+
 /* One record for a connected session with a context. If VERIFIED, its plaintext may be in
  * box->plain, and the session may have ended. */
 static verdict take_record(proa__dtls *box, proa_handle handle, const record *rec, proa__blob *blob)
@@ -151,6 +163,9 @@ static verdict take_record(proa__dtls *box, proa_handle handle, const record *re
         proa_dtls_hibernation->keep(box, handle, blob);
     }
     follow(box, session, rec->bytes.len, after.top > before.top);
+    if (session->unproved) {
+        proved(box, handle);
+    }
     if (result > 0) {
         box->data = handle;
         box->plain_len = (size_t)result;
@@ -188,8 +203,12 @@ static void route_protected(proa__dtls *box, const record *rec)
 {
     proa_handle candidates[4];
     uint32_t count = 0;
+    proa_handle awaited = 0;
     if (rec->cid != NULL) {
         candidates[0] = proa__dtls_by_cid(box, rec->cid);
+        if (candidates[0] == 0 && box->config.firsts != NULL) {
+            candidates[0] = awaited = box->config.firsts->await(box, rec->cid);
+        }
         count = candidates[0] != 0;
     } else {
         for (uint32_t i = 0; i < 4; i++) {
@@ -206,6 +225,9 @@ static void route_protected(proa__dtls *box, const record *rec)
         }
         is_replay |= said == REPLAYED;
         doubted = said == FORGED_FINISHED ? candidates[i] : doubted;
+    }
+    if (awaited != 0) {
+        proa__dtls_drop(box, awaited);
     }
     box->stats.dropped_unknown += count == 0;
     box->stats.dropped_replay += is_replay;
@@ -350,9 +372,11 @@ static bool report_news(proa__dtls *box, proa_secure_event *event)
     }
     proa__live *live = session->state;
     const proa__handshake *handshake = live->handshake;
-    memcpy(box->identity, handshake->identity, handshake->identity_len);
     event->kind = PROA_SECURE_CONNECTED;
-    event->identity = proa_span_make(box->identity, handshake->identity_len);
+    if (handshake != NULL) {
+        memcpy(box->identity, handshake->identity, handshake->identity_len);
+        event->identity = proa_span_make(box->identity, handshake->identity_len);
+    }
     proa__dtls_list_remove(box, &box->news, handle);
     session->connected = 0;
     proa__dtls_over(box, handle);
@@ -432,6 +456,23 @@ static proa_err open_session(proa_secure *secure, uint64_t now_ms, const proa_ad
     proa__dtls *box = box_of(secure);
     box->now_ms = now_ms;
     return proa__dtls_connect(box, to, identity, psk, session);
+}
+
+static proa_err open_first(proa_secure *secure, uint64_t now_ms, const proa_addr *to,
+                           const proa_secure_first *first, uint32_t *session)
+{
+    proa__dtls *box = box_of(secure);
+    box->now_ms = now_ms;
+    PROA_ASSERT(secure->has_firsts);
+    return box->config.firsts->open(box, to, first, session);
+}
+
+static proa_err first_id(proa_secure *secure, const proa_secure_first *first, bool is_server,
+                         uint32_t *id)
+{
+    proa__dtls *box = box_of(secure);
+    PROA_ASSERT(secure->has_firsts);
+    return box->config.firsts->id(box, first, is_server, id);
 }
 
 /* The context of a connected session, woken if it must be. */
@@ -586,6 +627,8 @@ static const proa_secure_class dtls_class = {
     .output = output,
     .next_ms = next_ms,
     .open = open_session,
+    .open_first = open_first,
+    .first_id = first_id,
     .send = send_data,
     .close = close_session,
     .confirm_address = confirm_address,
@@ -604,7 +647,10 @@ proa_err proa_dtls_open(proa_secure **out, const proa_secure_config *config)
         (config->keeper != NULL &&
          (config->cid_len == 0 || config->hibernated_max == 0 || config->find_psk == NULL)) ||
         (config->hibernated_max > 0 && proa_dtls_hibernation == NULL) ||
-        config->reserve > PROA_DTLS_RESERVE_MAX) {
+        config->reserve > PROA_DTLS_RESERVE_MAX ||
+        (config->firsts != NULL) != (config->find_first != NULL) ||
+        (config->firsts != NULL &&
+         (config->cid_len == 0 || config->cid_len > PROA_DTLS_FIRST_CID_MAX))) {
         return PROA_E_RANGE;
     }
     proa__dtls *box = config->memory.take(config->memory.ctx, sizeof *box);
@@ -612,6 +658,7 @@ proa_err proa_dtls_open(proa_secure **out, const proa_secure_config *config)
         return PROA_E_NO_MEMORY;
     }
     box->base.class_ = &dtls_class;
+    box->base.has_firsts = config->firsts != NULL;
     box->config = *config;
     box->config.reserve = config->reserve != 0 ? config->reserve : PROA_DTLS_RESERVE;
     proa_err err = proa__dtls_tables_init(box);

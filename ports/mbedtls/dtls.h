@@ -29,7 +29,8 @@
  * config  copied; what it points to is borrowed for the life of the box.
  * Returns PROA_OK, PROA_E_NO_MEMORY, or PROA_E_RANGE (cid_len over 8, mtu under PROA_DTLS_MTU_MIN or
  * over PROA_DATAGRAM_MAX, live_max or handshake_max 0, reserve over PROA_DTLS_RESERVE_MAX; a keeper
- * without cid_len, hibernated_max or find_psk; hibernated_max in a program that leaves it out).
+ * without cid_len, hibernated_max or find_psk; hibernated_max in a program that leaves it out; one of
+ * firsts and find_first without the other, or with a cid_len of 0 or over PROA_DTLS_FIRST_CID_MAX).
  *
  * A box belongs to one thread, the one that called proa_dtls_arena_init. */
 PROA_CHECK proa_err proa_dtls_open(proa_secure **out, const proa_secure_config *config);
@@ -49,6 +50,12 @@ proa_secure_config proa_dtls_config_server(proa_random random, proa_memory memor
  *         after proa_dtls_open. */
 void proa_dtls_keep(proa_secure_config *config, const proa_secure_keeper *keeper,
                     const uint8_t key[PROA_SECURE_KEY_LEN]);
+
+/* First sessions (proa/secure.h), for config.firsts. Devices that speak with each other have connection
+ * ids of one length then, which is that of proa_dtls_config_device (docs/C2C.md §6). */
+extern const struct proa_secure_firsts proa_dtls_firsts;
+
+#define PROA_DTLS_FIRST_CID_MAX 4 /* bytes of their connection ids: they have to fit a number */
 
 /* Whether sessions can hibernate is decided by linking. The library's proa_dtls_hibernation is
  * &proa_dtls_blobs; a device with few sessions, and hibernated_max 0, defines it as NULL and carries

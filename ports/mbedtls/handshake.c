@@ -493,11 +493,13 @@ void proa__dtls_over(proa__dtls *box, proa_handle handle)
     live->used_ms = box->now_ms;
     if (session->phase == PROA__DTLS_AWAKE && !session->connected) {
         uint8_t identity[PROA_PSK_IDENTITY_MAX];
-        size_t identity_len = live->handshake->identity_len;
-        memcpy(identity, live->handshake->identity, identity_len);
+        size_t identity_len = live->handshake == NULL ? 0 : live->handshake->identity_len;
+        if (identity_len > 0) {
+            memcpy(identity, live->handshake->identity, identity_len);
+        }
         proa__dtls_give_handshake(box, live);
         proa__dtls_list_add(box, &box->idlest, handle);
-        if (box->config.keeping != NULL) {
+        if (box->config.keeping != NULL && identity_len > 0) {
             box->config.keeping->keep(box, handle, proa_span_make(identity, identity_len));
         }
     }

@@ -313,7 +313,7 @@ static proa_err revive_opened(proa__dtls *box, proa_span id, proa_span plain, co
     opened row;
     proa_err err = open_context(box, plain, &row);
     if (err == PROA_OK) {
-        err = proa__dtls_new_awake(box, id.data, row.context, handle);
+        err = proa__dtls_new_awake(box, id.data, true, row.context, handle);
     }
     if (err != PROA_OK) {
         return err;

@@ -143,14 +143,14 @@ static proa__live *load(proa__dtls *box, proa_handle handle, proa_span context)
     return live;
 }
 
-proa_err proa__dtls_new_awake(proa__dtls *box, const uint8_t *cid, proa_span context,
-                              proa_handle *handle)
+proa_err proa__dtls_new_awake(proa__dtls *box, const uint8_t *cid, bool is_server,
+                              proa_span context, proa_handle *handle)
 {
     proa__session *session = proa__dtls_new_named(box, cid, handle);
     if (session == NULL) {
         return PROA_E_FULL;
     }
-    session->is_server = 1;
+    session->is_server = is_server;
     session->state = load(box, *handle, context);
     if (session->state == NULL) {
         proa__dtls_drop(box, *handle);

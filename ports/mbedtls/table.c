@@ -155,7 +155,8 @@ static bool draw_cid(const proa__dtls *box, uint8_t *cid)
 {
     proa_random_fill(&box->config.random, cid, box->config.cid_len);
     for (uint32_t tries = 0; tries <= 0xffff; tries++) {
-        if (proa__dtls_by_cid(box, cid) == 0) {
+        if (proa__dtls_by_cid(box, cid) == 0 &&
+            (box->config.firsts == NULL || !box->config.firsts->is_awaited(box, cid))) {
             return true;
         }
         for (uint32_t i = box->config.cid_len; i-- > 0 && ++cid[i] == 0;) {

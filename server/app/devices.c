@@ -172,8 +172,8 @@ static bool is_foreign(const proa__device *device, uint16_t object, uint16_t ins
     return false;
 }
 
-/* Minor versions add and take nothing away (Core 1.2 §6.2.1, §7.2.2). */
-static bool is_compact(const proa_link *link)
+/* The x of version 1.x. Minor versions add and take nothing away (Core 1.2 §6.2.1, §7.2.2). */
+static uint64_t minor_version(const proa_link *link)
 {
     proa_reader attributes = proa_reader_make(link->attributes);
     proa_link_attribute attribute;
@@ -187,7 +187,7 @@ static bool is_compact(const proa_link *link)
             minor = 0;
         }
     }
-    return minor >= 1;
+    return minor;
 }
 
 static void look_at(listing *l, const proa_path *path)
@@ -253,15 +253,17 @@ bool proa__device_lists_right(proa__device *device, proa_span links, bool *any)
     proa_link link;
     proa_path path;
     device->has_oscore = false;
-    device->is_compact = false;
+    uint64_t minor = 0; /* of 11000 */
     while (proa_link_next(&reader, &link)) {
         if (proa_path_parse(link.target, &path) == PROA_OK) {
             look_at(&l, &path);
-            device->is_compact =
-                device->is_compact || (path.ids[0] == PROA_OBJECT_CLIENT_SECURITY &&
-                                       path.depth == 1 && is_compact(&link));
+            if (path.ids[0] == PROA_OBJECT_CLIENT_SECURITY && path.depth == 1) {
+                minor = minor_version(&link);
+            }
         }
     }
+    device->is_compact = minor >= 1;
+    device->has_firsts = minor >= 2;
     *any = l.any;
     return !l.strange && l.expected == count_expected(device) && !any_rolls(device);
 }

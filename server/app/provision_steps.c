@@ -76,6 +76,13 @@ bool proa__job_is_compact(const proa__job *job, uint8_t side)
     return job->mode == PROA__FRESH && job->device[side]->is_compact;
 }
 
+/* True if the host's account comes with a first session: both have to be able to. */
+static bool host_awaits(const proa__job *job)
+{
+    return !is_oscore(job) && job->device[PROA__HOST]->has_firsts &&
+           job->device[PROA__REQUESTER]->has_firsts;
+}
+
 /* The name that a device gives to the key, which it is not told (docs/C2C.md §5). */
 static void name_key(proa_grant *g)
 {
@@ -85,6 +92,7 @@ static void name_key(proa_grant *g)
 
 bool proa__job_new_key(proa_authority *a, proa__job *job)
 {
+    job->host_awaits = false;
     proa_random_fill(&a->config.random, job->key, sizeof job->key);
     proa_random_fill(&a->config.random, job->salt, sizeof job->salt);
     job->context[PROA__HOST] = PROA_ID_ALL;
@@ -263,7 +271,9 @@ static void ask_host_account(proa_authority *a, uint64_t now_ms, proa__job *job,
 {
     create_at(request, PROA_OBJECT_CLIENT_SECURITY);
     request->format = PROA_FORMAT_CBOR;
-    proa__wire_account(request->w, job, PROA__HOST, account_lifetime(a, now_ms, job), NULL);
+    job->host_awaits = host_awaits(job);
+    proa__wire_account(request->w, job, PROA__HOST, account_lifetime(a, now_ms, job), NULL,
+                       job->host_awaits);
 }
 
 static void ask_drop_key(proa_authority *a, uint64_t now_ms, proa__job *job, proa__request *request)
@@ -369,7 +379,7 @@ static void ask_requester_account(proa_authority *a, uint64_t now_ms, proa__job 
     create_at(request, PROA_OBJECT_CLIENT_SECURITY);
     request->format = PROA_FORMAT_CBOR;
     proa__wire_account(request->w, job, PROA__REQUESTER, account_lifetime(a, now_ms, job),
-                       err == PROA_OK ? &at : NULL);
+                       err == PROA_OK ? &at : NULL, err == PROA_OK && job->host_awaits);
     forget_key(job);
 }
 

@@ -83,6 +83,7 @@ struct proa__device {
     bool queue_mode;
     bool has_oscore; /* lists object 21 */
     bool is_compact; /* lists 11000 as version 1.1: takes an account in one message */
+    bool has_firsts; /* as version 1.2: and a first session with it */
     proa_addr addr;
     proa__record *grants[2]; /* as host, as requester: lists through proa__record.next */
     proa__job *head;         /* jobs that need this device, first come first served */
@@ -257,6 +258,7 @@ struct proa__job {
     uint8_t tries;
     uint8_t key[PROA_GRANT_KEY_LEN];
     uint8_t salt[PROA_GRANT_SALT_LEN];
+    bool host_awaits;    /* the host has it with a first session */
     uint16_t context[2]; /* instance of 21 that the key of that side is to link to */
     proa_grant_entry before[PROA_AC_ENTRIES_MAX]; /* RENEW: what to go back to */
     uint8_t before_count;
@@ -622,9 +624,9 @@ void proa__wire_context(proa_writer *w, const proa__job *job, const uint8_t *sen
                         const uint8_t *recipient_id);
 
 /* A whole account for that side, with rights if it is the host. `at`: where its peer is; NULL: it is
- * not told. */
+ * not told. first: with a first session. */
 void proa__wire_account(proa_writer *w, const proa__job *job, uint8_t side, uint32_t lifetime_s,
-                        const proa_addr *at);
+                        const proa_addr *at, bool first);
 void proa__wire_access(proa_writer *w, const proa__fix *fix);
 void proa__wire_acl(proa_writer *w, const proa__fix *fix);
 void proa__wire_lifetime(proa_writer *w, uint16_t instance, uint32_t lifetime_s);
