@@ -421,6 +421,10 @@ static void take_account(proa_span document, account *a)
         case 8:
             take_rights(&c, a);
             break;
+        case 14:
+            assert_int_equal(proa_cbor_read_uint(&c), 1);
+            a->key.first = true;
+            break;
         default:
             fail_msg("key %d in an account", (int)at);
         }
@@ -483,6 +487,7 @@ static uint8_t create_account(world_device *d, const proa_action *action, proa_w
     assert_true(d->is_compact);
     take_account(action->payload, &a);
     bool is_oscore = a.key.mode == 3;
+    assert_true(!a.key.first || (d->has_firsts && !is_oscore));
     a.key.instance = free_instance(d, KEYS);
     a.client.instance = free_instance(d, CLIENTS);
     a.context.instance = free_instance(d, CONTEXTS);
@@ -685,7 +690,10 @@ void world_device_list(world_device *d, char *links, size_t cap)
 {
     size_t len = (size_t)snprintf(links, cap, "</>;rt=\"oma.lwm2m\",</1/0>,</3/0>%s",
                                   d->has_oscore ? ",</21>" : "");
-    len += (size_t)snprintf(links + len, cap - len, ",</11000>%s", d->is_compact ? ";ver=1.1" : "");
+    len += (size_t)snprintf(links + len, cap - len, ",</11000>%s",
+                            d->has_firsts   ? ";ver=1.2"
+                            : d->is_compact ? ";ver=1.1"
+                                            : "");
     for (uint16_t object = KEYS; object <= PROA_OBJECT_CLIENT_ACCESS; object++) {
         for (uint16_t i = 0; i < WORLD_ROWS; i++) {
             if (is_there(d, object, i)) {

@@ -40,6 +40,7 @@ typedef struct world_key {
     uint8_t secret[64];
     size_t secret_len;
     uint16_t short_id;
+    bool first; /* came with a first session, which is still ahead */
 } world_key;
 
 typedef struct world_client {
@@ -71,6 +72,7 @@ typedef struct world_device {
     bool queue_mode;
     bool has_oscore;
     bool is_compact; /* takes an account in one message */
+    bool has_firsts; /* and with a first session */
     bool silent;     /* operations time out without being done */
     world_context contexts[WORLD_ROWS];
     world_key keys[WORLD_ROWS];

@@ -26,7 +26,7 @@ static world w;
 static world_device *lamp, *button, *meter;
 
 /* What the devices can do. */
-enum { LAMP = 1, BUTTON = 2, METER = 4, ALL = 7 };
+enum { LAMP = 1, BUTTON = 2, METER = 4, ALL = 7, FIRSTS = 8 };
 
 static void start(unsigned compact, bool oscore)
 {
@@ -36,6 +36,7 @@ static void start(unsigned compact, bool oscore)
     meter = world_add(&w, "meter", "2001:db8::3");
     for (size_t i = 0; i < w.device_count; i++) {
         w.devices[i].is_compact = (compact >> i & 1U) != 0;
+        w.devices[i].has_firsts = w.devices[i].is_compact && (compact & FIRSTS) != 0;
         w.devices[i].has_oscore = oscore;
         world_register(&w, &w.devices[i]);
     }
@@ -87,15 +88,21 @@ static void c2c_5_one_message_for_each_device(void **state)
 static void c2c_5_bytes_of_an_account(void **state)
 {
     static const struct {
+        unsigned compact;
         bool oscore;
         const char *host, *requester; /* .. = drawn */
     } rows[] = {
-        {false,
+        {ALL, false,
          "a6 0001 01190e10 0266627574746f6e 0350................................ "
          "0450................................ 08a3 82190ce70001 82190cef0001 81190cef1818",
          "a6 0001 01190e10 02646c616d70 0350................................ "
          "0450................................ 075220010db80000000000000000000000019c40"},
-        {true,
+        {ALL | FIRSTS, false,
+         "a7 0001 01190e10 0266627574746f6e 0350................................ "
+         "0450................................ 08a3 82190ce70001 82190cef0001 81190cef1818 0e01",
+         "a7 0001 01190e10 02646c616d70 0350................................ "
+         "0450................................ 075220010db80000000000000000000000019c40 0e01"},
+        {ALL | FIRSTS, true,
          "a7 0001 01190e10 0266627574746f6e 0450................................ "
          "0542.... 0642.... 08a3 82190ce70001 82190cef0001 81190cef1818",
          "a7 0001 01190e10 02646c616d70 0450................................ "
@@ -104,7 +111,7 @@ static void c2c_5_bytes_of_an_account(void **state)
     static const proa_ac_body body = {{{3311, PROA_ID_ALL, 24}, {3311, 0, R}, {3303, 0, R}}, 3};
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        start(ALL, rows[i].oscore);
+        start(rows[i].compact, rows[i].oscore);
         w.hold = true;
         world_ask(&w, button, "lamp", &body, true);
         world_run(&w);
@@ -203,7 +210,7 @@ static void c2c_5_what_is_there_is_changed_as_before(void **state)
 static void c2c_5_a_refused_account_is_drawn_anew(void **state)
 {
     (void)state;
-    for (unsigned compact = 1; compact < 4; compact++) {
+    for (unsigned compact = 1; compact < 16; compact++) {
         for (int oscore = 0; oscore < 2; oscore++) {
             for (uint32_t at = 1; at <= 5; at++) {
                 char when[64];
@@ -256,6 +263,42 @@ static void c2c_5_what_is_taken_is_found_out(void **state)
     }
 }
 
+/* A first session takes both devices, and the message in which both get the same key. */
+static void c2c_6_first_sessions_only_where_both_await_them(void **state)
+{
+    static const struct {
+        const char *name;
+        bool lamp, button;
+        uint32_t refused_at; /* operation that is answered 4.00 */
+        bool host, requester;
+    } rows[] = {
+        {"both", true, true, 0, true, true},
+        {"the requester is older", true, false, 0, false, false},
+        {"the host is older", false, true, 0, false, false},
+        {"the host refuses the first key", true, true, 1, true, true},
+        {"the requester does: the host's key is replaced by itself", true, true, 2, false, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        print_message("%s\n", rows[i].name);
+        start(ALL, false);
+        lamp->has_firsts = rows[i].lamp;
+        button->has_firsts = rows[i].button;
+        world_register(&w, lamp);
+        world_register(&w, button);
+        world_run(&w);
+        world_arm(&w);
+        w.fault_at = rows[i].refused_at;
+        w.fault = WORLD_FAULT_CODE;
+        w.fault_code = PROA_COAP_BAD_REQUEST;
+        assert_int_equal(world_get(&w, button, "lamp", 3311, 0, R), PROA_COAP_CREATED);
+        world_check(&w, rows[i].name);
+        assert_int_equal(world_key_of(lamp, "button")->first, rows[i].host);
+        assert_int_equal(world_key_of(button, "lamp")->first, rows[i].requester);
+        world_end(&w);
+    }
+}
+
 static void c2c_5_which_version_is_which(void **state)
 {
     static const struct {
@@ -299,8 +342,8 @@ static void c2c_5_the_newest_registration_counts(void **state)
 {
     (void)state;
     start(ALL, false);
-    lamp->is_compact = false;
-    button->is_compact = false;
+    lamp->is_compact = lamp->has_firsts = false;
+    button->is_compact = button->has_firsts = false;
     world_register(&w, lamp);
     world_register(&w, button);
     world_run(&w);
@@ -346,6 +389,7 @@ int main(void)
         cmocka_unit_test(c2c_5_what_is_there_is_changed_as_before),
         cmocka_unit_test(c2c_5_a_refused_account_is_drawn_anew),
         cmocka_unit_test(c2c_5_what_is_taken_is_found_out),
+        cmocka_unit_test(c2c_6_first_sessions_only_where_both_await_them),
         cmocka_unit_test(c2c_5_which_version_is_which),
         cmocka_unit_test(c2c_5_the_newest_registration_counts),
         cmocka_unit_test(g02_the_document_is_wiped_when_it_was_taken),

@@ -142,6 +142,7 @@ static void prepare(const scenario *s)
     for (size_t i = 0; i < w.device_count; i++) {
         w.devices[i].has_oscore = s->before[0] == 'o';
         w.devices[i].is_compact = (flow & (&w.devices[i] == button ? BUTTON : LAMP)) != 0;
+        w.devices[i].has_firsts = w.devices[i].is_compact;
         world_register(&w, &w.devices[i]);
     }
     world_run(&w);

@@ -575,6 +575,8 @@ static void check_keys(world *w, world_device *d, const char *when)
         MUST(twin != NULL);
         MUST(memcmp(twin->identity, key->identity, 16) == 0);
         MUST(twin->mode == key->mode);
+        /* Who has the address calls by it, and must be awaited. */
+        MUST(!key->first || key->uri[0] == '\0' || twin->first);
         if (key->mode == 0) {
             MUST(twin->secret_len == 16 && memcmp(twin->secret, key->secret, 16) == 0);
         } else {

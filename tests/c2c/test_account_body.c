@@ -37,6 +37,8 @@ static const struct {
     {"requester, OSCORE", REQUESTER_OSCORE},
     {"nothing that need not be", "a5 00 02 01 00 02 61 62 03 41 01 04 40"},
     {"largest numbers", "a5 00 1affffffff 01 1affffffff 02 61 62 03 41 01 04 40"},
+    {"first session", "a6 00 02 01 00 02 61 62 03 41 01 04 40 0e 01"},
+    {"first session of another kind", "a6 00 02 01 00 02 61 62 03 41 01 04 40 0e 1affffffff"},
     {"periods", "a7 00 02 01 00 02 61 62 03 41 01 04 40 09 05 0a 1818"},
     {"algorithms, salt and empty ids",
      "a9 00 02 01 00 02 61 62 04 40 05 40 06 41 01 0b 41 07 0c 0a 0d 29"},
@@ -131,7 +133,9 @@ static const struct {
     {"HMAC without OSCORE", "a6" BAD("03 41 01 04 40 0d 29")},
     {"keys not in order", "a5" BAD("04 40 03 41 01")},
     {"key twice", "a6" BAD("03 41 01 03 41 01 04 40")},
-    {"unknown key", "a6" BAD("03 41 01 04 40 0e 00")},
+    {"unknown key", "a6" BAD("03 41 01 04 40 0f 00")},
+    {"first session with OSCORE", "a7" BAD("04 40 05 40 06 41 01 0e 01")},
+    {"first session as bytes", "a6" BAD("03 41 01 04 40 0e 41 01")},
     {"key beyond 16 bit", "a6" BAD("03 41 01 04 40 1a00010004 00")},
     {"key of 2^32 and 4", "a6" BAD("03 41 01 04 40 1b0000000100000004 40")},
     {"negative key", "a6" BAD("03 41 01 04 40 20 00")},
@@ -202,7 +206,8 @@ static void c2c_5_rights_are_put_in_order(void **state)
     uint8_t written[256];
     proa_account_body body;
     (void)state;
-    size_t len = hex(good[9].bytes, expected, sizeof expected);
+    size_t last = sizeof good / sizeof *good - 1;
+    size_t len = hex(good[last].bytes, expected, sizeof expected);
     assert_int_equal(proa_account_body_parse(proa_span_make(expected, len), &body), PROA_OK);
     const proa_ac_body rights = {{{2, 0, 31}, {1, PROA_ID_ALL, 1}, {1, 0, 1}, {1, 23, 1}}, 4};
     body.rights = rights;

@@ -142,6 +142,12 @@ static bool device_psk(void *ctx, proa_span identity, proa_psk *out)
     return d->client != NULL && proa_client_find_psk(d->client, identity, out);
 }
 
+static bool device_first(void *ctx, uint32_t id, proa_secure_first *out)
+{
+    const world_device *d = ctx;
+    return d->client != NULL && proa_client_find_first(d->client, id, out);
+}
+
 static bool server_psk(void *ctx, proa_span identity, proa_psk *out)
 {
     const world *w = ctx;
@@ -163,6 +169,7 @@ static proa_secure *open_box(world *w, bool (*find)(void *, proa_span, proa_psk 
     config.random = w->random;
     config.find_psk = find;
     config.find_psk_ctx = ctx;
+    config.find_first = w->firsts && find == device_psk ? device_first : NULL;
     return fake_secure_open(&config);
 }
 
@@ -226,12 +233,13 @@ static void open_device(world *w, size_t i)
     assert_int_equal(proa_client_add_server(d->client, &server), PROA_OK);
 }
 
-static void open_world(world *w, size_t count, bool oscore, bool compact)
+static void open_world(world *w, size_t count, bool oscore, bool compact, bool firsts)
 {
     static const char *const names[] = {"client_01", "client_02", "client_03"};
     memset(w, 0, sizeof(*w));
     w->oscore = oscore;
     w->compact = compact;
+    w->firsts = firsts;
     w->now_ms = 1000;
     w->random = test_random_start(&w->rng, 11);
     w->addr = address(1);
@@ -263,17 +271,22 @@ static void open_world(world *w, size_t count, bool oscore, bool compact)
 
 void world_open(world *w, size_t count)
 {
-    open_world(w, count, false, false);
+    open_world(w, count, false, false, false);
 }
 
 void world_open_oscore(world *w, size_t count)
 {
-    open_world(w, count, true, false);
+    open_world(w, count, true, false, false);
 }
 
 void world_open_compact(world *w, size_t count, bool oscore)
 {
-    open_world(w, count, oscore, true);
+    open_world(w, count, oscore, true, false);
+}
+
+void world_open_firsts(world *w, size_t count)
+{
+    open_world(w, count, false, true, true);
 }
 
 static void close_device(world_device *d)
@@ -720,7 +733,7 @@ uint8_t world_install_compact(world *w, size_t requester, size_t host, size_t at
     grant_end at_host, at_requester;
     set_ends(requester, host, 0, &at_host, &at_requester);
     const grant_end *end = at == host ? &at_host : &at_requester;
-    unsigned count = 5U + w->oscore + end->with_uri + (rights != 0);
+    unsigned count = 5U + w->oscore + end->with_uri + (rights != 0) + w->firsts;
     char *to = cbor + sprintf(cbor, "a%u 00 %s%02x 01 1a%08x 02 69", count,
                               end->short_id < 24 ? "" : "18", end->short_id, lifetime_s);
     for (const char *name = w->devices[end->peer].name; *name != '\0'; name++) {
@@ -744,7 +757,10 @@ uint8_t world_install_compact(world *w, size_t requester, size_t host, size_t at
                       w->devices[end->peer].addr.ip[15], w->oscore ? "1634" : "");
     }
     if (rights != 0) {
-        sprintf(to, " 08 a1 82 190cef 00 %02x", rights);
+        to += sprintf(to, " 08 a1 82 190cef 00 %02x", rights);
+    }
+    if (w->firsts) {
+        sprintf(to, " 0e 01");
     }
     return world_server_cbor(w, at, "/11000", cbor);
 }

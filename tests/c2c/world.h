@@ -64,6 +64,7 @@ typedef struct world {
     proa_random random;
     bool oscore;  /* grants are by OSCORE */
     bool compact; /* devices take an account in one message */
+    bool firsts;  /* and with a first session */
     world_device devices[WORLD_DEVICES];
     size_t device_count;
     /* the server */
@@ -96,6 +97,8 @@ void world_open(world *w, size_t count);
 void world_open_oscore(world *w, size_t count);
 /* The same with or without object 21; the devices take an account in one message. */
 void world_open_compact(world *w, size_t count, bool oscore);
+/* The same by DTLS; what is granted in one message has a first session. */
+void world_open_firsts(world *w, size_t count);
 
 void world_close(world *w);
 

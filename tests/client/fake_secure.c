@@ -16,7 +16,7 @@ enum { HELLO = 1, WELCOME = 2, REFUSE = 3, DATA = 4, CLOSE = 5 };
 typedef struct session {
     uint32_t handle; /* 0 = free */
     uint32_t cid;
-    bool is_server, up;
+    bool is_server, up, unproved;
     uint64_t account;
     proa_addr addr;
     uint8_t identity[PROA_PSK_IDENTITY_MAX], key[PROA_PSK_KEY_MAX];
@@ -150,6 +150,48 @@ static void end(box *b, session *s, proa_secure_reason reason)
     memset(s, 0, sizeof *s);
 }
 
+/* What both ends make of a key; bit 0 says whose id it is. */
+static uint32_t first_cid(const proa_secure_first *first, bool of_server)
+{
+    uint32_t h = 0x811c9dc5U;
+    for (size_t i = 0; i < first->psk.key_len; i++) {
+        h = (h ^ first->psk.key[i]) * 0x01000193U;
+    }
+    for (size_t i = 0; i < first->identity.len; i++) {
+        h = (h ^ first->identity.data[i]) * 0x01000193U;
+    }
+    return (h & ~1U) | (of_server ? 1 : 0);
+}
+
+/* A first frame: the session of the new key with this id. */
+static session *welcome_first(box *b, const proa_addr *from, uint32_t cid)
+{
+    proa_secure_first first;
+    memset(&first, 0, sizeof first);
+    if (b->config.find_first == NULL ||
+        !b->config.find_first(b->config.find_psk_ctx, cid, &first) ||
+        first_cid(&first, true) != cid) {
+        return NULL;
+    }
+    session *s = new_session(b, from);
+    if (s != NULL) {
+        s->cid = cid;
+        s->is_server = s->up = s->unproved = true;
+        s->account = first.psk.account;
+    }
+    return s;
+}
+
+static void prove(box *b, session *s)
+{
+    proa_span none = {NULL, 0};
+    if (s->unproved) {
+        s->unproved = false;
+        b->stats.firsts_done++;
+        tell(b, s, PROA_SECURE_CONNECTED, 0, none);
+    }
+}
+
 static void on_hello(box *b, const proa_addr *from, uint32_t cid, proa_span content)
 {
     proa_span none = {NULL, 0};
@@ -196,6 +238,7 @@ static void input(proa_secure *base, uint64_t now_ms, const proa_addr *from, pro
     }
     proa_span content = proa_read_span(&r, proa_reader_left(&r));
     session *s = by_cid(b, cid);
+    s = s == NULL && kind == DATA ? welcome_first(b, from, cid) : s;
     if (kind == HELLO) {
         on_hello(b, from, cid, content);
     } else if (s == NULL) {
@@ -210,6 +253,7 @@ static void input(proa_secure *base, uint64_t now_ms, const proa_addr *from, pro
     } else if (kind == DATA && s->up) {
         s->addr = *from;
         b->stats.records_in++;
+        prove(b, s);
         tell(b, s, PROA_SECURE_DATA, 0, content);
     } else if (kind == CLOSE && s->up) {
         end(b, s, PROA_SECURE_REASON_PEER_CLOSED);
@@ -304,6 +348,30 @@ static proa_err open_session(proa_secure *base, uint64_t now_ms, const proa_addr
     return PROA_OK;
 }
 
+static proa_err open_first(proa_secure *base, uint64_t now_ms, const proa_addr *to,
+                           const proa_secure_first *first, uint32_t *out)
+{
+    box *b = (box *)base;
+    (void)now_ms;
+    session *s = b->fail_opens > 0 ? NULL : new_session(b, to);
+    if (s == NULL) {
+        b->fail_opens -= b->fail_opens > 0;
+        return PROA_E_FULL;
+    }
+    s->cid = first_cid(first, true);
+    s->up = s->unproved = true;
+    s->account = first->psk.account;
+    *out = s->handle;
+    return PROA_OK;
+}
+
+static proa_err first_id(proa_secure *base, const proa_secure_first *first, bool is_server,
+                         uint32_t *id)
+{
+    *id = first_cid(first, is_server);
+    return by_cid((box *)base, *id) == NULL ? PROA_OK : PROA_E_EXISTS;
+}
+
 static proa_err send_data(proa_secure *base, uint64_t now_ms, uint32_t handle, proa_span plaintext)
 {
     box *b = (box *)base;
@@ -373,6 +441,8 @@ static const proa_secure_class fake = {
     .output = output,
     .next_ms = next_ms,
     .open = open_session,
+    .open_first = open_first,
+    .first_id = first_id,
     .send = send_data,
     .close = close_session,
     .confirm_address = confirm_address,
@@ -388,6 +458,7 @@ proa_secure *fake_secure_open(const proa_secure_config *config)
         abort();
     }
     b->base.class_ = &fake;
+    b->base.has_firsts = config->find_first != NULL;
     b->config = *config;
     b->events.items = calloc(RING, sizeof(item));
     b->out.items = calloc(RING, sizeof(item));
