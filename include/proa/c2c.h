@@ -66,7 +66,8 @@ typedef struct proa_c2c_limits {
     /* &proa_c2c_oscore; NULL: accounts by DTLS only. The client's coap.oscore must be there. */
     const proa_c2c_contexts *contexts;
     /* &proa_c2c_compact_accounts: object 11000 is listed as version 1.1, and servers that know it need
-     * one message for an account. NULL: version 1.0, one message for each instance. */
+     * one message for an account. As version 1.2 if the client's secure box has first sessions: then the
+     * first request by DTLS needs no handshake. NULL: version 1.0, one message for each instance. */
     const proa_c2c_compact *compact;
 } proa_c2c_limits;
 
