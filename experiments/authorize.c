@@ -74,6 +74,7 @@ static bool tell_story(lab_stage *stage, lab_tally out[LAB_PHASES])
     sim_world_run(&stage->world, stage->world.now_ms + AFTER_MS);
     lab_watch_with(stage, NULL, NULL);
     out[LAB_AFTER].happened = out[LAB_AFTER].messages > 0;
+    out[LAB_HANDSHAKE].happened = out[LAB_HANDSHAKE].messages > 0;
     if (s.phase != LAB_AFTER || stage->checker.asks[0].outcome != PROA_OUTCOME_OK) {
         fprintf(stderr, "proa-experiment: %s, %s, seed %llu: %s\n", stage->setup.app->name,
                 stage->setup.topology->name, (unsigned long long)stage->setup.seed,

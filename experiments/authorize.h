@@ -10,7 +10,8 @@
 /* A requester without an account asks for the host's text: how long until it has it, and what that took.
  *
  *   ac         until the server's answer, or its account, lets the requester go on
- *   handshake  until the session between the devices is open; with OSCORE there is none
+ *   handshake  until the session between the devices is open; with OSCORE there is none, nor before a first
+ *              session
  *   read       until the text is there
  *   after      what the server is told and tells when the requester has what it wanted: no time that anybody
  *              waits for, but messages of this grant all the same

@@ -35,7 +35,8 @@ static const char usage[] =
     "  --serial-baud, --bit-rate, --loss-permille (of frames, beside collisions), --retries,\n"
     "  --backoffs, --queue (packets in a node), --cpu-send-us, --cpu-receive-us,\n"
     "  --cpu-forward-us (of a device, each message), --cpu-handshake-us (beside that, each datagram\n"
-    "  of a handshake that a device sends), --relay-cpu-us (of the server, each message that it\n"
+    "  of a handshake that a device sends), --cpu-first-us (of either end, the keys of a session\n"
+    "  that needs no handshake), --relay-cpu-us (of the server, each message that it\n"
     "  passes on)\n";
 
 static void usage_error(const char *what, const char *about)
@@ -50,7 +51,7 @@ typedef struct options {
     const char *app, *topology, *flow, *nodes_file;
     uint64_t seed, interval_us, count;
     sim_radio_params radio;
-    uint32_t handshake_us, relay_cpu_us;
+    uint32_t handshake_us, first_us, relay_cpu_us;
 } options;
 
 static uint64_t number(const char *option, const char *text, uint64_t least, uint64_t most)
@@ -110,6 +111,7 @@ static bool read_number(options *o, const char *option, const char *value)
                    {"--cpu-receive-us", &r->cpu_receive_us, 0, MINUTE_US},
                    {"--cpu-forward-us", &r->cpu_forward_us, 0, MINUTE_US},
                    {"--cpu-handshake-us", &o->handshake_us, 0, MINUTE_US},
+                   {"--cpu-first-us", &o->first_us, 0, MINUTE_US},
                    {"--relay-cpu-us", &o->relay_cpu_us, 0, MINUTE_US}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         if (strcmp(option, numbers[i].name) == 0) {
@@ -148,6 +150,7 @@ static options read_options(int argc, char **argv)
     options o = {.seed = defaults.seed,
                  .radio = defaults.radio,
                  .handshake_us = defaults.handshake_us,
+                 .first_us = defaults.first_us,
                  .relay_cpu_us = defaults.relay_cpu_us};
     for (int i = 2; i < argc; i += 2) {
         if (strncmp(argv[i], "--", 2) != 0) {
@@ -178,6 +181,7 @@ static lab_setup setup_of(const options *o, bool authorizes, sim_topology *topol
     lab_setup setup = lab_setup_default(app, topology, o->seed);
     setup.radio = o->radio;
     setup.handshake_us = o->handshake_us;
+    setup.first_us = o->first_us;
     setup.relay_cpu_us = o->relay_cpu_us;
     return setup;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Datagrams in, packets over the radio, datagrams out. The radio knows what each packet costs a processor;
- * what a handshake costs beside that is waited for here. */
+ * what keys cost beside that is waited for here. */
 #include "experiments/mesh.h"
 
 #include <stdio.h>
@@ -45,13 +45,33 @@ static bool is_handshake(proa_span bytes)
            bytes.data[4] == 0;
 }
 
-/* All wait equally long, so the newest is the last. */
+/* With a connection id: of an established session (RFC 9146 §3). */
+static bool is_record(proa_span bytes)
+{
+    return bytes.len > 13 && bytes.data[0] == 25;
+}
+
+/* What a device computes before this datagram, beside what each takes. With a handshake it has the keys. */
+static uint32_t keys_us(lab_mesh *mesh, unsigned from_node, unsigned to_node, proa_span bytes)
+{
+    if (from_node == SIM_SERVER_NODE) {
+        return 0;
+    }
+    bool *has_keys = &mesh->has_keys[from_node == LAB_HOST_NODE ? 0 : 1];
+    bool between_devices = to_node != SIM_SERVER_NODE;
+    bool begins = between_devices && is_record(bytes) && !*has_keys;
+    *has_keys |= between_devices && (is_handshake(bytes) || begins);
+    return is_handshake(bytes) ? mesh->handshake_us : begins ? mesh->first_us : 0;
+}
+
+/* By the time when they may go; of those with one time, as they came. */
 static void hold(lab_mesh *mesh, sim_datagram *d)
 {
     sim_datagram **place = &mesh->held;
-    while (*place != NULL) {
+    while (*place != NULL && (*place)->at_us <= d->at_us) {
         place = &(*place)->next;
     }
+    d->next = *place;
     *place = d;
 }
 
@@ -59,9 +79,9 @@ static void send(void *ctx, uint64_t now_us, unsigned from_node, unsigned to_nod
                  const proa_addr *from, const proa_addr *to, proa_span bytes)
 {
     lab_mesh *mesh = ctx;
-    (void)to_node;
-    if (from_node != SIM_SERVER_NODE && is_handshake(bytes)) {
-        hold(mesh, sim_datagram_make(now_us + mesh->handshake_us, from, to, bytes));
+    uint32_t wait_us = keys_us(mesh, from_node, to_node, bytes);
+    if (wait_us > 0) {
+        hold(mesh, sim_datagram_make(now_us + wait_us, from, to, bytes));
     } else {
         leave(mesh, now_us, place_of(mesh, from_node), from, to, bytes);
     }

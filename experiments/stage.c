@@ -63,6 +63,9 @@ const lab_flow *lab_flow_find(const char *name)
  * of which the radio counts what every message costs. */
 #define HANDSHAKE_US (4100U - CPU_SEND_US - CPU_RECEIVE_US)
 
+/* The keys of a first session take FIRSTINSTR of either end. */
+#define FIRST_US 9999U
+
 /* One way between border router and server: a testbed and a server in one country. */
 #define WIRED_DELAY_US 20000U
 
@@ -75,6 +78,7 @@ lab_setup lab_setup_default(const lab_app *app, const sim_topology *topology, ui
                        .topology = topology,
                        .radio = sim_radio_params_default(),
                        .handshake_us = HANDSHAKE_US,
+                       .first_us = FIRST_US,
                        .flow = SIM_FLOW_SEED,
                        .relay_cpu_us = RELAY_CPU_US,
                        .seed = seed};
@@ -266,6 +270,7 @@ lab_stage *lab_open(const lab_setup *setup)
     stage->setup = *setup;
     stage->mesh.topology = setup->topology;
     stage->mesh.handshake_us = setup->handshake_us;
+    stage->mesh.first_us = setup->first_us;
     stage->mesh.radio = sim_radio_open(setup->topology, &setup->radio, setup->seed);
     sim_radio_observe(stage->mesh.radio, on_sight, stage);
     make_policy(stage);

@@ -50,6 +50,7 @@ typedef struct lab_setup {
     const sim_topology *topology;
     sim_radio_params radio;
     uint32_t handshake_us; /* see lab_mesh */
+    uint32_t first_us;
     sim_flow flow;         /* SEED: object by object, in the artifact's order */
     uint32_t relay_cpu_us; /* of the server, for each message that it passes on */
     uint64_t seed;

@@ -36,6 +36,7 @@ typedef enum bug {
     FORGET_RESERVATIONS,
     REVIVE_TWICE,
     TRUST_REVIVED,
+    FIRST_AGAIN,
     SKIP_RIGHTS_CHECK_OSCORE,
     FORGET_NUMBERS,
     BEGIN_AT_ZERO,
@@ -62,6 +63,7 @@ static const sim_bug bugs[] = {
      "record numbers are used although their reservation is not stored"},
     {"c2c", "revive-twice", "what is stored of a session is left there when it is revived"},
     {"c2c", "trust-revived", "a revived session takes whatever comes, also what came before"},
+    {"c2c", "first-again", "a key's first session can be had again and again"},
     {"oscore", "skip-rights-check-oscore", "the same, when peers come by OSCORE"},
     {"oscore", "forget-numbers", "numbers are used although the store does not know"},
     {"oscore", "begin-at-zero", "after a reboot numbers begin anew, and all of the peer's are new"},
@@ -132,6 +134,35 @@ void __wrap_proa__client_drop_session(proa_client *c, uint64_t now_ms, uint32_t 
     if (selected != KEEP_SESSIONS) {
         __real_proa__client_drop_session(c, now_ms, session);
     }
+}
+
+bool __real_proa__c2c_find_first(void *ctx, uint32_t id, proa_secure_first *out);
+bool __wrap_proa__c2c_find_first(void *ctx, uint32_t id, proa_secure_first *out);
+
+bool __wrap_proa__c2c_find_first(void *ctx, uint32_t id, proa_secure_first *out)
+{
+    static struct {
+        const void *ctx;
+        uint32_t id;
+        proa_psk psk;
+        uint8_t identity[PROA_PSK_IDENTITY_MAX];
+        size_t identity_len;
+    } known[64], *k;
+    k = &known[id % 64];
+    if (__real_proa__c2c_find_first(ctx, id, out)) {
+        k->ctx = ctx;
+        k->id = id;
+        k->psk = out->psk;
+        k->identity_len = out->identity.len;
+        memcpy(k->identity, out->identity.data, out->identity.len);
+        return true;
+    }
+    if (selected != FIRST_AGAIN || k->ctx != ctx || k->id != id) {
+        return false;
+    }
+    out->psk = k->psk;
+    out->identity = proa_span_make(k->identity, k->identity_len);
+    return true;
 }
 
 bool __real_proa__c2c_post(proa_c2c *c, const proa_c2c_event *event);

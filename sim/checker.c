@@ -301,6 +301,18 @@ void sim_checker_client(sim_checker *checker, sim_device *device, const proa_cli
                  checker->world->now_ms, "a change");
 }
 
+/* This record proved the key of a first session. Its connection id is made of the key (docs/C2C.md §6), so it
+ * comes once on each end, whatever the device has been through. */
+void sim_checker_first(sim_checker *checker, const sim_device *device, proa_span datagram)
+{
+    enum { ID_AT = 11, ID_LEN = 4 };
+    uint64_t name = sim__records_hash(13 + device->node, datagram.data + ID_AT, ID_LEN);
+    if (!sim__records_note(checker->nonces, name, checker->world->now_ms)) {
+        sim_checker_break(checker, SIM_RULE_REPLAY, "%s had two first sessions with one key",
+                          device->name);
+    }
+}
+
 /* The host did what question `arguments` asked for. */
 void sim_checker_executed(sim_checker *checker, const sim_device *device, proa_span arguments)
 {

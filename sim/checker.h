@@ -70,7 +70,7 @@ typedef struct sim_counts {
     uint64_t asks, ok, denied, busy, pending, offline, unreachable, timeout, other;
     uint64_t notifications, hints, granted, renewed, revoked, allowed, failed, ended, reconciled;
     uint64_t written, executed, peers_added, peers_removed, expired;
-    uint64_t server_acts, device_acts, revived, replayed;
+    uint64_t server_acts, device_acts, revived, replayed, firsts;
     uint64_t sealed, challenged, replays_refused, played; /* OSCORE */
 } sim_counts;
 
@@ -117,6 +117,7 @@ void sim_checker_client(sim_checker *checker, sim_device *device, const proa_cli
 void sim_checker_c2c(sim_checker *checker, sim_device *device, const proa_c2c_event *event);
 void sim_checker_audit(sim_checker *checker, sim_world *world, const proa_action *action);
 void sim_checker_acted(sim_checker *checker, unsigned node, proa_span datagram);
+void sim_checker_first(sim_checker *checker, const sim_device *device, proa_span datagram);
 void sim_checker_executed(sim_checker *checker, const sim_device *device, proa_span arguments);
 
 /* An encryption: hashes of (key, nonce), and of everything that depends on them. */

@@ -192,12 +192,18 @@ void sim__device_open(sim_device *device)
     device->up = true;
 }
 
+static uint64_t firsts_of(const sim_device *device)
+{
+    return device->secure->class_->stats(device->secure).firsts_done;
+}
+
 void sim__device_close(sim_device *device)
 {
     if (device->up) {
         proa_c2c_close(device->c2c);
         proa_client_close(device->client);
         sim__contexts_close(device);
+        device->world->firsts += firsts_of(device);
         device->secure->class_->free(device->secure);
         device->client = NULL;
         device->c2c = NULL;
@@ -242,9 +248,13 @@ void sim__device_run(sim_device *device)
 void sim__device_input(sim_device *device, const sim_datagram *datagram)
 {
     if (device->up) {
+        uint64_t firsts = firsts_of(device);
         device->input = proa_span_make(datagram->bytes, datagram->len);
         proa_client_input(device->client, device->world->now_ms, &datagram->from, device->input,
                           false);
+        if (firsts_of(device) > firsts) {
+            sim_checker_first(device->world->checker, device, device->input);
+        }
         sim__device_run(device);
         device->input = proa_span_make(NULL, 0);
     }

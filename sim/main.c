@@ -339,13 +339,14 @@ static void print_totals(const options *o, const totals *t)
     printf(
         "  granted %llu, renewed %llu, revoked %llu, ended %llu, expired %llu, rolled back "
         "%llu, reconciled %llu; reboots %llu, power failures %llu, address changes %llu, sessions "
-        "revived %llu, datagrams replayed %llu\n",
+        "revived %llu, first sessions %llu, datagrams replayed %llu\n",
         (unsigned long long)c->granted, (unsigned long long)c->renewed,
         (unsigned long long)c->revoked, (unsigned long long)c->ended,
         (unsigned long long)c->expired, (unsigned long long)c->failed,
         (unsigned long long)c->reconciled, (unsigned long long)t->reboots,
         (unsigned long long)t->power_failures, (unsigned long long)t->moves,
-        (unsigned long long)c->revived, (unsigned long long)c->replayed);
+        (unsigned long long)c->revived, (unsigned long long)c->firsts,
+        (unsigned long long)(c->replayed + c->played));
     if (c->sealed > 0) {
         printf("  OSCORE: encrypted %llu, played to devices again %llu, refused as replays %llu, "
                "challenged %llu\n",
@@ -379,15 +380,17 @@ static void print_json(bool ok, const totals *t, unsigned bugs, unsigned bugs_fo
     } else {
         printf("null,\"rule\":null");
     }
-    printf(",\"asks\":%llu,\"outcomes_ok\":%llu,\"granted\":%llu,\"revoked\":%llu,"
-           "\"expired\":%llu,\"reboots\":%llu,\"power_failures\":%llu,\"address_changes\":%llu,"
-           "\"notifications\":%llu,\"sessions_revived\":%llu,\"replayed\":%llu,\"datagrams\":%llu",
-           (unsigned long long)t->counts.asks, (unsigned long long)t->counts.ok,
-           (unsigned long long)t->counts.granted, (unsigned long long)t->counts.revoked,
-           (unsigned long long)t->counts.expired, (unsigned long long)t->reboots,
-           (unsigned long long)t->power_failures, (unsigned long long)t->moves,
-           (unsigned long long)t->counts.notifications, (unsigned long long)t->counts.revived,
-           (unsigned long long)t->counts.replayed, (unsigned long long)t->datagrams);
+    printf(
+        ",\"asks\":%llu,\"outcomes_ok\":%llu,\"granted\":%llu,\"revoked\":%llu,"
+        "\"expired\":%llu,\"reboots\":%llu,\"power_failures\":%llu,\"address_changes\":%llu,"
+        "\"notifications\":%llu,\"sessions_revived\":%llu,\"first_sessions\":%llu,\"replayed\":%llu,\"datagrams\":%llu",
+        (unsigned long long)t->counts.asks, (unsigned long long)t->counts.ok,
+        (unsigned long long)t->counts.granted, (unsigned long long)t->counts.revoked,
+        (unsigned long long)t->counts.expired, (unsigned long long)t->reboots,
+        (unsigned long long)t->power_failures, (unsigned long long)t->moves,
+        (unsigned long long)t->counts.notifications, (unsigned long long)t->counts.revived,
+        (unsigned long long)t->counts.firsts, (unsigned long long)t->counts.replayed,
+        (unsigned long long)t->datagrams);
     if (bugs > 0) {
         printf(",\"bugs\":%u,\"bugs_found\":%u}\n", bugs, bugs_found);
     } else {

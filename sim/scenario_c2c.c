@@ -263,6 +263,7 @@ static void tell_result(const run_state *run, uint64_t seed, sim_result *result)
     memcpy(result->message, run->checker.message, sizeof result->message);
     result->counts = run->checker.counts;
     result->counts.revived = world->revived;
+    result->counts.firsts = world->firsts;
     result->counts.replayed = world->replayed;
     result->counts.played = world->played;
     result->datagrams = world->net.sent;

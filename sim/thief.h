@@ -9,7 +9,7 @@
  * elsewhere. Has no keys, but knows what is not protected: of an OSCORE message it may change the
  * Message ID (RFC 8613 §4.2), so that to the message layer it is a new one. */
 
-#define SIM_THIEF_KEEPS 64U
+#define SIM_THIEF_KEEPS 256U
 
 /* CoAP that is not inside DTLS. */
 bool sim_thief_is_coap(proa_span bytes);

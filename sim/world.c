@@ -190,7 +190,7 @@ void sim__world_send(sim_world *world, unsigned from_node, const proa_addr *from
     unsigned to_node = node_at(world, to);
     if (to_node == SIM_SERVER_NODE) {
         sim_thief_hears(&world->thief, world->now_ms, from, to_node, bytes);
-    } else if (sim_thief_is_coap(bytes)) {
+    } else {
         sim_thief_hears(&world->eavesdropper, world->now_ms, from, to_node, bytes);
     }
     sim_checker_datagram(world->checker, from, to, bytes);

@@ -170,6 +170,7 @@ struct sim_world {
     sim_thief eavesdropper; /* of what devices send each other */
     uint32_t reboots, moves, power_failures;
     uint64_t revived, replayed, played; /* sessions; datagrams to the server, to devices */
+    uint64_t firsts;                    /* sessions between devices that had no handshake */
     bool stuck; /* an engine asked to be run at once again and again: a spin */
 };
 

@@ -5,6 +5,8 @@
  *
  *     handshake            from the first record to the server's verified Finished
  *     handshake_as_server  of the end that waits, as a lamp is for its peers
+ *     first_session        of a new key, at either end: its connection id, which is looked at when the
+ *                          account comes, and its context, which is made when it is used
  *     notify               a value is written, and the datagram of its notification is handed on;
  *                          the mean of many, the least and the most
  *     protect              of it, the DTLS record or the OSCORE message
@@ -165,6 +167,13 @@ static void measure_handshake(void)
     keep("handshake_as_server", server * COUNTER_STEP);
 }
 
+static void measure_first_session(void)
+{
+    uint32_t begin = counter_now();
+    server_begin_first();
+    keep("first_session", (uint64_t)(counter_now() - begin) * COUNTER_STEP);
+}
+
 static void measure_notifications(void)
 {
     const proa_path path = proa_path_make(3, 3311, 0, 5851);
@@ -209,6 +218,9 @@ int main(void)
     server_observe();
     work_until(server_observes);
     measure_notifications();
+    if (firmware_configuration.oscore == NULL) {
+        measure_first_session();
+    }
     tell();
     for (;;) {
         board_wait();

@@ -15,6 +15,9 @@ bool server_has_registered(void);
 void server_observe(void);
 bool server_observes(void);
 
+/* What a device does for a first session with somebody; DTLS only. */
+void server_begin_first(void);
+
 /* Notifications so far. */
 unsigned server_notified(void);
 

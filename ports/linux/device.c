@@ -205,10 +205,11 @@ static proa_err open_engines(proa_device *d, const proa_device_options *o)
     secure.live_max = SESSIONS_MAX;
     secure.handshake_max = 16;
     secure.find_psk = find_psk;
-    secure.firsts = &proa_dtls_firsts;
-    secure.find_first = find_first;
     secure.find_psk_ctx = d;
-    if (d->keylog != NULL) {
+    if (d->keylog == NULL) {
+        secure.firsts = &proa_dtls_firsts;
+        secure.find_first = find_first;
+    } else { /* a line of a key log is found by a ClientHello, and first sessions have none */
         secure.debug_keylog = true;
         secure.keylog = proa_keylog_write;
         secure.keylog_ctx = d->keylog;

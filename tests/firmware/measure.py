@@ -135,7 +135,7 @@ def instructions(values):
             raise Failed("the emulator does not count instructions")
         values["notification_bytes"][protection] = counted.pop("datagram")
         for name, value in counted.items():
-            key = name if name.startswith("handshake") else f"{name}_{protection}"
+            key = name if name.startswith(("handshake", "first")) else f"{name}_{protection}"
             values["instructions"][key] = value
     values["instructions"]["repeatable"] = repeatable
     if not repeatable:

@@ -342,6 +342,8 @@ void proa__client_events(proa_tool_client *t)
     while (proa_client_poll(proa_device_client(t->device), proa_linux_now_ms(), &event)) {
         say_event(t, &event);
     }
+    /* First it leaves, then it is told: who stops us because of it must not take it back. */
+    proa_device_flush(t->device);
     while (proa_c2c_poll(proa_device_c2c(t->device), proa_linux_now_ms(), &c2c_event)) {
         say_c2c(t, &c2c_event);
     }
