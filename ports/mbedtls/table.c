@@ -268,13 +268,16 @@ proa__session *proa__dtls_new(proa__dtls *box, const proa_addr *addr, bool is_se
     (*live)->session = session;
     (*live)->handle = handle;
     (*live)->self = self;
-    (*live)->handshake = proa_pool_take(&box->handshakes, &taken);
-    if ((*live)->handshake == NULL || !name_it(box, session, handle)) {
+    proa__handshake *handshake = proa_pool_take(&box->handshakes, &taken);
+    (*live)->handshake = handshake;
+    if (handshake != NULL) {
+        handshake->live = *live;
+        handshake->self = taken;
+    }
+    if (handshake == NULL || !name_it(box, session, handle)) {
         proa__dtls_drop(box, handle);
         return NULL;
     }
-    (*live)->handshake->live = *live;
-    (*live)->handshake->self = taken;
     return session;
 }
 
