@@ -283,7 +283,7 @@ proa_span proa__dtls_context(const proa__dtls *box, const proa__blob *blob,
                              uint8_t out[PROA__DTLS_CONTEXT_MAX]);
 
 /* A new AWAKE session with this connection id and context. PROA_E_FULL if a table or the arena is full
- * or Mbed TLS does not take the context. */
+ * or Mbed TLS does not take the context; the handle is 0 then. */
 proa_err proa__dtls_new_awake(proa__dtls *box, const uint8_t *cid, bool is_server,
                               proa_span context, proa_handle *handle);
 

@@ -148,6 +148,7 @@ proa_err proa__dtls_new_awake(proa__dtls *box, const uint8_t *cid, bool is_serve
 {
     proa__session *session = proa__dtls_new_named(box, cid, handle);
     if (session == NULL) {
+        *handle = 0;
         return PROA_E_FULL;
     }
     session->is_server = is_server;
