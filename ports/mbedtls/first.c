@@ -80,7 +80,8 @@ static void write_session(proa_writer *w, bool is_server, const derived *secrets
     proa_write_u16(w, MBEDTLS_TLS_PSK_WITH_AES_128_CCM_8);
     write_zeros(w, 1 + SESSION_ID_LEN);
     proa_write_bytes(w, secrets->master, MASTER_LEN);
-    write_zeros(w, 4 + 1); /* no certificate was verified; fragments of any length */
+    proa_write_uint(w, UINT32_MAX, 4); /* no certificate was verified */
+    write_zeros(w, 1);                 /* fragments of any length */
 }
 
 static void write_id(const proa__dtls *box, proa_writer *w, const uint8_t *id)
