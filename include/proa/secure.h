@@ -45,7 +45,8 @@
  * made it for them and gives it to nobody else, so each derives by itself what a handshake would have
  * agreed on: docs/C2C.md §6. It is for a key's first use and for no other: whoever calls open_first, or
  * answers find_first, has taken the key as new and forgets with the next boot that it was. It counts as
- * CONNECTED when the first record of the other end has proved the key.
+ * CONNECTED when the first record of the other end has proved the key. To a server that record has to
+ * bring data: the owner of a key must hear that it is new no more.
  *
  * As DTLS server the box waits for the client's first record after CONNECTED, at most
  * handshake_timeout_ms; until then the session counts as a handshake and cannot sleep, because the

@@ -158,6 +158,9 @@ static verdict take_record(proa__dtls *box, proa_handle handle, const record *re
         undo(box, handle, blob);
         return REFUSED;
     }
+    if (session->unproved && session->is_server && result <= 0) {
+        return REFUSED; /* a close, say: nobody would hear that the key is new no more */
+    }
     box->stats.records_in++;
     if (blob != NULL) {
         proa_dtls_hibernation->keep(box, handle, blob);
