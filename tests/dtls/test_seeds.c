@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The seeds of fuzz_dtls_input are what a client sends to a server of the same randomness. When the
+/* The seeds of fuzz_dtls_input are what a client sends to a server of the same randomness or, in a first
+ * session, to any server that awaits it. When the
  * box draws randomness in another order they stop being handshakes, and nobody would notice; so
  * they are made here again and compared. PROA_WRITE_SEEDS=1 in the environment writes them. */
 #include <setjmp.h>
@@ -26,6 +27,13 @@ typedef struct talk {
     proa_addr server_addr;
     uint64_t now_ms;
 } talk;
+
+static void speak(talk *t, uint32_t session)
+{
+    assert_int_equal(t->client->class_->send(t->client, t->now_ms, session, proa_span_of("hello")),
+                     PROA_OK);
+    t->client->class_->close(t->client, t->now_ms, session, true);
+}
 
 static void upstream(talk *t, seed *out)
 {
@@ -54,13 +62,33 @@ static void downstream(talk *t, uint32_t session)
         t->client->class_->input(t->client, t->now_ms, &t->server_addr, d);
         while (t->client->class_->poll(t->client, t->now_ms, &event)) {
             if (event.kind == PROA_SECURE_CONNECTED) {
-                assert_int_equal(
-                    t->client->class_->send(t->client, t->now_ms, session, proa_span_of("hello")),
-                    PROA_OK);
-                t->client->class_->close(t->client, t->now_ms, session, true);
+                speak(t, session);
             }
         }
     }
+}
+
+/* Without a key: a first session. */
+static uint32_t open_session(talk *t, const char *key)
+{
+    proa_psk psk = {{0}, 16, 1};
+    uint32_t session;
+    if (key == NULL) {
+        proa_secure_first first = seeded_first();
+        uint32_t id;
+        assert_int_equal(t->server->class_->first_id(t->server, &first, true, &id), PROA_OK);
+        assert_int_equal(id, SEEDED_FIRST_ID);
+        assert_int_equal(
+            t->client->class_->open_first(t->client, t->now_ms, &t->server_addr, &first, &session),
+            PROA_OK);
+        speak(t, session);
+        return session;
+    }
+    memcpy(psk.key, key, strlen(key));
+    assert_int_equal(t->client->class_->open(t->client, t->now_ms, &t->server_addr,
+                                             proa_span_of("id"), &psk, &session),
+                     PROA_OK);
+    return session;
 }
 
 static void make_seed(uint8_t cid_len, const char *key, seed *out)
@@ -71,13 +99,8 @@ static void make_seed(uint8_t cid_len, const char *key, seed *out)
               {{1}, 0, 0},
               {{9}, 5, 0},
               1000000};
-    proa_psk psk = {{0}, 16, 1};
-    uint32_t session;
-    memcpy(psk.key, key, strlen(key));
     memset(out, 0, sizeof *out);
-    assert_int_equal(t.client->class_->open(t.client, t.now_ms, &t.server_addr, proa_span_of("id"),
-                                            &psk, &session),
-                     PROA_OK);
+    uint32_t session = open_session(&t, key);
     for (int round = 0; round < 6; round++) {
         upstream(&t, out);
         downstream(&t, session);
@@ -86,7 +109,7 @@ static void make_seed(uint8_t cid_len, const char *key, seed *out)
     t.server->class_->free(t.server);
 }
 
-static void seeds_are_handshakes(void **state)
+static void seeds_are_sessions(void **state)
 {
     (void)state;
     static const struct {
@@ -100,6 +123,8 @@ static void seeds_are_handshakes(void **state)
         {"fuzz/corpus/dtls_input/handshake_plain", 0, "key",
          1U << PROA_SECURE_CONNECTED | 1U << PROA_SECURE_DATA | 1U << PROA_SECURE_CLOSED},
         {"fuzz/corpus/dtls_input/wrong_key", 2, "yek", 0},
+        {"fuzz/corpus/dtls_input/first", 2, NULL,
+         1U << PROA_SECURE_CONNECTED | 1U << PROA_SECURE_DATA | 1U << PROA_SECURE_CLOSED},
     };
     for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
         seed made;
@@ -122,7 +147,7 @@ static void seeds_are_handshakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(seeds_are_handshakes),
+        cmocka_unit_test(seeds_are_sessions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

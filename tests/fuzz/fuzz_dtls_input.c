@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Datagrams to a server, each with two bytes of length in front, of which the upper four bits choose
- * port and delay. The seeds hold whole handshakes (tests/dtls/test_seeds.c). */
+ * port and delay. The seeds hold whole handshakes and a first session
+ * (tests/dtls/test_seeds.c). */
 #include "tests/dtls/seeded.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
