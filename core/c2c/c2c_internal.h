@@ -60,6 +60,7 @@ typedef struct proa__key {
     uint64_t linger_ms;  /* when it ends */
     uint32_t first_id;   /* our connection id in its first session, still ahead; 0 = none */
     bool first_server;   /* and our role there */
+    uint8_t first_found; /* records that came for it and may have been forged */
     bool is_server;      /* we were the DTLS server of `session` */
     bool suspect;        /* `session` does not answer */
 } proa__key;

@@ -290,6 +290,7 @@ static proa_err create(void *ctx, const proa_actor *who, proa_span document, pro
     proa__key *key = (proa__key *)proa__row_find(&m.c->tables[PROA__KEYS], m.made[PROA__KEYS]);
     key->first_id = m.first_id;
     key->first_server = is_server(&m);
+    key->first_found = 0;
     *instance = m.made[PROA__KEYS];
     proa_cbor_write_array(w, 2U + m.body.rights.count);
     proa_cbor_write_uint(w, m.made[PROA__PEERS]);

@@ -213,13 +213,17 @@ static bool find_address(proa_c2c *c, const proa__key *key, proa_addr *out)
     return true;
 }
 
+/* Each look costs the box a derivation, whoever sent the record. */
+#define LOOKS_MAX 8
+
 bool proa__c2c_find_first(void *ctx, uint32_t id, proa_secure_first *out)
 {
-    const proa_c2c *c = ctx;
+    proa_c2c *c = ctx;
     for (size_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__key *key = proa__key_at(c, i);
+        proa__key *key = proa__key_at(c, i);
         if (key->first_id == id && key->first_server && proa__c2c_live(c, key) != NULL) {
             first_of(key, out);
+            key->first_id = ++key->first_found < LOOKS_MAX ? id : 0;
             return true;
         }
     }

@@ -298,6 +298,9 @@ static void handle_data(proa_client *c, const proa_secure_event *event)
         c->requests_dropped++;
         return;
     }
+    if (event->is_unreached) {
+        proa_coap_peer_doubt(c->coap, c->now_ms, &peer, event->data.len);
+    }
     c->carrier = event->session;
     proa_coap_input(c->coap, c->now_ms, &peer, event->data, false);
 }

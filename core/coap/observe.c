@@ -134,9 +134,9 @@ static proa_err transmit(proa_coap *c, proa__relation *r, proa_span bytes, bool 
  * the observer is there, and once a day. */
 static bool wants_ack(const proa_coap *c, const proa__relation *r)
 {
-    const proa__peer *way = r->thing.peer->way;
-    return r->doubt || (way != NULL && way->is_doubted) ||
-           proa__now_s(c) - r->con_s >= CON_INTERVAL_S;
+    const proa__peer *peer = r->thing.peer;
+    const proa__peer *way = peer->way == NULL ? peer : peer->way;
+    return r->doubt || way->is_doubted || proa__now_s(c) - r->con_s >= CON_INTERVAL_S;
 }
 
 /* The last one goes on by itself until it is acknowledged. */

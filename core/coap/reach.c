@@ -12,7 +12,8 @@
  *
  * The ACK to the request that moved the peer, with the response in it, is counted and not held back; to
  * copies of that request it is repeated as far as they pay for it. A response of its own waits as any
- * CON, or is lost as any NON. A way that is the first one of a peer is not doubted. Sessions are the secure box's business. */
+ * CON, or is lost as any NON. A way that is the first one of a peer is not doubted. When a session moves is the secure box's
+ * business; but one that has begun without a handshake (docs/C2C.md §6) is doubted like a way. */
 #include "core/coap/engine_internal.h"
 
 #define FACTOR 3
@@ -24,6 +25,17 @@ void proa__way_doubt(proa__peer *way)
         way->is_doubted = true;
         way->is_pinged = false;
         way->credit = 0;
+    }
+}
+
+void proa_coap_peer_doubt(proa_coap *c, uint64_t now_ms, const proa_coap_peer *name, size_t len)
+{
+    c->now_ms = now_ms;
+    proa__peer *peer = proa__peer_take(c, name);
+    if (peer != NULL) {
+        peer->is_doubted = true;
+        peer->is_pinged = false;
+        peer->credit = FACTOR * (int32_t)len;
     }
 }
 

@@ -310,6 +310,11 @@ void proa_coap_peer_dismiss(proa_coap *c, uint64_t now_ms, uint64_t account);
  * known. */
 void proa_coap_peer_astray(proa_coap *c, uint64_t account);
 
+/* What comes next from this peer's session proves who it is, and not that it is at its address: until
+ * somebody there has answered, it gets what three times `len` bytes allow (RFC 9175 §2.4), notifications
+ * as CON, and an empty CON in place of what is beyond. Call it before the input of those `len` bytes. */
+void proa_coap_peer_doubt(proa_coap *c, uint64_t now_ms, const proa_coap_peer *name, size_t len);
+
 /* The same peer, authenticated as the same account, now has another session: requests,
  * observations and relations move there; a message that waits for its ACK is sent again there
  * at once with a new Message ID. A request that may not be repeated (neither safe nor idempotent)

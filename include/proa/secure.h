@@ -143,9 +143,12 @@ typedef enum proa_secure_reason {
 typedef struct proa_secure_event {
     proa_secure_event_kind kind;
     uint32_t session;
-    uint64_t account;   /* from open or find_psk */
-    bool is_server;     /* we were the DTLS server of this session */
-    bool is_doubtful;   /* DATA of a revived session that is not proven yet: may be a replay */
+    uint64_t account; /* from open or find_psk */
+    bool is_server;   /* we were the DTLS server of this session */
+    bool is_doubtful; /* DATA of a revived session that is not proven yet: may be a replay */
+    bool
+        is_unreached; /* DATA that began a first session: proves the key, and not that the peer hears us
+                           at `addr`. Whoever goes on with it has to see to that */
     proa_addr addr;     /* where the peer is now */
     proa_span identity; /* CONNECTED: the PSK identity of the handshake, if there was one; until the
                            next call */

@@ -166,6 +166,7 @@ static verdict take_record(proa__dtls *box, proa_handle handle, const record *re
         proa_dtls_hibernation->keep(box, handle, blob);
     }
     follow(box, session, rec->bytes.len, after.top > before.top);
+    box->data_unreached = session->unproved && session->is_server;
     if (session->unproved) {
         proved(box, handle);
     }
@@ -397,6 +398,7 @@ static bool report_data(proa__dtls *box, proa_secure_event *event)
                                  .account = session->account,
                                  .is_server = session->is_server != 0,
                                  .is_doubtful = session->doubtful != 0,
+                                 .is_unreached = box->data_unreached,
                                  .addr = session->addr,
                                  .data = proa_span_make(box->plain, box->plain_len)};
     box->data = 0;

@@ -85,6 +85,65 @@ static void c2c_6_lost_records_are_sent_again(void **state)
     }
 }
 
+/* The first record proves who sent it and not from where: whoever has an account could let its host send to
+ * somebody else. Until there is an answer the host sends that much, and no more. */
+static void c2c_6_nobody_answers_from_there(void **state)
+{
+    (void)state;
+    world_open_firsts(&w, 2);
+    world_grant_compact(&w, BUTTON, LAMP, R, DAY);
+    (void)world_ask(&w, BUTTON, LAMP, PROA_OP_OBSERVE);
+    world_settle(&w);
+    world_expect_outcome(&w, BUTTON, PROA_OUTCOME_OK, VALUE);
+    uint64_t sent = stats_of(LAMP).records_out;
+    w.devices[BUTTON].cut = true;
+    for (unsigned i = 0; i < 200; i++) {
+        world_change(&w, LAMP, i % 2 == 0 ? "00002" : "00003");
+        world_run(&w, 1000);
+    }
+    /* One notification as CON, sent five times or a ping in its place; and what the server got of it. */
+    assert_in_range(stats_of(LAMP).records_out - sent, 1, 10);
+    world_close(&w);
+}
+
+/* Somebody answers: from then on they are NON, as ever. */
+static void c2c_6_somebody_answers_from_there(void **state)
+{
+    (void)state;
+    world_open_firsts(&w, 2);
+    world_grant_compact(&w, BUTTON, LAMP, R, DAY);
+    (void)world_ask(&w, BUTTON, LAMP, PROA_OP_OBSERVE);
+    world_run(&w, 10000); /* the server hears of the account, too */
+    uint64_t heard = stats_of(LAMP).records_in;
+    world_change(&w, LAMP, "00002");
+    world_run(&w, 2000);
+    assert_int_equal(stats_of(LAMP).records_in, heard + 1); /* its ACK */
+    for (unsigned i = 0; i < 50; i++) {
+        world_change(&w, LAMP, i % 2 == 0 ? "00003" : "00004");
+        world_run(&w, 2000);
+    }
+    assert_int_equal(stats_of(LAMP).records_in, heard + 1);
+    assert_int_equal(world_events(&w, BUTTON, PROA_C2C_NOTIFICATION), 51);
+    world_close(&w);
+}
+
+/* What comes for a key that is awaited costs a derivation: not for ever. */
+static void c2c_6_forged_records_are_looked_at_eight_times(void **state)
+{
+    proa_secure_first first;
+    (void)state;
+    world_open_firsts(&w, 2);
+    world_grant_compact(&w, BUTTON, LAMP, R, DAY);
+    uint32_t id = key_of(LAMP)->first_id;
+    for (unsigned i = 0; i < 8; i++) {
+        assert_true(proa_client_find_first(w.devices[LAMP].client, id, &first));
+    }
+    assert_false(proa_client_find_first(w.devices[LAMP].client, id, &first));
+    expect_data();
+    assert_int_equal(stats_of(LAMP).firsts_done, 0);
+    world_close(&w);
+}
+
 /* What was promised is kept in RAM: nobody has a second first session after a reboot. */
 static void c2c_6_a_reboot_forgets_it(void **state)
 {
@@ -262,6 +321,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(c2c_6_first_data_without_a_handshake),
         cmocka_unit_test(c2c_6_lost_records_are_sent_again),
+        cmocka_unit_test(c2c_6_nobody_answers_from_there),
+        cmocka_unit_test(c2c_6_somebody_answers_from_there),
+        cmocka_unit_test(c2c_6_forged_records_are_looked_at_eight_times),
         cmocka_unit_test(c2c_6_a_reboot_forgets_it),
         cmocka_unit_test(c2c_6_a_key_has_one_first_session),
         cmocka_unit_test(c2c_6_a_handshake_takes_its_place),

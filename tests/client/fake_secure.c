@@ -182,14 +182,17 @@ static session *welcome_first(box *b, const proa_addr *from, uint32_t cid)
     return s;
 }
 
-static void prove(box *b, session *s)
+/* True if that was the frame with which a server's first session began. */
+static bool prove(box *b, session *s)
 {
     proa_span none = {NULL, 0};
+    bool begins = s->unproved && s->is_server;
     if (s->unproved) {
         s->unproved = false;
         b->stats.firsts_done++;
         tell(b, s, PROA_SECURE_CONNECTED, 0, none);
     }
+    return begins;
 }
 
 static void on_hello(box *b, const proa_addr *from, uint32_t cid, proa_span content)
@@ -253,8 +256,9 @@ static void input(proa_secure *base, uint64_t now_ms, const proa_addr *from, pro
     } else if (kind == DATA && s->up) {
         s->addr = *from;
         b->stats.records_in++;
-        prove(b, s);
+        bool begins = prove(b, s);
         tell(b, s, PROA_SECURE_DATA, 0, content);
+        b->events.items[(b->events.first + b->events.count - 1) % RING].event.is_unreached = begins;
     } else if (kind == CLOSE && s->up) {
         end(b, s, PROA_SECURE_REASON_PEER_CLOSED);
     }

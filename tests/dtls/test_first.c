@@ -67,6 +67,7 @@ static void expect_connected(lab_node *node, const lab_node *peer, uint64_t acco
             assert_int_equal(event->len, 0); /* there was no handshake that told an identity */
             event = lab_expect(node, PROA_SECURE_DATA);
             assert_memory_equal(event->bytes, "request", 7);
+            assert_int_equal(event->event.is_unreached, is_server);
         }
     }
     assert_null(lab_next(node));
