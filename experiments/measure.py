@@ -43,7 +43,7 @@ class Measure:
             rows[interval_us] = self.notifications(task, interval_us)[0][0]
             return throughput.sustained(rows[interval_us], undisturbed)
 
-        good, bad = throughput.search(sustains, self.extent.intervals_us, self.extent.ratio)
+        good, bad = throughput.search(sustains, throughput.Ladder(self.extent.ratio, task.seed))
         found = rows.get(good, {})
         return {"throughput": [{
             "app": task.app, "topology": task.topology, "wired_delay_us": self.wired_delay_us, "seed": task.seed,

@@ -172,7 +172,7 @@ def sections(measured, setup, result):
         figures.under_load(measured), f"What does arrive, on {plan.HEADLINE}: a server that cannot keep up delivers what its "
         "queues hold, late.")
     yield "Throughput", figure(
-        figures.rates(measured), f"Found by bisection of the interval, to a factor of {setup['ratio']:g}, for each seed.")
+        figures.rates(measured), f"The shortest interval that each seed sustains, among some that differ by a factor of {setup['ratio']:g}.")
     yield "Authorisation", figure(
         figures.authorisation(measured), "From the requester's /ac to the first data from the host, both flows by the same "
         "engines. Seed: the exchanges of the paper's implementation, one object at a time.") + table(

@@ -38,9 +38,21 @@ def throughput(measured):
     text = (f"{server:.0f} notifications a second through the server, {rates} directly (DTLS and OSCORE). The server hands "
             f"each on in a confirmable request and has one of them under way at a time (RFC 7252 §4.7)")
     text += f", and its way there and back takes at least {ms(trip)}." if trip else "."
+    text += gaps(measured)
     if min(got) >= PAPER["throughput_ratio"]:
         return "At least the paper's. " + text + " A direct notification waits for nothing but the radio."
     return "Less than the paper's. " + text + " The direct way is limited by the radio that both ends share."
+
+
+def gaps(measured):
+    """Where the largest rate through the server is not the first that fails."""
+    rows = measured.rows("throughput", plan.SERVER, plan.HEADLINE)
+    above = [row["failing_interval_us"] for row in rows
+             if row["interval_us"] and (row["failing_interval_us"] or 0) > row["interval_us"]]
+    if not above:
+        return ""
+    return (f" For {len(above)} of {len(rows)} seeds some longer interval, of up to {ms(max(above))}, is not sustained: the "
+            "host's notifications meet the requester's answers there, and one that is lost costs seconds.")
 
 
 def memory(measured):

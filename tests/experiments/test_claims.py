@@ -10,6 +10,7 @@ import place  # noqa: F401
 import claims
 import plan
 import tables
+import why
 
 SETUP = {"version": "0", "commit": "c", "quick": False}
 SEEDS = range(1, 8)
@@ -57,11 +58,15 @@ def good():
     return rows
 
 
-def result(rows, failures=()):
+def measured(rows):
     with tempfile.TemporaryDirectory() as folder:
         for name in tables.COLUMNS:
             tables.write(folder, name, rows[name])
-        return claims.result(claims.Measured(folder), SETUP, list(failures))
+        return claims.Measured(folder)
+
+
+def result(rows, failures=()):
+    return claims.result(measured(rows), SETUP, list(failures))
 
 
 class TestClaims(unittest.TestCase):
@@ -134,6 +139,14 @@ class TestClaims(unittest.TestCase):
         self.assertTrue(got["ok"])
         self.assertEqual([name for name, goal in got["goals"].items() if goal["met"] is False],
                          ["notification_frames", "throughput_ratio", "live_vs_sim_pct"])
+
+    def test_rates_that_are_not_sustained_below_the_largest_are_told(self):
+        for row in self.of("throughput", plan.SERVER):
+            row["interval_us"], row["failing_interval_us"] = 55000, 54000 if row["seed"] < 3 else 60000
+        self.assertIn(" For 5 of 7 seeds some longer interval, of up to 60.0 ms, is not", why.throughput(measured(self.rows)))
+        for row in self.of("throughput", plan.SERVER):
+            row["failing_interval_us"] = None if row["seed"] < 3 else 54000
+        self.assertNotIn("longer interval", why.throughput(measured(self.rows)))
 
     def test_what_was_not_measured_is_null_with_a_reason(self):
         self.rows["memory"] = [{"image": "client", "flash": None, "ram": None, "reason": "no compiler"}]
