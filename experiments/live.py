@@ -230,7 +230,8 @@ def compare(options, topology, app):
     model = simulated(options, topology, app, 1000 * interval_ms, count)
     live_us, sim_us = middle_us(real), middle_us(model)
     mesh = {name: counters[name] for name in ("packets_out", "not_taken", "late", "late_mean_us", "late_max_us")}
-    for name in ("frames_sent", "repeated", "collisions", "channel_failures", "queue_drops", "given_up"):
+    for name in ("frames_sent", "repeated", "collisions", "channel_failures", "queue_drops", "given_up", "hop_limit_drops",
+                 "no_route_drops"):
         mesh[name] = sum(node[name] for node in counters["nodes"])
     return {"topology": counters["topology"], "app": app, "interval_us": 1000 * interval_ms,
             "live_us": live_us, "sim_us": sim_us, "difference_pct": round(100 * (live_us - sim_us) / sim_us, 2),

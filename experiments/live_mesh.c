@@ -207,15 +207,16 @@ static json_t *node_json(const mesh *m, unsigned node)
 {
     static const char *const roles[] = {"border_router", "host", "requester", "forwarder"};
     const sim_radio_counts *c = sim_radio_counts_of(m->radio, node);
-    return json_pack("{s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "node",
-                     (json_int_t)m->topology.nodes[node].id, "role",
-                     roles[m->topology.nodes[node].role], "frames_sent", (json_int_t)c->frames_sent,
-                     "frame_bytes_sent", (json_int_t)c->frame_bytes_sent, "acks_sent",
-                     (json_int_t)c->acks_sent, "tx_us", (json_int_t)c->tx_us, "rx_us",
-                     (json_int_t)c->rx_us, "repeated", (json_int_t)c->attempts_repeated,
-                     "collisions", (json_int_t)c->collisions, "channel_failures",
-                     (json_int_t)c->channel_failures, "queue_drops", (json_int_t)c->queue_drops,
-                     "given_up", (json_int_t)c->frames_given_up);
+    return json_pack(
+        "{s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "node",
+        (json_int_t)m->topology.nodes[node].id, "role", roles[m->topology.nodes[node].role],
+        "frames_sent", (json_int_t)c->frames_sent, "frame_bytes_sent",
+        (json_int_t)c->frame_bytes_sent, "acks_sent", (json_int_t)c->acks_sent, "tx_us",
+        (json_int_t)c->tx_us, "rx_us", (json_int_t)c->rx_us, "repeated",
+        (json_int_t)c->attempts_repeated, "collisions", (json_int_t)c->collisions,
+        "channel_failures", (json_int_t)c->channel_failures, "queue_drops",
+        (json_int_t)c->queue_drops, "given_up", (json_int_t)c->frames_given_up, "hop_limit_drops",
+        (json_int_t)c->hop_limit_drops, "no_route_drops", (json_int_t)c->no_route_drops);
 }
 
 static json_t *counters_json(const mesh *m)

@@ -42,36 +42,26 @@ static void run(lab_stage *stage)
 
 static const lab_watch watch = {.value = on_value, .next_us = next_us, .run = run};
 
-static void subtract(sim_radio_counts *from, const sim_radio_counts *what)
-{
-    /* All fields are uint64_t: the struct is a table of counters. */
-    uint64_t *to = (uint64_t *)from;
-    const uint64_t *less = (const uint64_t *)what;
-    for (size_t i = 0; i < sizeof *from / sizeof *to; i++) {
-        to[i] -= less[i];
-    }
-}
-
-static void read_counts(const lab_stage *stage, sim_radio_counts out[SIM_TOPOLOGY_NODES_MAX])
+/* How much more there is of everything than in `since`. */
+static void read_counts(const lab_stage *stage, const sim_radio_counts *since,
+                        sim_radio_counts *out)
 {
     for (unsigned i = 0; i < stage->setup.topology->node_count; i++) {
-        out[i] = *sim_radio_counts_of(stage->mesh.radio, i);
+        out[i] = sim_radio_counts_since(sim_radio_counts_of(stage->mesh.radio, i), &since[i]);
     }
 }
 
 static void measure(lab_stage *stage, lab_series *series)
 {
-    sim_radio_counts before[SIM_TOPOLOGY_NODES_MAX] = {{0}};
-    read_counts(stage, before);
+    static const sim_radio_counts none[SIM_TOPOLOGY_NODES_MAX];
+    sim_radio_counts before[SIM_TOPOLOGY_NODES_MAX];
+    read_counts(stage, none, before);
     /* Where in an interval it begins is drawn, so that nothing else keeps step with it. */
     series->first_us = stage->world.now_us + sim_rng_below(&stage->world.rng, series->interval_us);
     lab_watch_with(stage, &watch, series);
     uint64_t last_us = series->first_us + (uint64_t)(series->count - 1) * series->interval_us;
     sim_world_run_us(&stage->world, last_us + 1000U * LAB_DRAIN_MS);
-    read_counts(stage, series->counts);
-    for (unsigned i = 0; i < stage->setup.topology->node_count; i++) {
-        subtract(&series->counts[i], &before[i]);
-    }
+    read_counts(stage, before, series->counts);
 }
 
 bool lab_notify(const lab_setup *setup, uint32_t interval_us, uint32_t count, lab_series *out)

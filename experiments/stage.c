@@ -335,6 +335,22 @@ void lab_watch_with(lab_stage *stage, const lab_watch *watch, void *experiment)
     stage->experiment = experiment;
 }
 
+/* A topology that was loaded leads everywhere, without a loop. */
+static bool finds_its_way(const lab_stage *stage)
+{
+    uint64_t lost = 0;
+    for (unsigned i = 0; i < stage->setup.topology->node_count; i++) {
+        const sim_radio_counts *counts = sim_radio_counts_of(stage->mesh.radio, i);
+        lost += counts->hop_limit_drops + counts->no_route_drops;
+    }
+    if (lost > 0) {
+        fprintf(stderr, "proa-experiment: %s, %s, seed %llu: %llu packets lost their way\n",
+                stage->setup.app->name, stage->setup.topology->name,
+                (unsigned long long)stage->setup.seed, (unsigned long long)lost);
+    }
+    return lost == 0;
+}
+
 bool lab_judge(lab_stage *stage)
 {
     sim_checker_finish(&stage->checker);
@@ -344,5 +360,5 @@ bool lab_judge(lab_stage *stage)
                 (unsigned long long)stage->setup.seed, sim_rule_name(stage->checker.broken),
                 stage->checker.message);
     }
-    return stage->checker.broken == SIM_RULE_NONE;
+    return stage->checker.broken == SIM_RULE_NONE && finds_its_way(stage);
 }

@@ -101,7 +101,8 @@ void lab_read(lab_stage *stage);
 
 void lab_watch_with(lab_stage *stage, const lab_watch *watch, void *experiment);
 
-/* True if nothing broke a rule of the simulator; else it says which on standard error. */
+/* True if nothing broke a rule of the simulator and no packet lost its way; else it says so on standard
+ * error. */
 bool lab_judge(lab_stage *stage);
 
 void lab_close(lab_stage *stage);

@@ -111,14 +111,6 @@ static bool find_first(void *ctx, uint32_t id, proa_secure_first *out)
 }
 
 /* A simulation that cannot even be set up has no result. */
-static void must(proa_err err, const char *what)
-{
-    if (err != PROA_OK) {
-        fprintf(stderr, "proa-sim: cannot open %s: %s\n", what, proa_err_name(err));
-        exit(1);
-    }
-}
-
 /* What a device's file installs until bootstrap does (DESIGN G24): the server may create accounts
  * and rights, and owns the light. */
 static void add_access(sim_device *device)
@@ -127,10 +119,12 @@ static void add_access(sim_device *device)
                                        PROA_OBJECT_CLIENT_ACCESS, PROA_OBJECT_OSCORE};
     size_t count = sizeof created / sizeof *created - (device->world->oscore ? 0 : 1);
     for (size_t i = 0; i < count; i++) {
-        must(proa_client_add_access(device->client, created[i], PROA_ID_ALL, 1, PROA_RIGHTS_ALL, 1),
-             "access rights");
+        sim__must(
+            proa_client_add_access(device->client, created[i], PROA_ID_ALL, 1, PROA_RIGHTS_ALL, 1),
+            "access rights");
     }
-    must(proa_client_add_access(device->client, 3311, 0, 1, PROA_RIGHTS_ALL, 1), "access rights");
+    sim__must(proa_client_add_access(device->client, 3311, 0, 1, PROA_RIGHTS_ALL, 1),
+              "access rights");
 }
 
 void sim__device_open(sim_device *device)
@@ -147,7 +141,7 @@ void sim__device_open(sim_device *device)
     secure.firsts = &proa_dtls_firsts;
     secure.find_first = find_first;
     secure.find_psk_ctx = device;
-    must(proa_dtls_open(&device->secure, &secure), "DTLS");
+    sim__must(proa_dtls_open(&device->secure, &secure), "DTLS");
     proa_client_config config =
         proa_client_config_device(proa_span_of(device->name), random, sim__memory());
     proa_c2c_limits limits = proa_c2c_limits_device();
@@ -166,10 +160,10 @@ void sim__device_open(sim_device *device)
         limits.compact = &proa_c2c_compact_accounts;
     }
     sim__fit_coap(device->world, &config.coap);
-    must(proa_client_open(&device->client, &config), "client");
-    must(proa_c2c_open(&device->c2c, device->client, &limits), "C2C");
+    sim__must(proa_client_open(&device->client, &config), "client");
+    sim__must(proa_c2c_open(&device->c2c, device->client, &limits), "C2C");
     device->light = light;
-    must(proa_client_add_object(device->client, &device->light), "object 3311");
+    sim__must(proa_client_add_object(device->client, &device->light), "object 3311");
     if (device->incarnation == 0) {
         add_access(device);
     }
@@ -188,7 +182,7 @@ void sim__device_open(sim_device *device)
         server.identity = server.key = proa_span_make(NULL, 0);
         server.oscore = &device->params;
     }
-    must(proa_client_add_server(device->client, &server), "server account");
+    sim__must(proa_client_add_server(device->client, &server), "server account");
     device->up = true;
 }
 

@@ -8,14 +8,6 @@
 
 #include "ports/mbedtls/crypto.h"
 
-static void must(proa_err err)
-{
-    if (err != PROA_OK) {
-        fprintf(stderr, "proa-sim: cannot open OSCORE: %s\n", proa_err_name(err));
-        exit(1);
-    }
-}
-
 proa_oscore_params sim__oscore_params(const sim_device *device, bool of_server)
 {
     proa_span server_id = proa_span_of("s");
@@ -55,10 +47,10 @@ proa_oscore *sim__oscore_of_server(sim_server *server)
                                  .renewal = &proa_oscore_appendix_b2,
                                  .find_params = find_params_of_server,
                                  .find_params_ctx = server};
-    must(proa_oscore_open(&table, &config));
+    sim__must(proa_oscore_open(&table, &config), "OSCORE");
     for (unsigned i = 0; i < world->device_count; i++) {
         proa_oscore_params params = sim__oscore_params(&world->devices[i], true);
-        must(proa_oscore_add(table, i + 1, &params, PROA_OSCORE_KNOWN));
+        sim__must(proa_oscore_add(table, i + 1, &params, PROA_OSCORE_KNOWN), "OSCORE context");
     }
     return table;
 }

@@ -10,14 +10,6 @@
 #include "sim/oscore.h"
 #include "sim/world.h"
 
-static void must(proa_err err, const char *what)
-{
-    if (err != PROA_OK) {
-        fprintf(stderr, "proa-sim: cannot open %s: %s\n", what, proa_err_name(err));
-        exit(1);
-    }
-}
-
 static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
 {
     const sim_world *world = ctx;
@@ -79,7 +71,7 @@ static void store_grant(sim_server *server, const proa_grant *grant)
             place = i;
         }
     }
-    must(place < SIM_GRANTS_MAX ? PROA_OK : PROA_E_FULL, "place for another grant");
+    sim__must(place < SIM_GRANTS_MAX ? PROA_OK : PROA_E_FULL, "place for another grant");
     server->records.grants[place] = *grant;
     server->records.grant_used[place] = true;
     count_store(server);
@@ -114,7 +106,7 @@ static void store_override(sim_server *server, const proa_override *o, bool keep
             place = i;
         }
     }
-    must(place < SIM_OVERRIDES_MAX ? PROA_OK : PROA_E_FULL, "place for another refusal");
+    sim__must(place < SIM_OVERRIDES_MAX ? PROA_OK : PROA_E_FULL, "place for another refusal");
     records->overrides[place] = *o;
     records->override_used[place] = keep;
     count_store(server);
@@ -172,7 +164,7 @@ static void revive(sim_server *server, uint32_t revived[SIM_DEVICES_MAX])
     sim_sessions *sessions = &server->records.sessions;
     sim_sessions *taken = malloc(sizeof *taken);
     uint64_t newest[SIM_DEVICES_MAX] = {0};
-    must(taken != NULL ? PROA_OK : PROA_E_NO_MEMORY, "stored sessions");
+    sim__must(taken != NULL ? PROA_OK : PROA_E_NO_MEMORY, "stored sessions");
     memcpy(taken, sessions, sizeof *taken);
     sim__sessions_claim(sessions, server->box_key);
     for (size_t i = 0; i < SIM_SESSIONS_MAX; i++) {
@@ -206,14 +198,15 @@ static void restore(sim_server *server)
     revive(server, revived);
     for (size_t i = 0; i < SIM_OVERRIDES_MAX; i++) {
         if (server->records.override_used[i]) {
-            must(proa_authority_restore_override(server->authority, &server->records.overrides[i]),
-                 "a stored refusal");
+            sim__must(
+                proa_authority_restore_override(server->authority, &server->records.overrides[i]),
+                "a stored refusal");
         }
     }
     for (size_t i = 0; i < SIM_GRANTS_MAX; i++) {
         if (server->records.grant_used[i]) {
-            must(proa_authority_restore(server->authority, &server->records.grants[i]),
-                 "a stored grant");
+            sim__must(proa_authority_restore(server->authority, &server->records.grants[i]),
+                      "a stored grant");
         }
     }
     for (size_t i = 0; i < SIM_DEVICES_MAX; i++) {
@@ -223,8 +216,8 @@ static void restore(sim_server *server)
             r.links = proa_span_of(server->records.registrations[i].links);
             r.peer.session = revived[i];
             revived[i] = 0;
-            must(proa_server_restore(server->server, world->now_ms, &r, &r.reg),
-                 "a stored registration");
+            sim__must(proa_server_restore(server->server, world->now_ms, &r, &r.reg),
+                      "a stored registration");
             proa_device_news news = news_of(&r);
             proa_authority_registered(server->authority, world->now_ms, &news);
         }
@@ -251,7 +244,7 @@ void sim__server_open(sim_server *server)
     proa_dtls_keep(&secure, &server->keeper, server->box_key);
     secure.reserve = world->calm ? 0 : 8; /* few, so that every run has to reserve more */
     sim__sessions_lose(&server->records.sessions);
-    must(proa_dtls_open(&server->secure, &secure), "DTLS");
+    sim__must(proa_dtls_open(&server->secure, &secure), "DTLS");
     proa_server_config config = proa_server_config_default(random, sim__memory());
     config.secure = server->secure;
     config.endpoint_of = endpoint_of;
@@ -261,9 +254,9 @@ void sim__server_open(sim_server *server)
     config.coap.oscore = server->oscore == NULL ? NULL : proa_oscore_for_coap(server->oscore);
     config.ctx = world;
     sim__fit_coap(world, &config.coap);
-    must(proa_server_open(&server->server, &config), "server");
+    sim__must(proa_server_open(&server->server, &config), "server");
     proa_authority_config authority = proa_authority_config_default(random, sim__memory());
-    must(proa_authority_open(&server->authority, &authority), "authority");
+    sim__must(proa_authority_open(&server->authority, &authority), "authority");
     proa_authority_clock(server->authority, world->now_ms, sim_world_unix_s(world));
     restore(server);
     proa_authority_policy(server->authority, world->now_ms, world->policy);

@@ -25,6 +25,14 @@ static void give(void *ctx, void *block, size_t len)
     free(block);
 }
 
+void sim__must(proa_err err, const char *what)
+{
+    if (err != PROA_OK) {
+        fprintf(stderr, "proa-sim: cannot open %s: %s\n", what, proa_err_name(err));
+        exit(1);
+    }
+}
+
 proa_memory sim__memory(void)
 {
     proa_memory memory = {take, give, NULL};

@@ -227,6 +227,9 @@ void sim__world_send(sim_world *world, unsigned from_node, const proa_addr *from
 void sim__fit_coap(const sim_world *world, proa_coap_config *config);
 void sim__fit_dtls(const sim_world *world, proa_secure_config *config);
 
+/* Ends the program, which cannot go on without `what`, unless err is PROA_OK. */
+void sim__must(proa_err err, const char *what);
+
 /* The heap, for engines. */
 proa_memory sim__memory(void);
 

@@ -224,12 +224,17 @@ static void enter(sim_radio *radio, parcel *p, uint32_t cpu_us)
 /* A packet has come over radio or line. */
 static void arrive(sim_radio *radio, parcel *p)
 {
-    bool is_forwarded = p->at != p->to;
-    if (is_forwarded && (radio->topology->next[p->at][p->to] == p->at || !may_hop(p))) {
+    if (p->at == p->to) {
+        enter(radio, p, radio->params.cpu_receive_us);
+    } else if (radio->topology->next[p->at][p->to] == p->at) {
+        radio->mac.counts[p->at].no_route_drops++;
         free(p);
-        return;
+    } else if (!may_hop(p)) {
+        radio->mac.counts[p->at].hop_limit_drops++;
+        free(p);
+    } else {
+        enter(radio, p, radio->params.cpu_forward_us);
     }
-    enter(radio, p, is_forwarded ? radio->params.cpu_forward_us : radio->params.cpu_receive_us);
 }
 
 /* ---- radio ------------------------------------------------------------------------------ */
@@ -542,6 +547,7 @@ void sim_radio_send(sim_radio *radio, uint64_t now_us, unsigned node, proa_span 
     } else if (node == SIM_TOPOLOGY_WIRED) {
         begin_wire(radio, p);
     } else if (radio->topology->next[node][p->to] == node) {
+        radio->mac.counts[node].no_route_drops++;
         free(p);
     } else {
         enter(radio, p, radio->params.cpu_send_us);
@@ -603,4 +609,23 @@ void sim_radio_observe(sim_radio *radio, void (*observer)(void *ctx, const sim_r
 const sim_radio_counts *sim_radio_counts_of(const sim_radio *radio, unsigned node)
 {
     return &radio->mac.counts[node];
+}
+
+sim_radio_counts sim_radio_counts_since(const sim_radio_counts *later,
+                                        const sim_radio_counts *earlier)
+{
+    return (sim_radio_counts){
+        .frames_sent = later->frames_sent - earlier->frames_sent,
+        .frame_bytes_sent = later->frame_bytes_sent - earlier->frame_bytes_sent,
+        .acks_sent = later->acks_sent - earlier->acks_sent,
+        .tx_us = later->tx_us - earlier->tx_us,
+        .rx_us = later->rx_us - earlier->rx_us,
+        .attempts_repeated = later->attempts_repeated - earlier->attempts_repeated,
+        .collisions = later->collisions - earlier->collisions,
+        .channel_failures = later->channel_failures - earlier->channel_failures,
+        .frames_given_up = later->frames_given_up - earlier->frames_given_up,
+        .queue_drops = later->queue_drops - earlier->queue_drops,
+        .reassembly_drops = later->reassembly_drops - earlier->reassembly_drops,
+        .hop_limit_drops = later->hop_limit_drops - earlier->hop_limit_drops,
+        .no_route_drops = later->no_route_drops - earlier->no_route_drops};
 }

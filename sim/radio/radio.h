@@ -60,6 +60,8 @@ typedef struct sim_radio_counts {
     uint64_t frames_given_up;   /* these and those that nobody acknowledged */
     uint64_t queue_drops;       /* packets; at the border router those of both ends of its line */
     uint64_t reassembly_drops;  /* packets */
+    uint64_t hop_limit_drops;   /* packets that have made too many hops already, and */
+    uint64_t no_route_drops;    /* those for whom the node knows no next one */
 } sim_radio_counts;
 
 /* What the observer is told of each data frame when its transmission begins (collided or not), and of each
@@ -104,5 +106,9 @@ uint64_t sim_radio_next_us(const sim_radio *radio);
 bool sim_radio_take(sim_radio *radio, uint64_t now_us, unsigned *node, proa_span *packet);
 
 const sim_radio_counts *sim_radio_counts_of(const sim_radio *radio, unsigned node);
+
+/* What happened between one reading of a node's counts and a later one. */
+sim_radio_counts sim_radio_counts_since(const sim_radio_counts *later,
+                                        const sim_radio_counts *earlier);
 
 #endif

@@ -290,19 +290,34 @@ static void read_topology(proa_json_doc *doc, sim_topology *t)
     }
 }
 
+/* Judges the document and frees it. */
+static bool read_document(proa_json_doc *doc, sim_topology *out, char *problem, size_t problem_len)
+{
+    memset(out, 0, sizeof *out);
+    if (!doc->failed) {
+        read_topology(doc, out);
+    }
+    if (doc->failed) {
+        snprintf(problem, problem_len, "%s", doc->message);
+    }
+    bool ok = !doc->failed;
+    proa_json_free(doc);
+    return ok;
+}
+
 bool sim_topology_load(const char *path, sim_topology *out, char *problem, size_t problem_len)
 {
     proa_json_doc doc;
-    memset(out, 0, sizeof *out);
-    if (proa_json_load(&doc, path, false)) {
-        read_topology(&doc, out);
-    }
-    if (doc.failed) {
-        snprintf(problem, problem_len, "%s", doc.message);
-    }
-    bool ok = !doc.failed;
-    proa_json_free(&doc);
-    return ok;
+    (void)proa_json_load(&doc, path, false);
+    return read_document(&doc, out, problem, problem_len);
+}
+
+bool sim_topology_parse(const char *name, const char *text, size_t len, sim_topology *out,
+                        char *problem, size_t problem_len)
+{
+    proa_json_doc doc;
+    (void)proa_json_parse(&doc, name, text, len);
+    return read_document(&doc, out, problem, problem_len);
 }
 
 unsigned sim_topology_hops(const sim_topology *topology, unsigned from, unsigned to)

@@ -63,6 +63,10 @@ typedef struct sim_topology {
  * is no neighbour, a loop, or a destination among host, requester and outside that cannot be reached. */
 bool sim_topology_load(const char *path, sim_topology *out, char *problem, size_t problem_len);
 
+/* The same of a text, called `name` in what is said of it. */
+bool sim_topology_parse(const char *name, const char *text, size_t len, sim_topology *out,
+                        char *problem, size_t problem_len);
+
 /* Radio hops from one to the other, either of them a node or SIM_TOPOLOGY_WIRED. The loaded topology must lead
  * there. */
 unsigned sim_topology_hops(const sim_topology *topology, unsigned from, unsigned to);

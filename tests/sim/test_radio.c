@@ -423,7 +423,54 @@ static void rfc8200_3_hop_limit(void **state)
         sim_radio_send(m->radio, limit * 100000, m->topology.host, proa_span_make(packet, len));
         assert_int_equal(count_arrivals(m), limit == 2);
     }
+    uint64_t drops = 0;
+    for (unsigned i = 0; i < m->topology.node_count; i++) {
+        drops += sim_radio_counts_of(m->radio, i)->hop_limit_drops;
+        assert_int_equal(sim_radio_counts_of(m->radio, i)->no_route_drops, 0);
+    }
+    assert_int_equal(drops, 2);
     sim_radio_close(m->radio);
+}
+
+/* A host of a node that does not know it: the one that is asked says so. */
+static void packets_without_a_route_are_counted(void **state)
+{
+    (void)state;
+    sim_radio_params params = sim_radio_params_default();
+    mesh *m = open_mesh("multihop_1", &params, 1);
+    unsigned host = m->topology.host;
+    unsigned requester = m->topology.requester;
+    unsigned hop = m->topology.next[host][requester];
+    assert_true(hop != requester);
+    m->topology.next[hop][requester] = (uint8_t)hop;
+    send(m, 0, host, requester, 20);
+    expect_nothing(m);
+    assert_int_equal(sim_radio_counts_of(m->radio, hop)->no_route_drops, 1);
+    m->topology.next[host][requester] = (uint8_t)host;
+    send(m, 1000000, host, requester, 20);
+    expect_nothing(m);
+    assert_int_equal(sim_radio_counts_of(m->radio, host)->no_route_drops, 1);
+    sim_radio_close(m->radio);
+}
+
+/* Each field of its own. */
+static void counts_since_an_earlier_reading(void **state)
+{
+    uint64_t numbers[3][sizeof(sim_radio_counts) / sizeof(uint64_t)];
+    sim_radio_counts earlier;
+    sim_radio_counts later;
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers[0] / sizeof numbers[0][0]; i++) {
+        numbers[0][i] = i;
+        numbers[1][i] = 3 * i + 1;
+    }
+    memcpy(&earlier, numbers[0], sizeof earlier);
+    memcpy(&later, numbers[1], sizeof later);
+    later = sim_radio_counts_since(&later, &earlier);
+    memcpy(numbers[2], &later, sizeof later);
+    for (size_t i = 0; i < sizeof numbers[0] / sizeof numbers[0][0]; i++) {
+        assert_int_equal(numbers[2][i], 2 * i + 1);
+    }
 }
 
 static void packets_for_nobody_are_dropped(void **state)
@@ -632,6 +679,8 @@ int main(void)
         cmocka_unit_test(each_reaches_the_others_over_the_hops_of_its_topology),
         cmocka_unit_test(longest_packet_crosses_eight_hops),
         cmocka_unit_test(rfc8200_3_hop_limit),
+        cmocka_unit_test(packets_without_a_route_are_counted),
+        cmocka_unit_test(counts_since_an_earlier_reading),
         cmocka_unit_test(packets_for_nobody_are_dropped),
         cmocka_unit_test(full_queue_drops_the_last),
         cmocka_unit_test(rfc4944_5_3_reassembly_times_out),
