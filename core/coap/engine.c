@@ -51,6 +51,7 @@ proa_coap_config proa_coap_config_server(proa_random random, proa_memory memory)
         .block_size = 1024,
         .message_max = PROA_COAP_MESSAGE_MAX,
         .grows = true,
+        .sessions_return = true,
     };
     return config;
 }

@@ -150,8 +150,8 @@ typedef enum proa__phase {
 } proa__phase;
 
 typedef struct proa__request {
-    proa__thing thing; /* token: the last bit is 0, but 1 in messages that fetch a notification's
-                          rest; mid: of the newest message */
+    proa__thing thing; /* token: the last bit of its first byte is 0, but 1 in messages that fetch a
+                          notification's rest; mid: of the newest message */
     uint64_t user;
     proa__message *message; /* the round under way; NULL only while an observation is held */
     proa__body *body;

@@ -243,7 +243,7 @@ static proa__body *response(proa_coap *c, proa__peer *way, proa__request *q, con
 static const proa__body *assembly_of(proa_coap *c, const proa__request *q)
 {
     proa_coap_token name = q->thing.token;
-    name.bytes[PROA_COAP_TOKEN_MAX - 1] |= proa__request_fetches_rest(q) ? 1U : 0U;
+    name.bytes[0] |= proa__request_fetches_rest(q) ? 1U : 0U;
     const proa__peer *way = q->thing.peer->way;
     return way != NULL && q->asks_outside ? proa__find(c, PROA__BODY, way, &name, 0) : NULL;
 }

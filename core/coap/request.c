@@ -11,13 +11,11 @@
  *     in proa_coap.lists[ENDED]              failed; poll will tell and free it
  *
  * A response matches by peer and Token, a piggybacked one by Message ID as well (§5.3.2). The last
- * bit of the Token tells the fetching of a notification's later blocks from the notifications
- * themselves (RFC 7959 §2.6). */
+ * bit of the Token's first byte tells the fetching of a notification's later blocks from the
+ * notifications themselves (RFC 7959 §2.6). */
 #include <string.h>
 
 #include "core/coap/engine_internal.h"
-
-#define TOKEN_LAST (PROA_COAP_TOKEN_MAX - 1)
 
 /* Header and Token, Observe, Block2, payload marker. */
 #define PLAIN_OVERHEAD (4U + 8U + 2U + 5U + 1U)
@@ -28,7 +26,7 @@
 
 bool proa__is_of_rest(const proa__heard *h)
 {
-    return (h->msg.token.bytes[TOKEN_LAST] & 1U) != 0;
+    return (h->msg.token.bytes[0] & 1U) != 0;
 }
 
 bool proa__request_fetches_rest(const proa__request *q)
@@ -50,7 +48,7 @@ int proa__request_compose(proa_coap *c, const proa__request *q, const proa__mess
     const uint8_t *payload = c->scratch + q->options_len;
     proa_coap_token token = q->thing.token;
     proa__draft draft;
-    token.bytes[TOKEN_LAST] |= proa__request_fetches_rest(q) ? 1U : 0U;
+    token.bytes[0] |= proa__request_fetches_rest(q) ? 1U : 0U;
     proa__draft_init(&draft, (proa_coap_type)m->type, q->code, m->timed.thing.mid, &token);
     proa__request_load(c, q);
     draft.encoded = proa_span_make(c->scratch, q->options_len);
@@ -135,8 +133,11 @@ static proa__request *new_request(proa_coap *c, proa__peer *peer, const proa_coa
     proa__request *q = proa__thing_new(c, PROA__REQUEST, peer);
     if (q != NULL) {
         q->thing.token.len = PROA_COAP_TOKEN_MAX;
+        if (!c->config.sessions_return && (peer->name.session | peer->name.account) != 0) {
+            q->thing.token.len = PROA_COAP_TOKEN_PROTECTED;
+        }
         proa_random_fill(&c->config.random, q->thing.token.bytes, PROA_COAP_TOKEN_MAX);
-        q->thing.token.bytes[TOKEN_LAST] &= 0xfeU;
+        q->thing.token.bytes[0] &= 0xfeU;
         q->code = request->code;
         q->repeatable = request->repeatable;
         q->user = request->user;
@@ -499,7 +500,7 @@ static void confirm(proa_coap *c, proa__peer *peer, const proa__request *q, cons
 static proa__request *find_by_token(proa_coap *c, const proa__peer *peer, const proa_coap_msg *m)
 {
     proa_coap_token token = m->token;
-    token.bytes[TOKEN_LAST] &= 0xfeU;
+    token.bytes[0] &= 0xfeU;
     proa__request *q = proa__find(c, PROA__REQUEST, peer, &token, 0);
     for (proa__link *at = peer->riders.next; q == NULL && at != &peer->riders; at = at->next) {
         q = proa__find(c, PROA__REQUEST, PROA__OF(proa__peer, ride, at), &token, 0);

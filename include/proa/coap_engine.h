@@ -107,6 +107,8 @@ typedef struct proa_coap_config {
                                 options of observations we hold; 0 = enough for every one of them */
     bool grows; /* take storage when it is needed; else all of it in proa_coap_open, so that a
                    device learns on the desk what it needs */
+    bool sessions_return; /* DTLS sessions of an earlier engine may go on in this one
+                             (proa_secure_class.revive): then all Tokens are 8 bytes, see proa_coap_send */
 } proa_coap_config;
 
 /* Sensible sizes for a device with one server and a few peers, resp. for a server that grows. */
@@ -211,8 +213,16 @@ typedef struct proa_coap_request {
     uint32_t timeout_ms; /* overall, from this call; 0 = what timing gives */
 } proa_coap_request;
 
-/* Send a request. Its Token is 8 bytes from the CSPRNG. One with No-Response among its options ends
- * like any other: with the response that came nevertheless, or with TIMEOUT; give it a timeout_ms.
+/* Bytes of a Token where that is not all there is. All but one bit are random. Under OSCORE a response
+ * is bound to its request by itself. Under DTLS the Token binds it (RFC 9175 §4.2), and of the responses
+ * that could still come in place of another the record layer takes the last 64: for each request the
+ * chance is 64 in 2^39 that there is one with its Token. Where sessions return, any response of the
+ * past may come again, and a Token alone tells that it is new. */
+#define PROA_COAP_TOKEN_PROTECTED 5
+
+/* Send a request. Its Token is from the CSPRNG: PROA_COAP_TOKEN_MAX bytes; PROA_COAP_TOKEN_PROTECTED in a
+ * session or under OSCORE, unless sessions return. One with No-Response among its options ends like any
+ * other: with the response that came nevertheless, or with TIMEOUT; give it a timeout_ms.
  *
  * id  out; names the request until its last event, or its cancel.
  * Returns PROA_OK, PROA_E_FULL (request_max; no place for a long payload), PROA_E_TOO_LARGE

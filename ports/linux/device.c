@@ -160,6 +160,7 @@ static proa_err open_files(proa_device *d, const proa_device_options *o, char *m
 static void set_sizes(proa_client_config *config, proa_c2c_limits *limits)
 {
     config->coap = proa_coap_config_server(config->random, config->memory);
+    config->coap.sessions_return = false; /* they end with the program */
     config->coap.request_max = 128;
     config->coap.exchange_max = 128;
     config->coap.relation_max = 128;

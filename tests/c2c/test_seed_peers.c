@@ -313,11 +313,11 @@ static void seed_9_host_is_read(void **state)
     assert_int_equal(proa_coap_parse(&m, proa_span_make(request, request_len)), PROA_OK);
     assert_int_equal(proa_coap_option_uint(&m, PROA_COAP_OPT_ACCEPT, 0), PROA_FORMAT_TLV);
     assert_false(proa_coap_option_find(&m, PROA_COAP_OPT_URI_QUERY, &query)); /* no ep= */
-    assert_int_equal(request[0], 0x48);
-    assert_int_equal(request[1], PROA_COAP_GET);
-    size_t len = 4 + 8U;
+    assert_int_equal(m.type, PROA_COAP_CON);
+    assert_int_equal(m.code, PROA_COAP_GET);
+    size_t len = 4U + m.token.len;
     memcpy(answer, request, len);
-    answer[0] = 0x68;
+    answer[0] = (uint8_t)(0x60 | m.token.len);
     answer[1] = PROA_COAP_CONTENT;
     len += hex("c22d16 ff e5164a3030303031", answer + len, sizeof(answer) - len);
     assert_int_equal(

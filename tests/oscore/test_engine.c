@@ -380,9 +380,9 @@ static void c2c_6_what_nobody_protected_ends_nothing(void **state)
     (void)state;
     proa_coap_id id = ask_for(PROA_COAP_GET, false, proa_span_make(NULL, 0));
     assert_true(send_one(CLIENT));
-    datagram forged = {.from = at[SERVER].addr, .len = 12};
-    memcpy(forged.bytes, last[CLIENT].bytes, 12); /* header and Token */
-    forged.bytes[0] = 0x68;                       /* ACK */
+    datagram forged = {.from = at[SERVER].addr, .len = 4 + PROA_COAP_TOKEN_PROTECTED};
+    memcpy(forged.bytes, last[CLIENT].bytes, forged.len); /* header and Token */
+    forged.bytes[0] = 0x60 + PROA_COAP_TOKEN_PROTECTED;   /* ACK */
     forged.bytes[1] = PROA_COAP_UNAUTHORIZED;
     feed(CLIENT, &forged);
     expect(CLIENT, PROA_COAP_EVENT_UNPROTECTED);
