@@ -246,11 +246,14 @@ _Noreturn void proa_panic(const char *file, int line, const char *condition)
 {
     (void)condition;
     __asm volatile("cpsid i" ::: "memory");
-    console_begin("panic at line ");
-    console_number((uint64_t)line);
-    console_text(" of ");
-    console_text(file[0] == '\0' ? "a file that a debugger knows" : file);
-    console_text(", called from ");
+    console_begin("panic");
+    if (line != 0) {
+        console_text(" at line ");
+        console_number((uint64_t)line);
+        console_text(" of ");
+        console_text(file);
+    }
+    console_text(" called from ");
     console_hex((uint32_t)(uintptr_t)__builtin_return_address(0));
     console_end();
     board_reboot();
@@ -284,11 +287,11 @@ void *calloc(size_t count, size_t len)
 {
     (void)count;
     (void)len;
-    proa_panic("", __LINE__, "");
+    proa_panic("", 0, "");
 }
 
 void free(void *block)
 {
     (void)block;
-    proa_panic("", __LINE__, "");
+    proa_panic("", 0, "");
 }

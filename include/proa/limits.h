@@ -109,8 +109,8 @@
 #define PROA_DTLS_ARENA_BITS 31
 #endif
 
-/* Text of a failed assertion. A board that has nowhere to print it says 0: the line and the return
- * address, which a debugger or a crash dump shows, name the place as well. */
+/* Text of a failed assertion. A board that has nowhere to print it says 0: the return address, which
+ * the board shows, or a debugger, names the place as well. */
 #ifndef PROA_PANIC_TEXT
 #define PROA_PANIC_TEXT 1
 #endif

@@ -19,6 +19,9 @@
 #undef MBEDTLS_SSL_OUT_CONTENT_LEN
 #define MBEDTLS_SSL_OUT_CONTENT_LEN 256
 
+/* Shorter than what any peer can ask for (RFC 6066 §4: 512 bytes and more), so nobody has to ask. */
+#undef MBEDTLS_SSL_MAX_FRAGMENT_LENGTH
+
 /* A seed and its nonce have 48 bytes, and nothing is added to them: seeding again, which comes when it
  * comes, takes 400 bytes of stack and not 1,100. */
 #define MBEDTLS_CTR_DRBG_MAX_SEED_INPUT 64
