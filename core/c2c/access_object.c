@@ -39,11 +39,10 @@ static proa_err accept(proa_c2c *c, const proa_actor *who, proa__row *draft,
     if (proa__c2c_closed(access->object)) {
         return PROA_E_DENIED;
     }
-    for (size_t i = 0; i < c->limits.access_max; i++) {
-        const proa__access *other = proa__access_at(c, i);
-        if (&other->row != before && other->row.slot == PROA__SLOT_LIVE &&
-            other->row.owner == draft->owner && other->object == access->object &&
-            other->object_instance == access->object_instance) {
+    const proa__access *other = NULL;
+    while ((other = proa__access_after(c, other)) != NULL) {
+        if (&other->row != before && other->row.owner == draft->owner &&
+            other->object == access->object && other->object_instance == access->object_instance) {
             return PROA_E_EXISTS; /* there is one already: write its list */
         }
     }
@@ -116,15 +115,14 @@ static void store_shorter(const proa__table *t, proa__access *access, bool is_go
 void proa__c2c_drop_rights(proa_c2c *c, uint32_t short_id, bool is_gone)
 {
     const proa__table *t = &c->tables[PROA__ACCESSES];
-    for (uint16_t i = 0; short_id != 0 && i < t->count; i++) {
-        proa__access *access = proa__access_at(c, i);
+    proa__access *access = NULL;
+    while (short_id != 0 && (access = proa__access_after(c, access)) != NULL) {
         proa__row *row = &access->row;
-        bool is_live = row->slot == PROA__SLOT_LIVE;
-        int at = is_live ? proa__list_find(proa__row_text(row, 0), short_id) : -1;
+        int at = proa__list_find(proa__row_text(row, 0), short_id);
         if (at >= 0) {
             proa__row_cut(c, row, (size_t)at, PROA__ELEMENT_LEN);
             c->rights_changed = true;
-        } else if (!is_live || !access->stale || is_gone) {
+        } else if (!access->stale || is_gone) {
             continue;
         }
         if (row->text_len[0] == 0) {

@@ -40,37 +40,26 @@ proa_account proa__c2c_account(const proa__key *key)
 
 proa__key *proa__c2c_key(proa_c2c *c, proa_account account)
 {
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        if (proa__key_at(c, i)->row.slot == PROA__SLOT_LIVE &&
-            proa__c2c_account(proa__key_at(c, i)) == account) {
-            return proa__key_at(c, i);
-        }
+    proa__key *key = NULL;
+    while ((key = proa__key_after(c, key)) != NULL && proa__c2c_account(key) != account) {
     }
-    return NULL;
+    return key;
 }
 
-/* The first key of a Short Client ID that stands like this, behind `after`; NULL. */
-static proa__key *key_with(const proa_c2c *c, uint32_t short_id, proa__slot slot,
-                           const proa__key *after)
+/* The next key of a Short Client ID; NULL. */
+static proa__key *next_of(const proa_c2c *c, uint32_t short_id, proa__key *key)
 {
-    proa__key *end = proa__key_at(c, c->limits.peer_max);
-    for (proa__key *key = proa__key_at(c, 0); key < end; key++) {
-        if (key->row.slot == slot && key->short_id == short_id && (after == NULL || key > after)) {
-            return key;
-        }
+    while ((key = proa__key_after(c, key)) != NULL && key->short_id != short_id) {
     }
-    return NULL;
+    return key;
 }
 
 proa__peer *proa__c2c_peer(const proa_c2c *c, uint32_t short_id)
 {
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        if (proa__peer_at(c, i)->row.slot == PROA__SLOT_LIVE &&
-            proa__peer_at(c, i)->short_id == short_id) {
-            return proa__peer_at(c, i);
-        }
+    proa__peer *peer = NULL;
+    while ((peer = proa__peer_after(c, peer)) != NULL && peer->short_id != short_id) {
     }
-    return NULL;
+    return peer;
 }
 
 proa__peer *proa__c2c_live(const proa_c2c *c, const proa__key *key)
@@ -103,8 +92,8 @@ static bool is_better(const proa__key *key, const proa__key *than)
 proa__key *proa__c2c_key_of(proa_c2c *c, proa_span endpoint)
 {
     proa__key *best = NULL;
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        proa__key *key = proa__key_at(c, i);
+    proa__key *key = NULL;
+    while ((key = proa__key_after(c, key)) != NULL) {
         const proa__peer *peer = proa__c2c_live(c, key);
         if (peer != NULL && proa__row_text_is(&peer->row, PROA__PEER_ENDPOINT, endpoint) &&
             (best == NULL || is_better(key, best))) {
@@ -140,8 +129,8 @@ static void remove_key(proa_c2c *c, proa__key *key, proa_outcome why)
 /* Both halves, by our own decision: the server learns it from the next registration update. */
 static void end_account(proa_c2c *c, proa__peer *peer, proa_outcome why)
 {
-    proa__key *key;
-    while ((key = key_with(c, peer->short_id, PROA__SLOT_LIVE, NULL)) != NULL) {
+    proa__key *key = NULL;
+    while ((key = next_of(c, peer->short_id, key)) != NULL) {
         remove_key(c, key, why);
     }
     proa__c2c_remove(&c->tables[PROA__PEERS], &peer->row, why);
@@ -149,14 +138,15 @@ static void end_account(proa_c2c *c, proa__peer *peer, proa_outcome why)
 
 void proa__c2c_drop_halves(proa_c2c *c)
 {
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        proa__key *key = proa__key_at(c, i);
-        proa__peer *peer = proa__peer_at(c, i);
-        if (key->row.slot == PROA__SLOT_LIVE && proa__c2c_peer(c, key->short_id) == NULL) {
+    proa__key *key = NULL;
+    proa__peer *peer = NULL;
+    while ((key = proa__key_after(c, key)) != NULL) {
+        if (proa__c2c_peer(c, key->short_id) == NULL) {
             remove_key(c, key, PROA_OUTCOME_OK);
         }
-        if (peer->row.slot == PROA__SLOT_LIVE &&
-            key_with(c, peer->short_id, PROA__SLOT_LIVE, NULL) == NULL) {
+    }
+    while ((peer = proa__peer_after(c, peer)) != NULL) {
+        if (next_of(c, peer->short_id, NULL) == NULL) {
             proa__c2c_remove(&c->tables[PROA__PEERS], &peer->row, PROA_OUTCOME_OK);
         }
     }
@@ -166,10 +156,9 @@ void proa__c2c_drop_halves(proa_c2c *c)
  * that another server made are not ours to judge. */
 static void succeed(proa_c2c *c, const proa__key *key, const proa__peer *peer)
 {
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        proa__key *old = proa__key_at(c, i);
-        if (old->row.slot != PROA__SLOT_LIVE || !is_newer(key->generation, old->generation) ||
-            old->row.owner != key->row.owner) {
+    proa__key *old = NULL;
+    while ((old = proa__key_after(c, old)) != NULL) {
+        if (!is_newer(key->generation, old->generation) || old->row.owner != key->row.owner) {
             continue;
         }
         proa__peer *other = proa__c2c_peer(c, old->short_id);
@@ -277,8 +266,8 @@ static void start_disable(proa_c2c *c, proa__peer *peer)
 {
     peer->disable = false;
     peer->disabled_ms = after_ms(c, peer->disable_s);
-    for (proa__key *key = NULL;
-         (key = key_with(c, peer->short_id, PROA__SLOT_LIVE, key)) != NULL;) {
+    proa__key *key = NULL;
+    while ((key = next_of(c, peer->short_id, key)) != NULL) {
         key->drop = true;
     }
 }
@@ -309,19 +298,20 @@ static void run_peer(proa_c2c *c, proa__peer *peer)
 /* Why an account is over, of which a half may still stand. */
 static proa_outcome why_gone(const proa_c2c *c, const proa__peer *peer)
 {
-    const proa__key *key = key_with(c, peer->short_id, PROA__SLOT_GONE, NULL);
-    if (peer->row.slot == PROA__SLOT_GONE) {
-        return peer->row.why;
+    for (size_t i = 0; peer->row.slot == PROA__SLOT_LIVE && i < c->limits.peer_max; i++) {
+        const proa__key *key = proa__key_at(c, i);
+        if (key->row.slot == PROA__SLOT_GONE && key->short_id == peer->short_id) {
+            return key->row.why;
+        }
     }
-    return key == NULL ? PROA_OUTCOME_REVOKED : key->row.why;
+    return peer->row.slot == PROA__SLOT_GONE ? peer->row.why : PROA_OUTCOME_REVOKED;
 }
 
 static void tell_changes(proa_c2c *c)
 {
     for (size_t i = 0; i < c->limits.peer_max; i++) {
         proa__peer *peer = proa__peer_at(c, i);
-        bool there = peer->row.slot == PROA__SLOT_LIVE &&
-                     key_with(c, peer->short_id, PROA__SLOT_LIVE, NULL) != NULL;
+        bool there = peer->row.slot == PROA__SLOT_LIVE && next_of(c, peer->short_id, NULL) != NULL;
         if (there == peer->announced) {
             continue;
         }
@@ -375,9 +365,9 @@ static void reap(proa_c2c *c, const proa__table *t)
 
 static void recheck_rights(proa_c2c *c)
 {
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__key *key = proa__key_at(c, i);
-        if (key->row.slot == PROA__SLOT_LIVE && (key->session != 0 || proa__key_is_oscore(key))) {
+    const proa__key *key = NULL;
+    while ((key = proa__key_after(c, key)) != NULL) {
+        if (key->session != 0 || proa__key_is_oscore(key)) {
             proa__client_recheck(c->client, c->now_ms, proa__c2c_account(key));
         }
     }
@@ -385,10 +375,9 @@ static void recheck_rights(proa_c2c *c)
 
 void proa__c2c_run_accounts(proa_c2c *c)
 {
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        if (proa__peer_at(c, i)->row.slot == PROA__SLOT_LIVE) {
-            run_peer(c, proa__peer_at(c, i));
-        }
+    proa__peer *peer = NULL;
+    while ((peer = proa__peer_after(c, peer)) != NULL) {
+        run_peer(c, peer);
     }
     tell_changes(c);
     for (size_t i = 0; i < c->limits.peer_max; i++) {
@@ -412,13 +401,14 @@ void proa__c2c_run_accounts(proa_c2c *c)
 uint64_t proa__c2c_next_accounts(const proa_c2c *c)
 {
     uint64_t next = PROA__NEVER;
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__peer *peer = proa__peer_at(c, i);
-        next = min_ms(next, proa__c2c_next_session(proa__key_at(c, i)));
-        if (peer->row.slot == PROA__SLOT_LIVE) {
-            uint32_t at_s = peer->store_s < peer->unused_s ? peer->store_s : peer->unused_s;
-            next = min_ms(next, min_ms(peer->expires_ms, proa__c2c_ms(at_s)));
-        }
+    const proa__key *key = NULL;
+    const proa__peer *peer = NULL;
+    while ((key = proa__key_after(c, key)) != NULL) {
+        next = min_ms(next, proa__c2c_next_session(key));
+    }
+    while ((peer = proa__peer_after(c, peer)) != NULL) {
+        uint32_t at_s = peer->store_s < peer->unused_s ? peer->store_s : peer->unused_s;
+        next = min_ms(next, min_ms(peer->expires_ms, proa__c2c_ms(at_s)));
     }
     return next;
 }

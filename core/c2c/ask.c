@@ -39,6 +39,15 @@
  * host may have lost it with a reboot, and would not know. */
 #define REFRESH_MS 3600000U
 
+proa__ask *proa__ask_in(const proa_c2c *c, proa__ask_state state, const proa__ask *after)
+{
+    proa__ask *ask = proa__ask_after(c, after);
+    while (ask != NULL && ask->state != state) {
+        ask = proa__ask_after(c, ask);
+    }
+    return ask;
+}
+
 /* ---- ends ------------------------------------------------------------------------------- */
 
 static void forget_before(proa_c2c *c, proa__ask *ask)
@@ -289,8 +298,8 @@ static void each_of_key(proa_c2c *c, const proa__key *key,
                         void (*act)(proa_c2c *c, proa__ask *ask, unsigned argument),
                         unsigned argument)
 {
-    for (size_t i = 0; i < c->limits.ask_max; i++) {
-        proa__ask *ask = proa__ask_at(c, i);
+    proa__ask *ask = NULL;
+    while ((ask = proa__ask_after(c, ask)) != NULL) {
         if (proa_account_kind(ask->account) == PROA_ACCOUNT_KIND_PEER &&
             proa_account_instance(ask->account) == key->row.instance) {
             act(c, ask, argument);
@@ -302,10 +311,10 @@ static void each_of_key(proa_c2c *c, const proa__key *key,
 static uint32_t count_requests(const proa_c2c *c)
 {
     uint32_t count = 0;
-    for (size_t i = 0; i < c->limits.ask_max; i++) {
-        const proa__ask *ask = proa__ask_at(c, i);
-        count += ask->state != PROA__ASK_FREE && ask->request != 0 ? 1 : 0;
-        count += ask->state != PROA__ASK_FREE && ask->before != 0 ? 1 : 0;
+    const proa__ask *ask = NULL;
+    while ((ask = proa__ask_after(c, ask)) != NULL) {
+        count += ask->request != 0 ? 1 : 0;
+        count += ask->before != 0 ? 1 : 0;
     }
     return count;
 }
@@ -319,9 +328,9 @@ static void key_came(proa_c2c *c, const proa__key *key)
     if (peer == NULL || proa__c2c_key_of(c, proa__c2c_endpoint(peer)) != key) {
         return; /* it has no way yet: the older one stays in use */
     }
-    for (size_t i = 0; i < c->limits.ask_max; i++) {
-        proa__ask *ask = proa__ask_at(c, i);
-        const proa__key *old = ask->state == PROA__ASK_HELD ? proa__c2c_key(c, ask->account) : NULL;
+    proa__ask *ask = NULL;
+    while ((ask = proa__ask_in(c, PROA__ASK_HELD, ask)) != NULL) {
+        const proa__key *old = proa__c2c_key(c, ask->account);
         if (old == NULL || old == key || old->short_id != key->short_id) {
             continue;
         }
@@ -606,9 +615,6 @@ static void refresh(proa_c2c *c, proa__ask *ask)
 static void run_ask(proa_c2c *c, proa__ask *ask)
 {
     bool due = ask->resume_ms <= c->now_ms;
-    if (ask->state == PROA__ASK_FREE) {
-        return;
-    }
     if (ask->state != PROA__ASK_HELD && ask->deadline_ms <= c->now_ms) {
         proa__ask_end(c, ask, NULL);
         return;
@@ -646,8 +652,9 @@ static void run_ask(proa_c2c *c, proa__ask *ask)
 
 static void run(proa_c2c *c)
 {
-    for (size_t i = 0; i < c->limits.ask_max; i++) {
-        run_ask(c, proa__ask_at(c, i));
+    proa__ask *ask = NULL;
+    while ((ask = proa__ask_after(c, ask)) != NULL) {
+        run_ask(c, ask);
     }
     proa__ac_run(c);
 }
@@ -660,14 +667,12 @@ static uint64_t min_ms(uint64_t a, uint64_t b)
 static uint64_t next_ms(const proa_c2c *c)
 {
     uint64_t next = proa__ac_next_ms(c);
-    for (size_t i = 0; i < c->limits.ask_max; i++) {
-        const proa__ask *ask = proa__ask_at(c, i);
+    const proa__ask *ask = NULL;
+    while ((ask = proa__ask_after(c, ask)) != NULL) {
         bool resumes = ask->state == PROA__ASK_HELD || ask->state == PROA__ASK_PAUSE ||
                        ask->state == PROA__ASK_SENT;
         next = resumes ? min_ms(next, ask->resume_ms) : next;
-        next = ask->state == PROA__ASK_FREE || ask->state == PROA__ASK_HELD
-                   ? next
-                   : min_ms(next, ask->deadline_ms);
+        next = ask->state == PROA__ASK_HELD ? next : min_ms(next, ask->deadline_ms);
     }
     return next;
 }
@@ -719,19 +724,14 @@ static proa_err check(const proa_c2c_ask *ask)
  * each question. */
 static proa__ask *take(proa_c2c *c, size_t len)
 {
-    proa__ask *free_ask = NULL;
     unsigned pending = c->finals + 2U;
-    for (size_t i = 0; i < c->limits.ask_max; i++) {
-        proa__ask *ask = proa__ask_at(c, i);
-        if (ask->state == PROA__ASK_FREE) {
-            free_ask = free_ask == NULL ? ask : free_ask;
-        } else {
-            pending += ask->told ? 1 : 2;
-            len += proa__row_texts_len(&ask->row);
-        }
+    const proa__ask *ask = NULL;
+    while ((ask = proa__ask_after(c, ask)) != NULL) {
+        pending += ask->told ? 1 : 2;
+        len += proa__row_texts_len(&ask->row);
     }
     bool fits = pending <= 2U * c->limits.ask_max && len <= PROA__ASKS_LEN(c->limits.ask_max);
-    return fits ? free_ask : NULL;
+    return fits ? (proa__ask *)proa__row_place(&c->tables[PROA__ASKS]) : NULL;
 }
 
 /* Where a probe goes: what the application says, else where the account says the peer is. */

@@ -37,12 +37,12 @@ typedef struct proa__ask {
     proa__ask_state state;
     proa__ask_state after;
     proa_operation op;
-    uint8_t rights; /* to ask for */
-    bool wait;
-    bool told;    /* its OUTCOME was posted: it is, or is to be again, an observation */
-    bool reasked; /* /ac was asked because of a refusal; that happens once */
-    bool connected_told;
     uint8_t tries; /* times something was begun anew; bounded */
+    bool told;     /* its OUTCOME was posted: it is, or is to be again, an observation */
+    bool reasked;  /* /ac was asked because of a refusal; that happens once */
+    bool wait;
+    bool connected_told;
+    uint8_t rights; /* to ask for */
     proa_path path;
     uint16_t format;
     uint16_t server;       /* Short Server ID to ask; 0 = the first that can be asked */
@@ -63,9 +63,10 @@ typedef struct proa__ask {
 /* Two unanswered retransmissions: the third transmission went out. */
 #define PROA__DEAD_TRANSMISSIONS 3U
 
-static inline proa__ask *proa__ask_at(const proa_c2c *c, size_t n)
+/* The next question, of all that there are, or NULL; see proa__row_after. */
+static inline proa__ask *proa__ask_after(const proa_c2c *c, const proa__ask *ask)
 {
-    return (proa__ask *)c->tables[PROA__ASKS].first + n;
+    return (proa__ask *)proa__row_after(&c->tables[PROA__ASKS], (const proa__row *)ask);
 }
 
 /* User values of our CoAP requests: what they are for, and for whom. */
@@ -82,6 +83,9 @@ static inline proa_span proa__ask_endpoint(const proa__ask *ask)
 }
 
 /* ---- ask.c ------------------------------------------------------------------------------ */
+
+/* The next question that is in this state, or NULL. */
+proa__ask *proa__ask_in(const proa_c2c *c, proa__ask_state state, const proa__ask *after);
 
 /* What is to be said of a question at its deadline. */
 void proa__ask_late(proa__ask *ask, proa_outcome outcome, bool via_server, proa_err err);

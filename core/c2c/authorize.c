@@ -190,9 +190,9 @@ static bool send_or_retry(proa_c2c *c, const proa_coap_peer *to)
  * ASKED are those of the one /ac under way. */
 static void join(proa_c2c *c, const proa__ask *first)
 {
-    for (size_t i = 0; i < c->limits.ask_max; i++) {
-        proa__ask *ask = proa__ask_at(c, i);
-        if (ask->state == PROA__ASK_WANT && ask->server == first->server &&
+    proa__ask *ask = NULL;
+    while ((ask = proa__ask_in(c, PROA__ASK_WANT, ask)) != NULL) {
+        if (ask->server == first->server &&
             proa__row_text_is(&ask->row, PROA__ASK_ENDPOINT, proa__ask_endpoint(first))) {
             proa_ac_entry entry = entry_of(ask);
             if (proa_ac_body_add(&c->ac.body, entry.object, entry.instance, entry.rights) ==
@@ -208,11 +208,8 @@ static void ask_for(proa_c2c *c, const proa__ask *first, uint16_t server, const 
     begin(c, server, proa__ask_endpoint(first));
     join(c, first);
     bool sent = send_or_retry(c, to);
-    for (size_t i = 0; i < c->limits.ask_max; i++) {
-        proa__ask *ask = proa__ask_at(c, i);
-        if (ask->state != PROA__ASK_ASKED) {
-            continue;
-        }
+    proa__ask *ask = NULL;
+    while ((ask = proa__ask_in(c, PROA__ASK_ASKED, ask)) != NULL) {
         if (!sent) {
             ask->state = PROA__ASK_WANT;
             continue;
@@ -227,14 +224,11 @@ static void ask_for(proa_c2c *c, const proa__ask *first, uint16_t server, const 
 
 static bool held_on(const proa_c2c *c, const proa__peer *peer)
 {
-    for (size_t i = 0; i < c->limits.ask_max; i++) {
-        const proa__ask *ask = proa__ask_at(c, i);
-        if (ask->state == PROA__ASK_HELD &&
-            proa__row_text_is(&ask->row, PROA__ASK_ENDPOINT, proa__c2c_endpoint(peer))) {
-            return true;
-        }
+    const proa__ask *ask = NULL;
+    while ((ask = proa__ask_in(c, PROA__ASK_HELD, ask)) != NULL &&
+           !proa__row_text_is(&ask->row, PROA__ASK_ENDPOINT, proa__c2c_endpoint(peer))) {
     }
-    return false;
+    return ask != NULL;
 }
 
 /* When this peer's grant is to be renewed; PROA__NEVER if it is not ours or not in use. */
@@ -299,10 +293,9 @@ static bool is_installed(proa_c2c *c)
  * host that refuses may do so because it was too early, and the server is asked again. */
 static void go_early(proa_c2c *c)
 {
-    for (size_t i = 0; i < c->limits.ask_max && is_installed(c); i++) {
-        if (proa__ask_at(c, i)->state == PROA__ASK_ASKED) {
-            granted(c, proa__ask_at(c, i));
-        }
+    proa__ask *ask = NULL;
+    while ((ask = proa__ask_in(c, PROA__ASK_ASKED, ask)) != NULL && is_installed(c)) {
+        granted(c, ask);
     }
 }
 
@@ -313,11 +306,7 @@ static void go_early(proa_c2c *c)
 
 bool proa__ac_account_came(proa_c2c *c, uint16_t server)
 {
-    bool waits = false;
-    for (size_t i = 0; i < c->limits.ask_max; i++) {
-        waits = waits || proa__ask_at(c, i)->state == PROA__ASK_ASKED;
-    }
-    if (!waits || !c->ac.open || c->ac.server != server) {
+    if (proa__ask_in(c, PROA__ASK_ASKED, NULL) == NULL || !c->ac.open || c->ac.server != server) {
         return false;
     }
     c->answers_later = true;
@@ -328,12 +317,8 @@ bool proa__ac_account_came(proa_c2c *c, uint16_t server)
 
 static bool is_under_way(const proa_c2c *c)
 {
-    bool is = false;
-    for (size_t i = 0; i < c->limits.ask_max; i++) {
-        proa__ask_state state = proa__ask_at(c, i)->state;
-        is = is || state == PROA__ASK_CONNECT || state == PROA__ASK_SENT;
-    }
-    return is;
+    return proa__ask_in(c, PROA__ASK_CONNECT, NULL) != NULL ||
+           proa__ask_in(c, PROA__ASK_SENT, NULL) != NULL;
 }
 
 static void answer_create(proa_c2c *c)
@@ -353,10 +338,9 @@ static void answer_create(proa_c2c *c)
 static proa__ask *next_want(const proa_c2c *c, proa_c2c_id after)
 {
     proa__ask *next = NULL;
-    for (size_t i = 0; i < c->limits.ask_max; i++) {
-        proa__ask *ask = proa__ask_at(c, i);
-        if (ask->state == PROA__ASK_WANT && ask->row.instance > after &&
-            (next == NULL || ask->row.instance < next->row.instance)) {
+    proa__ask *ask = NULL;
+    while ((ask = proa__ask_in(c, PROA__ASK_WANT, ask)) != NULL) {
+        if (ask->row.instance > after && (next == NULL || ask->row.instance < next->row.instance)) {
             next = ask;
         }
     }
@@ -525,11 +509,8 @@ void proa__ac_event(proa_c2c *c, const proa_coap_event *event)
     if (response) {
         note_all(c, &c->ac, ok);
     }
-    for (size_t i = 0; i < c->limits.ask_max; i++) {
-        proa__ask *ask = proa__ask_at(c, i);
-        if (ask->state != PROA__ASK_ASKED) {
-            continue;
-        }
+    proa__ask *ask = NULL;
+    while ((ask = proa__ask_in(c, PROA__ASK_ASKED, ask)) != NULL) {
         if (ok) {
             granted(c, ask);
         } else if (response) {

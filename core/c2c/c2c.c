@@ -112,8 +112,8 @@ static void give(const proa_memory *memory, void *block, size_t len)
 static bool find_psk(void *ctx, proa_span identity, proa_psk *out)
 {
     proa_c2c *c = ctx;
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__key *key = proa__key_at(c, i);
+    const proa__key *key = NULL;
+    while ((key = proa__key_after(c, key)) != NULL) {
         if (proa__c2c_live(c, key) != NULL && !proa__key_is_oscore(key) &&
             proa__row_text_is(&key->row, PROA__KEY_IDENTITY, identity)) {
             proa__c2c_psk(key, out);
@@ -394,10 +394,9 @@ const char *proa_outcome_name(proa_outcome outcome)
 
 bool proa_c2c_peer_at(const proa_c2c *c, uint64_t now_ms, size_t index, proa_c2c_peer *out)
 {
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__key *key = proa__key_at(c, i);
-        const proa__peer *peer =
-            key->row.slot == PROA__SLOT_LIVE ? proa__c2c_peer(c, key->short_id) : NULL;
+    const proa__key *key = NULL;
+    while ((key = proa__key_after(c, key)) != NULL) {
+        const proa__peer *peer = proa__c2c_peer(c, key->short_id);
         if (peer == NULL || index-- > 0) {
             continue;
         }
@@ -421,10 +420,10 @@ bool proa_c2c_peer_at(const proa_c2c *c, uint64_t now_ms, size_t index, proa_c2c
 
 static uint32_t rows_alive(const proa_c2c *c, size_t table)
 {
-    const proa__table *t = &c->tables[table];
+    const proa__row *row = NULL;
     uint32_t count = 0;
-    for (size_t i = 0; i < t->count; i++) {
-        count += proa__row_at(t, i)->slot == PROA__SLOT_LIVE ? 1 : 0;
+    while ((row = proa__row_after(&c->tables[table], row)) != NULL) {
+        count++;
     }
     return count;
 }

@@ -215,34 +215,36 @@ typedef struct proa__ac {
     uint64_t retry_ms; /* not before: our CoAP engine was full */
 } proa__ac;
 
+/* What is used most comes first: a short offset is a short instruction on small machines. */
 struct proa_c2c {
-    proa_client *client;
-    const proa__requester *requester; /* NULL: host only */
     uint64_t now_ms; /* the latest time told; object functions have no better one */
     bool dirty;      /* proa__c2c_run has work now */
     bool rights_changed;
     bool instances_gone; /* by our own doing: object 2 and the registration have to follow */
-    uint16_t generation; /* the newest there was */
-    uint16_t finals;     /* queued OUTCOME and OBSERVE_END: their places are kept free */
+    bool
+        answers_later; /* our client keeps the answer to the Create of an account, until answers_ms */
+    proa_client *client;
+    const proa__requester *requester; /* NULL: host only */
+    const proa_client_config *config;
+    proa_c2c_limits limits;
+    proa__table tables[PROA__TABLES];
+    proa__ac ac;
+    uint64_t answers_ms; /* at most; 0 = not known yet */
     uint8_t *inbox;      /* queued events, the oldest first */
     size_t inbox_len, inbox_max;
     size_t told_len; /* of the oldest, which the application has and is looking at */
     uint8_t *pool;   /* texts of all rows */
     size_t pool_len, pool_max;
+    proa__asked *asked;  /* PROA_AC_ENTRIES_MAX for each peer; requester only */
     proa_c2c_id last_id; /* of a question */
+    uint16_t generation; /* the newest there was */
+    uint16_t finals;     /* queued OUTCOME and OBSERVE_END: their places are kept free */
     struct {
         uint32_t hints_sent, hints_suppressed, ac_sent, granted, denied, expired, unused_removed;
     } stats;
-    proa_c2c_limits limits;
-    const proa_client_config *config;
-    proa__asked *asked; /* PROA_AC_ENTRIES_MAX for each peer; requester only */
-    uint8_t *block;     /* the memory of tables, inbox and pool */
+    uint8_t *block; /* the memory of tables, inbox and pool */
     size_t block_len;
-    proa__table tables[PROA__TABLES];
     proa_hint_bucket bucket;
-    proa__ac ac;
-    bool answers_later;  /* our client keeps the answer to the Create of an account, */
-    uint64_t answers_ms; /* until then at most; 0 = not known yet */
     proa_object objects[PROA__OBJECTS];
     proa_client_extension extension;
     proa__draft draft;
@@ -307,6 +309,22 @@ static inline proa__asked *proa__asked_of(const proa_c2c *c, const proa__peer *p
 static inline proa__access *proa__access_at(const proa_c2c *c, size_t n)
 {
     return (proa__access *)c->tables[PROA__ACCESSES].first + n;
+}
+
+/* Of the keys, peers and lists that live: the next one, or NULL; see proa__row_after. */
+static inline proa__key *proa__key_after(const proa_c2c *c, const proa__key *key)
+{
+    return (proa__key *)proa__row_after(&c->tables[PROA__KEYS], (const proa__row *)key);
+}
+
+static inline proa__peer *proa__peer_after(const proa_c2c *c, const proa__peer *peer)
+{
+    return (proa__peer *)proa__row_after(&c->tables[PROA__PEERS], (const proa__row *)peer);
+}
+
+static inline proa__access *proa__access_after(const proa_c2c *c, const proa__access *access)
+{
+    return (proa__access *)proa__row_after(&c->tables[PROA__ACCESSES], (const proa__row *)access);
 }
 
 static inline proa_span proa__c2c_endpoint(const proa__peer *peer)

@@ -107,10 +107,9 @@ static bool compute(const proa_c2c *c, const proa__row *row, uint16_t resource, 
 /* True if a key stands ready for that number which another server made (security_object.c). */
 static bool has_foreign_key(const proa_c2c *c, const proa__peer *peer)
 {
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        const proa__key *key = proa__key_at(c, i);
-        if (key->row.slot == PROA__SLOT_LIVE && key->short_id == peer->short_id &&
-            key->row.owner != peer->row.owner) {
+    const proa__key *key = NULL;
+    while ((key = proa__key_after(c, key)) != NULL) {
+        if (key->short_id == peer->short_id && key->row.owner != peer->row.owner) {
             return true;
         }
     }

@@ -130,32 +130,31 @@ static void unlink(proa_c2c *c, const proa__key *key)
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-static proa__context *context_at(const proa_c2c *c, size_t n)
+/* The next context that waits for its key; NULL. */
+static proa__context *waiting_after(const proa_c2c *c, const proa__context *context)
 {
-    return (proa__context *)proa__row_at(&c->tables[PROA__CONTEXTS], n);
-}
-
-static bool is_waiting(const proa__context *context)
-{
-    return context->row.slot == PROA__SLOT_LIVE && context->account == 0;
+    const proa__row *row = (const proa__row *)context;
+    while ((row = proa__row_after(&c->tables[PROA__CONTEXTS], row)) != NULL &&
+           ((const proa__context *)row)->account != 0) {
+    }
+    return (proa__context *)(uintptr_t)row;
 }
 
 static void sweep(proa_c2c *c)
 {
-    for (size_t i = 0; i < c->tables[PROA__CONTEXTS].count; i++) {
-        if (is_waiting(context_at(c, i))) {
-            proa__c2c_remove(&c->tables[PROA__CONTEXTS], &context_at(c, i)->row, PROA_OUTCOME_OK);
-        }
+    proa__context *context = NULL;
+    while ((context = waiting_after(c, context)) != NULL) {
+        proa__c2c_remove(&c->tables[PROA__CONTEXTS], &context->row, PROA_OUTCOME_OK);
     }
 }
 
 static void run(proa_c2c *c)
 {
-    for (size_t i = 0; i < c->tables[PROA__CONTEXTS].count; i++) {
-        proa__context *context = context_at(c, i);
-        if (is_waiting(context) && context->unused_s == 0) {
+    proa__context *context = NULL;
+    while ((context = waiting_after(c, context)) != NULL) {
+        if (context->unused_s == 0) {
             context->unused_s = proa__c2c_after_s(c, c->limits.unused_s);
-        } else if (is_waiting(context) && context->unused_s <= proa__c2c_now_s(c)) {
+        } else if (context->unused_s <= proa__c2c_now_s(c)) {
             proa__c2c_remove(&c->tables[PROA__CONTEXTS], &context->row, PROA_OUTCOME_TIMEOUT);
         }
     }
@@ -163,13 +162,12 @@ static void run(proa_c2c *c)
 
 static uint64_t next_ms(const proa_c2c *c)
 {
-    uint64_t next = PROA__NEVER;
-    for (size_t i = 0; i < c->tables[PROA__CONTEXTS].count; i++) {
-        const proa__context *context = context_at(c, i);
-        uint64_t at = is_waiting(context) ? proa__c2c_ms(context->unused_s) : PROA__NEVER;
-        next = at < next ? at : next;
+    uint32_t next_s = PROA__NEVER_S;
+    const proa__context *context = NULL;
+    while ((context = waiting_after(c, context)) != NULL) {
+        next_s = context->unused_s < next_s ? context->unused_s : next_s;
     }
-    return next;
+    return proa__c2c_ms(next_s);
 }
 
 static const proa__kind kind = {

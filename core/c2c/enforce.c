@@ -43,11 +43,11 @@ uint8_t proa__c2c_rights(const proa_c2c *c, uint32_t short_id, const proa_path *
     if (path->depth == 0 || short_id == 0 || proa__c2c_closed(path->ids[0])) {
         return 0;
     }
-    for (size_t i = 0; i < c->limits.access_max; i++) {
-        const proa__access *access = proa__access_at(c, i);
+    const proa__access *access = NULL;
+    while ((access = proa__access_after(c, access)) != NULL) {
         bool covers = access->object_instance == PROA_ID_ALL ||
                       (path->depth > 1 && access->object_instance == path->ids[1]);
-        if (access->row.slot == PROA__SLOT_LIVE && access->object == path->ids[0] && covers) {
+        if (access->object == path->ids[0] && covers) {
             rights |= rights_in(access, short_id);
         }
     }

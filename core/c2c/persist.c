@@ -110,8 +110,8 @@ static void load(const proa__table *t, proa__row *place)
 /* Rights whose peer is not there any more must not wait for the next owner of its number. */
 static void drop_orphans(proa_c2c *c)
 {
-    for (size_t i = 0; i < c->limits.access_max; i++) {
-        const proa__row *row = &proa__access_at(c, i)->row;
+    const proa__row *row = NULL;
+    while ((row = proa__row_after(&c->tables[PROA__ACCESSES], row)) != NULL) {
         size_t at = 0;
         while (row->slot == PROA__SLOT_LIVE && at < row->text_len[0]) {
             uint32_t short_id = (uint32_t)row->texts[at] << 8 | row->texts[at + 1];
@@ -133,10 +133,9 @@ void proa__c2c_load(proa_c2c *c)
         }
     }
     proa__c2c_drop_halves(c);
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        if (proa__peer_at(c, i)->row.slot == PROA__SLOT_LIVE) {
-            proa__c2c_store_peer(c, proa__peer_at(c, i));
-        }
+    proa__peer *peer = NULL;
+    while ((peer = proa__peer_after(c, peer)) != NULL) {
+        proa__c2c_store_peer(c, peer);
     }
     drop_orphans(c);
     if (c->limits.contexts != NULL) {

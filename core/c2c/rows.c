@@ -11,28 +11,49 @@ proa__row *proa__row_at(const proa__table *t, size_t n)
     return (proa__row *)(void *)((uint8_t *)t->first + n * t->kind->row_len);
 }
 
-proa__row *proa__row_find(const proa__table *t, uint32_t instance)
+proa__row *proa__row_after(const proa__table *t, const proa__row *row)
 {
-    for (size_t i = 0; i < t->count; i++) {
-        proa__row *row = proa__row_at(t, i);
-        if (row->slot == PROA__SLOT_LIVE && row->instance == instance) {
-            return row;
+    if (t->count == 0) {
+        return NULL; /* and has no kind, perhaps */
+    }
+    uint8_t *at = row == NULL ? (uint8_t *)t->first : (uint8_t *)(uintptr_t)row + t->kind->row_len;
+    for (; at < (uint8_t *)proa__row_at(t, t->count); at += t->kind->row_len) {
+        if (((proa__row *)(void *)at)->slot == PROA__SLOT_LIVE) {
+            return (proa__row *)(void *)at;
         }
     }
     return NULL;
 }
 
+proa__row *proa__row_find(const proa__table *t, uint32_t instance)
+{
+    proa__row *row = NULL;
+    while ((row = proa__row_after(t, row)) != NULL && row->instance != instance) {
+    }
+    return row;
+}
+
 int32_t proa__row_next(const proa__table *t, int32_t after)
 {
     int32_t next = -1;
-    for (size_t i = 0; i < t->count; i++) {
-        const proa__row *row = proa__row_at(t, i);
+    const proa__row *row = NULL;
+    while ((row = proa__row_after(t, row)) != NULL) {
         int32_t instance = (int32_t)row->instance;
-        if (row->slot == PROA__SLOT_LIVE && instance > after && (next < 0 || instance < next)) {
+        if (instance > after && (next < 0 || instance < next)) {
             next = instance;
         }
     }
     return next;
+}
+
+proa__row *proa__row_place(const proa__table *t)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        if (proa__row_at(t, i)->slot == PROA__SLOT_FREE) {
+            return proa__row_at(t, i);
+        }
+    }
+    return NULL;
 }
 
 /* Also the number of one that went and waits for run, which still knows it by that number. */
@@ -56,13 +77,8 @@ proa_err proa__row_take(const proa__table *t, int32_t wanted, proa__row **row, u
         }
         (*instance)++;
     }
-    for (size_t i = 0; i < t->count; i++) {
-        *row = proa__row_at(t, i);
-        if ((*row)->slot == PROA__SLOT_FREE) {
-            return PROA_OK;
-        }
-    }
-    return PROA_E_FULL;
+    *row = proa__row_place(t);
+    return *row == NULL ? PROA_E_FULL : PROA_OK;
 }
 
 /* ---- texts ------------------------------------------------------------------------------ */

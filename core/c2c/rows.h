@@ -107,11 +107,17 @@ extern const proa__kind proa__security_kind, proa__client_kind, proa__access_kin
 /* The n-th row. */
 proa__row *proa__row_at(const proa__table *t, size_t n);
 
+/* The next row that lives, behind `row` (NULL: the first one), or NULL. Rows may go on the way. */
+proa__row *proa__row_after(const proa__table *t, const proa__row *row);
+
 /* The row that lives under a number, or NULL. O(count), as all of these. */
 proa__row *proa__row_find(const proa__table *t, uint32_t instance);
 
 /* The smallest instance greater than `after` that lives, or -1. */
 int32_t proa__row_next(const proa__table *t, int32_t after);
+
+/* A free row, or NULL. */
+proa__row *proa__row_place(const proa__table *t);
 
 /* A free row and the number of a new instance: `wanted`, or the smallest one that is not taken if
  * it is -1. Returns PROA_OK, PROA_E_EXISTS, PROA_E_FULL. */
