@@ -25,11 +25,6 @@ uint64_t proa__c2c_ms(uint32_t at_s)
     return at_s == PROA__NEVER_S ? PROA__NEVER : (uint64_t)at_s * 1000;
 }
 
-static uint64_t min_ms(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* ---- looking ---------------------------------------------------------------------------- */
 
 proa_account proa__c2c_account(const proa__key *key)
@@ -179,10 +174,10 @@ void proa__c2c_used(proa_c2c *c, proa__key *key, bool request)
     }
     peer->uses += request && peer->uses < UINT32_MAX ? 1 : 0;
     peer->last_use_s = proa__c2c_now_s(c);
+    c->dirty = true;
     if (peer->used == 0) {
         peer->used = 1;
-        c->dirty = true; /* to be stored: a reboot must not start the wait for a first use again */
-        peer->store_s = 0;
+        peer->store_s = 0; /* now: a reboot must not start the wait for a first use again */
         peer->unused_s = PROA__NEVER_S;
     }
     succeed(c, key, peer);
@@ -193,6 +188,11 @@ void proa__c2c_used(proa_c2c *c, proa__key *key, bool request)
 void proa__c2c_tick(proa_c2c *c, uint64_t now_ms)
 {
     c->now_ms = now_ms > c->now_ms ? now_ms : c->now_ms;
+}
+
+void proa__c2c_wake(proa_c2c *c, uint64_t at_ms)
+{
+    c->next_ms = at_ms < c->next_ms ? at_ms : c->next_ms;
 }
 
 static uint64_t after_ms(const proa_c2c *c, uint32_t seconds)
@@ -291,6 +291,9 @@ static void run_peer(proa_c2c *c, proa__peer *peer)
         peer->store_s = next_store_s(c, peer);
         proa__c2c_store_peer(c, peer);
     }
+    proa__c2c_wake(c, peer->expires_ms);
+    proa__c2c_wake(c,
+                   proa__c2c_ms(peer->store_s < peer->unused_s ? peer->store_s : peer->unused_s));
 }
 
 /* ---- telling ---------------------------------------------------------------------------- */
@@ -345,6 +348,7 @@ static void settle_key(proa_c2c *c, proa__key *key)
     }
     key->drop = key->moved = key->came = false;
     proa__c2c_run_session(c, key);
+    proa__c2c_wake(c, proa__c2c_next_session(key));
 }
 
 /* What went by our own decision did so without a server's Delete: the client is told. */
@@ -396,19 +400,4 @@ void proa__c2c_run_accounts(proa_c2c *c)
         c->instances_gone = false;
         proa_client_objects_changed(c->client, c->now_ms);
     }
-}
-
-uint64_t proa__c2c_next_accounts(const proa_c2c *c)
-{
-    uint64_t next = PROA__NEVER;
-    const proa__key *key = NULL;
-    const proa__peer *peer = NULL;
-    while ((key = proa__key_after(c, key)) != NULL) {
-        next = min_ms(next, proa__c2c_next_session(key));
-    }
-    while ((peer = proa__peer_after(c, peer)) != NULL) {
-        uint32_t at_s = peer->store_s < peer->unused_s ? peer->store_s : peer->unused_s;
-        next = min_ms(next, min_ms(peer->expires_ms, proa__c2c_ms(at_s)));
-    }
-    return next;
 }

@@ -163,6 +163,7 @@ void proa__ask_pause(proa_c2c *c, proa__ask *ask, uint32_t ms, proa__ask_state a
     ask->state = PROA__ASK_PAUSE;
     ask->after = after;
     ask->resume_ms = c->now_ms + ms;
+    c->dirty = true;
 }
 
 /* ---- towards the peer ------------------------------------------------------------------- */
@@ -238,7 +239,8 @@ static void send_request(proa_c2c *c, proa__ask *ask, const proa__key *key,
     ask->state = PROA__ASK_SENT;
     proa__ask_late(ask, PROA_OUTCOME_TIMEOUT, false, PROA_OK);
     ask->resume_ms = c->now_ms + PROA__LOOK_MS;
-    attempted(c, ask, proa__request_send(c, ask, to));
+    c->dirty = true;
+    attempted(c, ask, proa__request_send(c, ask, to, PROA__FOR_ASK));
 }
 
 static void connect(proa_c2c *c, proa__ask *ask, proa__key *key)
@@ -650,31 +652,23 @@ static void run_ask(proa_c2c *c, proa__ask *ask)
     }
 }
 
+/* When there is something to do for it, or its time is over. */
+static uint64_t wakes_ms(const proa__ask *ask)
+{
+    bool resumes = ask->state == PROA__ASK_PAUSE || ask->state == PROA__ASK_SENT;
+    return ask->state == PROA__ASK_HELD || (resumes && ask->resume_ms < ask->deadline_ms)
+               ? ask->resume_ms
+               : ask->deadline_ms;
+}
+
 static void run(proa_c2c *c)
 {
     proa__ask *ask = NULL;
     while ((ask = proa__ask_after(c, ask)) != NULL) {
         run_ask(c, ask);
+        proa__c2c_wake(c, wakes_ms(ask));
     }
     proa__ac_run(c);
-}
-
-static uint64_t min_ms(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t next_ms(const proa_c2c *c)
-{
-    uint64_t next = proa__ac_next_ms(c);
-    const proa__ask *ask = NULL;
-    while ((ask = proa__ask_after(c, ask)) != NULL) {
-        bool resumes = ask->state == PROA__ASK_HELD || ask->state == PROA__ASK_PAUSE ||
-                       ask->state == PROA__ASK_SENT;
-        next = resumes ? min_ms(next, ask->resume_ms) : next;
-        next = ask->state == PROA__ASK_HELD ? next : min_ms(next, ask->deadline_ms);
-    }
-    return next;
 }
 
 /* ---- open ------------------------------------------------------------------------------- */
@@ -690,7 +684,6 @@ static const proa__requester requester = {
     .connect_failed = connect_failed,
     .account_gone = account_gone,
     .run = run,
-    .next_ms = next_ms,
 };
 
 proa_err proa_c2c_open(proa_c2c **out, proa_client *client, const proa_c2c_limits *limits)
@@ -769,7 +762,7 @@ static void start(proa_c2c *c, proa__ask *ask, const proa_c2c_ask *question)
     proa__ask_late(ask, PROA_OUTCOME_TIMEOUT, false, PROA_OK);
     ask->state = PROA__ASK_CONNECT; /* with run */
     if (question->probe && probe_address(c, ask, question->probe_uri, &to.addr) &&
-        proa__request_probe(c, ask, &to) == PROA_OK) {
+        proa__request_send(c, ask, &to, PROA__FOR_PROBE) == PROA_OK) {
         ask->state = PROA__ASK_PROBE;
     }
     c->dirty = true;

@@ -121,7 +121,6 @@ bool proa__ac_account_came(proa_c2c *c, uint16_t server);
 
 /* Send what is due. */
 void proa__ac_run(proa_c2c *c);
-uint64_t proa__ac_next_ms(const proa_c2c *c);
 void proa__ac_event(proa_c2c *c, const proa_coap_event *event);
 
 /* ---- request.c -------------------------------------------------------------------------- */
@@ -136,10 +135,10 @@ bool proa__request_repeatable(proa_operation op);
 #define PROA__ATTRIBUTES_MAX 128
 void proa__request_attributes(proa_writer *w, const proa_attributes *attributes);
 
-/* Send the question to its peer; fills ask->request. As proa_coap_send. */
-PROA_CHECK proa_err proa__request_send(proa_c2c *c, proa__ask *ask, const proa_coap_peer *to);
-
-/* The same as a stranger would: a plain GET of the path, without query and payload. */
-PROA_CHECK proa_err proa__request_probe(proa_c2c *c, proa__ask *ask, const proa_coap_peer *to);
+/* Send the question to its peer; fills ask->request. As proa_coap_send.
+ *
+ * what  PROA__FOR_ASK; or PROA__FOR_PROBE: as a stranger would, a plain GET of the path */
+PROA_CHECK proa_err proa__request_send(proa_c2c *c, proa__ask *ask, const proa_coap_peer *to,
+                                       unsigned what);
 
 #endif

@@ -113,25 +113,6 @@ bool proa__ac_may_ask_again(proa_c2c *c, const proa__ask *ask)
 
 /* ---- sending ---------------------------------------------------------------------------- */
 
-/* The server to ask. PROA_E_STATE: not registered there now. */
-static proa_err find_server(proa_c2c *c, uint16_t wanted, uint16_t *found, proa_coap_peer *peer)
-{
-    proa_server_status status;
-    proa_err last = PROA_E_NOT_FOUND;
-    if (wanted != 0) {
-        *found = wanted;
-        return proa__client_server_peer(c->client, wanted, peer);
-    }
-    for (size_t i = 0; proa_client_server(c->client, i, &status); i++) {
-        last = proa__client_server_peer(c->client, status.short_id, peer);
-        if (last == PROA_OK) {
-            *found = status.short_id;
-            return PROA_OK;
-        }
-    }
-    return last;
-}
-
 static proa_err post(proa_c2c *c, const proa_coap_peer *to)
 {
     proa__ac *ac = &c->ac;
@@ -178,6 +159,7 @@ static void begin(proa_c2c *c, uint16_t server, proa_span endpoint)
 static bool send_or_retry(proa_c2c *c, const proa_coap_peer *to)
 {
     proa__ac *ac = &c->ac;
+    c->dirty = true;
     ac->open = post(c, to) == PROA_OK;
     ac->since_ms = c->now_ms;
     ac->look_ms = c->now_ms + PROA__LOOK_MS;
@@ -235,7 +217,7 @@ static bool held_on(const proa_c2c *c, const proa__peer *peer)
 static uint64_t renewal_ms(const proa_c2c *c, const proa__peer *peer)
 {
     bool asked = false;
-    if (peer->row.slot != PROA__SLOT_LIVE || peer->lifetime_s == 0 || peer->lifetime_new) {
+    if (peer->lifetime_s == 0 || peer->lifetime_new) {
         return PROA__NEVER;
     }
     for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {
@@ -254,13 +236,15 @@ static void renew(proa_c2c *c, proa__peer *peer)
 {
     proa__ac *ac = &c->ac;
     proa_coap_peer to;
+    uint16_t server = (uint16_t)peer->row.owner; /* 0: this device itself, who is not asked */
     uint32_t again_s = peer->lifetime_s / 10;
     again_s = again_s < 5 ? 5 : again_s > 3600 ? 3600 : again_s;
     peer->renew_s = proa__c2c_after_s(c, again_s);
-    if (proa__client_server_peer(c->client, (uint16_t)peer->row.owner, &to) != PROA_OK) {
+    c->dirty = true;
+    if (server == 0 || proa__client_server_peer(c->client, &server, &to) != PROA_OK) {
         return;
     }
-    begin(c, (uint16_t)peer->row.owner, proa__c2c_endpoint(peer));
+    begin(c, server, proa__c2c_endpoint(peer));
     for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {
         const proa__asked *asked = &proa__asked_of(c, peer)[i];
         if (asked->granted != 0) {
@@ -329,6 +313,8 @@ static void answer_create(proa_c2c *c)
     if (c->answers_ms <= c->now_ms || !is_under_way(c)) {
         c->answers_later = false;
         proa__client_answer(c->client, c->now_ms);
+    } else {
+        proa__c2c_wake(c, c->answers_ms);
     }
 }
 
@@ -352,9 +338,9 @@ static void run_wants(proa_c2c *c)
     proa__ask *ask = next_want(c, 0);
     while (ask != NULL && !c->ac.open) {
         proa_c2c_id id = ask->row.instance;
-        uint16_t server = 0;
+        uint16_t server = ask->server;
         proa_coap_peer to;
-        proa_err err = find_server(c, ask->server, &server, &to);
+        proa_err err = proa__client_server_peer(c->client, &server, &to);
         if (err == PROA_OK) {
             ask_for(c, ask, server, &to);
         } else if (err == PROA_E_NOT_FOUND) {
@@ -384,6 +370,7 @@ void proa__ac_run(proa_c2c *c)
     if (c->ac.open) {
         go_early(c);
         look_at_sent(c);
+        proa__c2c_wake(c, c->ac.look_ms);
     }
     if (c->answers_later) {
         answer_create(c);
@@ -392,39 +379,18 @@ void proa__ac_run(proa_c2c *c)
         return;
     }
     if (c->ac.retry_ms > c->now_ms) {
+        proa__c2c_wake(c, c->ac.retry_ms);
         return;
     }
     run_wants(c);
-    for (size_t i = 0; i < c->limits.peer_max && !c->ac.open; i++) {
-        if (renewal_ms(c, proa__peer_at(c, i)) <= c->now_ms) {
-            renew(c, proa__peer_at(c, i));
+    proa__peer *peer = NULL;
+    while (!c->ac.open && (peer = proa__peer_after(c, peer)) != NULL) {
+        uint64_t at_ms = renewal_ms(c, peer);
+        proa__c2c_wake(c, at_ms);
+        if (at_ms <= c->now_ms) {
+            renew(c, peer);
         }
     }
-}
-
-/* When the next /ac is due, or a look at the one under way. */
-static uint64_t next_ac_ms(const proa_c2c *c)
-{
-    const proa__ac *ac = &c->ac;
-    uint64_t next = PROA__NEVER;
-    if (ac->open) {
-        return ac->look_ms;
-    }
-    if (ac->retry_ms > c->now_ms) {
-        return ac->retry_ms;
-    }
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        uint64_t at_ms = renewal_ms(c, proa__peer_at(c, i));
-        next = at_ms < next ? at_ms : next;
-    }
-    return next;
-}
-
-uint64_t proa__ac_next_ms(const proa_c2c *c)
-{
-    uint64_t answer_ms = is_under_way(c) ? c->answers_ms : 0;
-    uint64_t next = next_ac_ms(c);
-    return c->answers_later && answer_ms < next ? answer_ms : next;
 }
 
 /* ---- answers ---------------------------------------------------------------------------- */

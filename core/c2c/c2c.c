@@ -180,14 +180,7 @@ static void registration(void *ctx, uint64_t now_ms, uint16_t server, bool regis
 static uint64_t next_ms(void *ctx)
 {
     const proa_c2c *c = ctx;
-    if (c->dirty) {
-        return 0;
-    }
-    uint64_t next = proa__c2c_next_accounts(c);
-    uint64_t contexts = c->limits.contexts == NULL ? PROA__NEVER : c->limits.contexts->next_ms(c);
-    next = contexts < next ? contexts : next;
-    uint64_t asks = c->requester == NULL ? PROA__NEVER : c->requester->next_ms(c);
-    return next < asks ? next : asks;
+    return c->dirty ? 0 : c->next_ms;
 }
 
 static void run(void *ctx, uint64_t now_ms)
@@ -195,6 +188,7 @@ static void run(void *ctx, uint64_t now_ms)
     proa_c2c *c = ctx;
     proa__c2c_tick(c, now_ms);
     c->dirty = false;
+    c->next_ms = PROA__NEVER;
     if (c->limits.contexts != NULL) {
         c->limits.contexts->run(c);
     }

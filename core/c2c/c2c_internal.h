@@ -165,7 +165,6 @@ struct proa_c2c_contexts {
     /* All is loaded: a context without a key may have been used, by one that went. So it goes. */
     void (*sweep)(proa_c2c *c);
     void (*run)(proa_c2c *c);
-    uint64_t (*next_ms)(const proa_c2c *c);
 };
 
 /* What a program that takes accounts piece by piece only does not link: compact.c. */
@@ -189,7 +188,6 @@ typedef struct proa__requester {
     /* The account of this key can no longer be used: it goes, or became another one. */
     void (*account_gone)(proa_c2c *c, const proa__key *key, proa_outcome why);
     void (*run)(proa_c2c *c);
-    uint64_t (*next_ms)(const proa_c2c *c);
 } proa__requester;
 
 /* An event in the inbox; its endpoint, payload and text stand behind it. */
@@ -217,8 +215,9 @@ typedef struct proa__ac {
 
 /* What is used most comes first: a short offset is a short instruction on small machines. */
 struct proa_c2c {
-    uint64_t now_ms; /* the latest time told; object functions have no better one */
-    bool dirty;      /* proa__c2c_run has work now */
+    uint64_t now_ms;  /* the latest time told; object functions have no better one */
+    uint64_t next_ms; /* run has work then */
+    bool dirty;       /* proa__c2c_run has work now */
     bool rights_changed;
     bool instances_gone; /* by our own doing: object 2 and the registration have to follow */
     bool
@@ -265,6 +264,10 @@ void proa__c2c_unpost(proa_c2c *c, proa_c2c_id id);
 
 /* Hear the time; it never goes back. */
 void proa__c2c_tick(proa_c2c *c, uint64_t now_ms);
+
+/* run comes back then, if not sooner. In run, each says so that waits for a time; who sets himself a time
+ * outside of it, or after that, sets `dirty`. */
+void proa__c2c_wake(proa_c2c *c, uint64_t at_ms);
 
 /* ---- accounts.c: keys and peers together ------------------------------------------------- */
 
@@ -361,7 +364,6 @@ void proa__c2c_drop_halves(proa_c2c *c);
 
 /* Deadlines and clean-up of accounts. */
 void proa__c2c_run_accounts(proa_c2c *c);
-uint64_t proa__c2c_next_accounts(const proa_c2c *c);
 
 /* ---- persist.c: what survives a reboot ---------------------------------------------------- */
 

@@ -157,17 +157,8 @@ static void run(proa_c2c *c)
         } else if (context->unused_s <= proa__c2c_now_s(c)) {
             proa__c2c_remove(&c->tables[PROA__CONTEXTS], &context->row, PROA_OUTCOME_TIMEOUT);
         }
+        proa__c2c_wake(c, proa__c2c_ms(context->unused_s));
     }
-}
-
-static uint64_t next_ms(const proa_c2c *c)
-{
-    uint32_t next_s = PROA__NEVER_S;
-    const proa__context *context = NULL;
-    while ((context = waiting_after(c, context)) != NULL) {
-        next_s = context->unused_s < next_s ? context->unused_s : next_s;
-    }
-    return proa__c2c_ms(next_s);
 }
 
 static const proa__kind kind = {
@@ -185,4 +176,4 @@ static const proa__kind kind = {
     .removed = removed,
 };
 
-const proa_c2c_contexts proa_c2c_oscore = {&kind, link, release, unlink, sweep, run, next_ms};
+const proa_c2c_contexts proa_c2c_oscore = {&kind, link, release, unlink, sweep, run};

@@ -112,50 +112,42 @@ static uint16_t format_of(const proa__ask *ask)
 
 /* ---- sending ---------------------------------------------------------------------------- */
 
-/* Send what `request` says, with these options, for as long as the question has, or `max_ms`. */
-static proa_err send(proa_c2c *c, proa__ask *ask, const proa_coap_peer *to,
-                     proa_coap_request *request, const options *o, uint32_t max_ms)
+/* What a question says beside its path. */
+static void add_question(options *o, proa_coap_request *request, const proa__ask *ask)
 {
-    uint64_t left = ask->deadline_ms > c->now_ms ? ask->deadline_ms - c->now_ms : 1;
-    request->options = o->list;
-    request->option_count = o->count;
-    request->timeout_ms = left < max_ms ? (uint32_t)left : max_ms;
-    return proa_coap_send(proa__client_coap(c->client), c->now_ms, to, request, &ask->request);
-}
-
-proa_err proa__request_send(proa_c2c *c, proa__ask *ask, const proa_coap_peer *to)
-{
-    options o;
-    proa_span payload = proa__row_text(&ask->row, PROA__ASK_PAYLOAD);
     const shape *how = shape_of(ask->op);
-    o.count = proa_path_options(&ask->path, o.digits, o.list);
+    request->code = how->code;
+    request->observe =
+        ask->op == PROA_OP_OBSERVE ? PROA_COAP_OBSERVE_START : PROA_COAP_OBSERVE_NONE;
+    request->payload = proa__row_text(&ask->row, PROA__ASK_PAYLOAD);
     /* An Execute without arguments has no payload, and so no format of it. */
-    if (how->writes && (payload.len > 0 || ask->op != PROA_OP_EXECUTE)) {
-        add_format(&o, PROA_COAP_OPT_CONTENT_FORMAT, format_of(ask));
+    if (how->writes && (request->payload.len > 0 || ask->op != PROA_OP_EXECUTE)) {
+        add_format(o, PROA_COAP_OPT_CONTENT_FORMAT, format_of(ask));
     }
-    add_attributes(&o, proa__row_text(&ask->row, PROA__ASK_ATTRIBUTES));
+    add_attributes(o, proa__row_text(&ask->row, PROA__ASK_ATTRIBUTES));
     if (how->reads) {
-        add_format(&o, PROA_COAP_OPT_ACCEPT, format_of(ask));
+        add_format(o, PROA_COAP_OPT_ACCEPT, format_of(ask));
     }
-    proa_coap_request request = {
-        .code = how->code,
-        .observe = ask->op == PROA_OP_OBSERVE ? PROA_COAP_OBSERVE_START : PROA_COAP_OBSERVE_NONE,
-        .payload = payload,
-        .user = proa__ask_user(PROA__FOR_ASK, ask->row.instance),
-    };
-    return send(c, ask, to, &request, &o, UINT32_MAX);
 }
 
 /* A probe is not worth the whole time of its question: no answer says nothing. */
 #define PROBE_TIMEOUT_MS 10000U
 
-proa_err proa__request_probe(proa_c2c *c, proa__ask *ask, const proa_coap_peer *to)
+proa_err proa__request_send(proa_c2c *c, proa__ask *ask, const proa_coap_peer *to, unsigned what)
 {
     options o;
-    o.count = proa_path_options(&ask->path, o.digits, o.list);
+    uint64_t left = ask->deadline_ms > c->now_ms ? ask->deadline_ms - c->now_ms : 1;
+    uint32_t max_ms = what == PROA__FOR_PROBE ? PROBE_TIMEOUT_MS : UINT32_MAX;
     proa_coap_request request = {
         .code = PROA_COAP_GET,
-        .user = proa__ask_user(PROA__FOR_PROBE, ask->row.instance),
+        .options = o.list,
+        .user = proa__ask_user(what, ask->row.instance),
+        .timeout_ms = left < max_ms ? (uint32_t)left : max_ms,
     };
-    return send(c, ask, to, &request, &o, PROBE_TIMEOUT_MS);
+    o.count = proa_path_options(&ask->path, o.digits, o.list);
+    if (what == PROA__FOR_ASK) {
+        add_question(&o, &request, ask);
+    }
+    request.option_count = o.count;
+    return proa_coap_send(proa__client_coap(c->client), c->now_ms, to, &request, &ask->request);
 }

@@ -245,17 +245,22 @@ bool proa_client_server(const proa_client *c, size_t index, proa_server_status *
 
 /* ---- for the extension ------------------------------------------------------------------ */
 
-proa_err proa__client_server_peer(proa_client *c, uint16_t short_id, proa_coap_peer *peer)
+proa_err proa__client_server_peer(proa_client *c, uint16_t *short_id, proa_coap_peer *peer)
 {
-    const proa__server *s = proa__server_by_id(c, short_id);
-    if (s == NULL) {
-        return PROA_E_NOT_FOUND;
+    proa_err err = PROA_E_NOT_FOUND;
+    const proa__server *s = NULL;
+    while ((s = proa__server_next(c, s)) != NULL) {
+        if (*short_id != 0 && *short_id != s->short_id) {
+            continue;
+        }
+        if (s->registered && proa__server_connected(s)) {
+            *short_id = s->short_id;
+            *peer = s->peer;
+            return PROA_OK;
+        }
+        err = PROA_E_STATE;
     }
-    if (!s->registered || !proa__server_connected(s)) {
-        return PROA_E_STATE;
-    }
-    *peer = s->peer;
-    return PROA_OK;
+    return err;
 }
 
 bool proa__client_server_protected(const proa_client *c, uint16_t short_id)

@@ -90,8 +90,10 @@ proa_secure *proa__client_secure(proa_client *c);
 const proa_client_config *proa__client_config(const proa_client *c);
 
 /* How to reach a server: PROA_OK and *peer if this device is registered there, PROA_E_STATE if not
- * (yet), PROA_E_NOT_FOUND for an unknown Short Server ID. */
-PROA_CHECK proa_err proa__client_server_peer(proa_client *c, uint16_t short_id,
+ * (yet), PROA_E_NOT_FOUND for an unknown Short Server ID.
+ *
+ * short_id  its Short Server ID; 0: the first one where this device is registered, which is put there */
+PROA_CHECK proa_err proa__client_server_peer(proa_client *c, uint16_t *short_id,
                                              proa_coap_peer *peer);
 
 /* A request to this server goes unanswered: its session may be dead (the server was restarted). A

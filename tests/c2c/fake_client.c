@@ -53,14 +53,17 @@ void proa__client_doubt_server(proa_client *c, uint64_t now_ms, uint16_t short_i
     c->doubts++;
 }
 
-proa_err proa__client_server_peer(proa_client *c, uint16_t short_id, proa_coap_peer *peer)
+proa_err proa__client_server_peer(proa_client *c, uint16_t *short_id, proa_coap_peer *peer)
 {
-    const fake_server *server = server_of(c, short_id);
+    size_t first = *short_id == 0 && !c->servers[0].registered ? 1 : 0;
+    uint16_t wanted = *short_id == 0 ? c->servers[first].short_id : *short_id;
+    const fake_server *server = server_of(c, wanted);
     memset(peer, 0, sizeof(*peer));
     if (server == NULL) {
-        return PROA_E_NOT_FOUND;
+        return *short_id == 0 && c->servers[0].short_id != 0 ? PROA_E_STATE : PROA_E_NOT_FOUND;
     }
-    peer->session = server->secured ? 9000U + short_id : 0;
+    *short_id = wanted;
+    peer->session = server->secured ? 9000U + wanted : 0;
     return server->registered ? PROA_OK : PROA_E_STATE;
 }
 

@@ -484,9 +484,14 @@ static void extension_finds_servers(void **state)
     (void)state;
     proa_coap_peer peer;
     proa_span uri;
-    assert_int_equal(proa__client_server_peer(b.client, 1, &peer), PROA_OK);
+    uint16_t first = 0;
+    uint16_t one = 1;
+    uint16_t other = 2;
+    assert_int_equal(proa__client_server_peer(b.client, &one, &peer), PROA_OK);
     assert_true(peer.session != 0);
-    assert_int_equal(proa__client_server_peer(b.client, 2, &peer), PROA_E_NOT_FOUND);
+    assert_int_equal(proa__client_server_peer(b.client, &first, &peer), PROA_OK);
+    assert_int_equal(first, 1);
+    assert_int_equal(proa__client_server_peer(b.client, &other, &peer), PROA_E_NOT_FOUND);
     assert_int_equal(proa__client_server_uri(b.client, 1, &uri), PROA_OK);
     assert_true(proa_span_equal(uri, proa_span_of("coaps://[fd00::a0]:5684")));
     assert_int_equal(proa__client_server_uri(b.client, 2, &uri), PROA_E_NOT_FOUND);
@@ -515,7 +520,9 @@ static void extension_finds_servers(void **state)
     b.parties[0].cut = true;
     proa_client_update(b.client, b.now_ms, 0);
     bench_run(&b, 200000);
-    assert_int_equal(proa__client_server_peer(b.client, 1, &peer), PROA_E_STATE);
+    first = 0;
+    assert_int_equal(proa__client_server_peer(b.client, &one, &peer), PROA_E_STATE);
+    assert_int_equal(proa__client_server_peer(b.client, &first, &peer), PROA_E_STATE);
 }
 
 static void extension_hears_when_a_registration_runs_out(void **state)
@@ -538,10 +545,11 @@ static void extension_gets_its_own_coap_events(void **state)
     proa_coap_peer peer;
     proa_coap_request request;
     proa_coap_id id;
+    uint16_t server = 1;
     memset(&request, 0, sizeof request);
     request.code = PROA_COAP_GET;
     request.user = PROA__USER_EXTENSION | 7;
-    assert_int_equal(proa__client_server_peer(b.client, 1, &peer), PROA_OK);
+    assert_int_equal(proa__client_server_peer(b.client, &server, &peer), PROA_OK);
     assert_int_equal(proa_coap_send(proa__client_coap(b.client), b.now_ms, &peer, &request, &id),
                      PROA_OK);
     bench_settle(&b);
