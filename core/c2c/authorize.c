@@ -213,23 +213,22 @@ static bool held_on(const proa_c2c *c, const proa__peer *peer)
     return ask != NULL;
 }
 
-/* When this peer's grant is to be renewed; PROA__NEVER if it is not ours or not in use. */
-static uint64_t renewal_ms(const proa_c2c *c, const proa__peer *peer)
+/* When this peer's grant is to be renewed, in seconds: from half of its lifetime on, or less than a second
+ * before. PROA__NEVER_S if it is not ours or not in use. */
+static uint32_t renewal_s(const proa_c2c *c, const proa__peer *peer)
 {
-    bool asked = false;
-    if (peer->lifetime_s == 0 || peer->lifetime_new) {
-        return PROA__NEVER;
-    }
+    uint32_t half_s = peer->lifetime_s / 2;
+    uint32_t left_s = proa__c2c_left_s(peer, c->now_ms);
+    uint8_t asked = 0;
     for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {
-        asked = asked || proa__asked_of(c, peer)[i].granted != 0;
+        asked |= proa__asked_of(c, peer)[i].granted;
     }
-    uint64_t half_ms = (uint64_t)peer->lifetime_s * 500;
-    uint64_t due_ms = peer->expires_ms > half_ms ? peer->expires_ms - half_ms : 0;
-    uint64_t idle_ms = c->now_ms - proa__c2c_ms(peer->last_use_s);
-    if (!asked || peer->used == 0 || (idle_ms > half_ms && !held_on(c, peer))) {
-        return PROA__NEVER;
+    if (peer->lifetime_s == 0 || peer->lifetime_new || asked == 0 || peer->used == 0 ||
+        (proa__c2c_now_s(c) - peer->last_use_s > half_s && !held_on(c, peer))) {
+        return PROA__NEVER_S;
     }
-    return due_ms > proa__c2c_ms(peer->renew_s) ? due_ms : proa__c2c_ms(peer->renew_s);
+    uint32_t due_s = proa__c2c_after_s(c, left_s > half_s ? left_s - half_s : 0);
+    return due_s > peer->renew_s ? due_s : peer->renew_s;
 }
 
 static void renew(proa_c2c *c, proa__peer *peer)
@@ -385,9 +384,9 @@ void proa__ac_run(proa_c2c *c)
     run_wants(c);
     proa__peer *peer = NULL;
     while (!c->ac.open && (peer = proa__peer_after(c, peer)) != NULL) {
-        uint64_t at_ms = renewal_ms(c, peer);
-        proa__c2c_wake(c, at_ms);
-        if (at_ms <= c->now_ms) {
+        uint32_t at_s = renewal_s(c, peer);
+        proa__c2c_wake(c, proa__c2c_ms(at_s));
+        if (at_s <= proa__c2c_now_s(c)) {
             renew(c, peer);
         }
     }

@@ -45,27 +45,25 @@ static size_t aligned(size_t len)
     return (len + 7U) & ~(size_t)7U;
 }
 
+static void add_table(proa_c2c *c, size_t which, const proa__kind *kind, uint16_t count)
+{
+    c->tables[which] = (proa__table){c, kind, NULL, count};
+}
+
 static void make_tables(proa_c2c *c)
 {
-    const proa_c2c_contexts *contexts = c->limits.contexts;
-    const proa__kind *const kinds[PROA__OBJECTS] = {&proa__security_kind, &proa__client_kind,
-                                                    &proa__access_kind,
-                                                    contexts == NULL ? NULL : contexts->kind};
-    const uint16_t counts[PROA__TABLES] = {
-        c->limits.peer_max, c->limits.peer_max, c->limits.access_max,
-        contexts == NULL ? 0 : c->limits.peer_max, c->limits.ask_max};
-    for (size_t i = 0; i < PROA__TABLES; i++) {
-        c->tables[i].c = c;
-        c->tables[i].kind = i < PROA__OBJECTS      ? kinds[i]
-                            : c->requester != NULL ? c->requester->kind
-                                                   : NULL;
-        c->tables[i].count = counts[i];
+    add_table(c, PROA__KEYS, &proa__security_kind, c->limits.peer_max);
+    add_table(c, PROA__PEERS, &proa__client_kind, c->limits.peer_max);
+    add_table(c, PROA__ACCESSES, &proa__access_kind, c->limits.access_max);
+    if (c->limits.contexts != NULL) {
+        add_table(c, PROA__CONTEXTS, c->limits.contexts->kind, c->limits.peer_max);
     }
     c->pool_max = POOL_LEN_MIN + POOL_LEN_PEER * c->limits.peer_max +
                   POOL_LEN_ACCESS * c->limits.access_max +
                   POOL_LEN_CONTEXT * c->tables[PROA__CONTEXTS].count;
     c->inbox_max = PROGRESS_LEN_HOST;
     if (c->requester != NULL) {
+        add_table(c, PROA__ASKS, c->requester->kind, c->limits.ask_max);
         c->pool_max += PROA__ASKS_LEN(c->limits.ask_max);
         c->inbox_max = aligned(PROGRESS_LEN + 2U * c->limits.ask_max * sizeof(proa__event) +
                                c->config->coap.body_max);
