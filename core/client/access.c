@@ -39,6 +39,23 @@ static proa__access *find_access(const proa_client *c, uint16_t object, uint16_t
     return NULL;
 }
 
+/* What says who may do what there: the entry of the instance, else that of all. */
+static const proa__access *find_rule(const proa_client *c, uint16_t object, uint16_t instance)
+{
+    const proa__access *of_all = NULL;
+    for (uint16_t i = 0; i < c->config.access_max; i++) {
+        const proa__access *a = &c->access[i];
+        if (a->object != object || !a->used) {
+            continue;
+        }
+        if (a->instance == instance) {
+            return a;
+        }
+        of_all = a->instance == PROA_ID_ALL ? a : of_all;
+    }
+    return of_all;
+}
+
 static const proa__acl_entry *find_entry(const proa__access *a, uint16_t short_id)
 {
     for (uint8_t i = 0; i < a->count; i++) {
@@ -68,10 +85,7 @@ uint8_t proa__client_server_rights(const proa_client *c, uint16_t short_id, uint
     if (!in_force(c)) {
         return PROA_RIGHTS_ALL;
     }
-    const proa__access *a = find_access(c, object, instance);
-    if (a == NULL) {
-        a = find_access(c, object, PROA_ID_ALL);
-    }
+    const proa__access *a = find_rule(c, object, instance);
     if (a == NULL) {
         return 0;
     }
@@ -160,10 +174,10 @@ bool proa__client_allowed(proa_client *c, const proa_actor *who, proa_operation 
 
 uint16_t proa__client_owner(const proa_client *c, const proa_path *path)
 {
-    const proa__access *a = path->depth >= 2 ? find_access(c, path->ids[0], path->ids[1]) : NULL;
-    if (a == NULL && path->depth >= 1) {
-        a = find_access(c, path->ids[0], PROA_ID_ALL);
-    }
+    const proa__access *a =
+        path->depth == 0
+            ? NULL
+            : find_rule(c, path->ids[0], path->depth >= 2 ? path->ids[1] : PROA_ID_ALL);
     if (a != NULL && proa__server_by_id(c, a->owner) != NULL) {
         return a->owner;
     }

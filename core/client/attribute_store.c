@@ -43,10 +43,18 @@ static void defaults_of(const proa_client *c, proa_account account, proa_attribu
 void proa__attributes_of(const proa_client *c, proa_account account, const proa_path *path,
                          proa_attributes *out)
 {
-    proa_path level = *path;
+    const proa_attributes *levels[1 + sizeof path->ids / sizeof path->ids[0]] = {NULL};
     defaults_of(c, account, out);
-    for (level.depth = 1; level.depth <= path->depth; level.depth++) {
-        proa_attributes_merge(out, proa__attributes_at(c, account, &level));
+    for (uint16_t i = 0; i < c->config.attribute_max; i++) {
+        const proa__attribute_row *row = &c->attributes[i];
+        if (row->account == account && proa_path_within(&row->path, path)) {
+            levels[row->path.depth] = &row->attributes;
+        }
+    }
+    for (unsigned depth = 1; depth <= path->depth; depth++) {
+        if (levels[depth] != NULL) {
+            proa_attributes_merge(out, levels[depth]);
+        }
     }
 }
 

@@ -125,11 +125,11 @@ static bool reachable(const proa_client *c, const proa__observation *o)
                      : s->registered && !s->resuming && proa__server_connected(s);
 }
 
-static void notify(proa_client *c, proa__observation *o)
+/* `a` is what is in force for it. */
+static void notify(proa_client *c, proa__observation *o, const proa_attributes *a)
 {
     proa_actor who;
     proa__request rq;
-    proa_attributes a;
     proa_span payload = {NULL, 0};
     memset(&rq, 0, sizeof rq);
     rq.out.code = PROA_COAP_UNAUTHORIZED;
@@ -140,10 +140,9 @@ static void notify(proa_client *c, proa__observation *o)
     if (rq.out.code == PROA_COAP_CONTENT) {
         proa__request_content(&rq, o->format, payload);
     }
-    in_force(c, o, &a);
     bool last = PROA_COAP_CLASS(rq.out.code) != 2;
     proa_err err = proa_coap_notify(c->coap, c->now_ms, o->relation, &rq.out,
-                                    (a.set & PROA_ATTR_CON) != 0 && a.con);
+                                    (a->set & PROA_ATTR_CON) != 0 && a->con);
     if (err == PROA_E_FULL) {
         o->pending = true;
         o->retry_ms = c->now_ms + 100; /* the engine's tables empty in less than an RTT or two */
@@ -159,27 +158,23 @@ static void notify(proa_client *c, proa__observation *o)
 }
 
 /* A change that no threshold asks about is no reason to notify (§7.3.2). */
-static bool matters(proa_client *c, const proa__observation *o)
+static bool matters(proa_client *c, const proa__observation *o, const proa_attributes *a)
 {
-    proa_attributes a;
     double now;
-    in_force(c, o, &a);
-    return (a.set & (PROA_ATTR_GT | PROA_ATTR_LT | PROA_ATTR_ST)) == 0 || !o->has_last ||
-           !number_at(c, &o->path, &now) || proa_attributes_passed(&a, o->last, now);
+    return (a->set & (PROA_ATTR_GT | PROA_ATTR_LT | PROA_ATTR_ST)) == 0 || !o->has_last ||
+           !number_at(c, &o->path, &now) || proa_attributes_passed(a, o->last, now);
 }
 
 /* When this observation's next notification is due. */
-static uint64_t due_ms(const proa_client *c, const proa__observation *o)
+static uint64_t due_ms(const proa_client *c, const proa__observation *o, const proa_attributes *a)
 {
-    proa_attributes a;
-    in_force(c, o, &a);
-    uint32_t pmin_s = (a.set & PROA_ATTR_PMIN) != 0 ? a.pmin_s : 0;
+    uint32_t pmin_s = (a->set & PROA_ATTR_PMIN) != 0 ? a->pmin_s : 0;
     uint64_t due = PROA_NEVER;
     if (!reachable(c, o)) {
         return PROA_NEVER;
     }
-    if ((a.set & PROA_ATTR_PMAX) != 0 && a.pmax_s > 0 && a.pmax_s >= pmin_s) {
-        due = o->sent_ms + (uint64_t)a.pmax_s * 1000; /* one below pmin is ignored */
+    if ((a->set & PROA_ATTR_PMAX) != 0 && a->pmax_s > 0 && a->pmax_s >= pmin_s) {
+        due = o->sent_ms + (uint64_t)a->pmax_s * 1000; /* one below pmin is ignored */
     }
     if (o->pending) {
         due = o->sent_ms + (uint64_t)pmin_s * 1000; /* not after pmax */
@@ -191,18 +186,20 @@ void proa_client_changed(proa_client *c, uint64_t now_ms, const proa_path *path)
 {
     uint32_t cursor = 0;
     proa__observation *o;
+    proa_attributes a;
     c->now_ms = now_ms;
     while ((o = next(c, &cursor)) != NULL) {
         if (!proa_path_within(&o->path, path) && !proa_path_within(path, &o->path)) {
             continue;
         }
+        in_force(c, o, &a);
         const proa__server *s = proa__server_by_account(c, o->account);
-        if (!matters(c, o) || (!reachable(c, o) && s != NULL && !s->settings.storing)) {
+        if (!matters(c, o, &a) || (!reachable(c, o) && s != NULL && !s->settings.storing)) {
             continue;
         }
         o->pending = true;
-        if (due_ms(c, o) <= now_ms) {
-            notify(c, o);
+        if (due_ms(c, o, &a) <= now_ms) {
+            notify(c, o, &a);
         }
     }
 }
@@ -211,9 +208,11 @@ uint64_t proa__report_next_ms(const proa_client *c)
 {
     uint32_t cursor = 0;
     const proa__observation *o;
+    proa_attributes a;
     uint64_t soonest = PROA_NEVER;
     while ((o = next(c, &cursor)) != NULL) {
-        uint64_t due = due_ms(c, o);
+        in_force(c, o, &a);
+        uint64_t due = due_ms(c, o, &a);
         soonest = due < soonest ? due : soonest;
     }
     return soonest;
@@ -223,9 +222,11 @@ void proa__report_run(proa_client *c)
 {
     uint32_t cursor = 0;
     proa__observation *o;
+    proa_attributes a;
     while ((o = next(c, &cursor)) != NULL) {
-        if (due_ms(c, o) <= c->now_ms) {
-            notify(c, o);
+        in_force(c, o, &a);
+        if (due_ms(c, o, &a) <= c->now_ms) {
+            notify(c, o, &a);
         }
     }
 }
@@ -244,10 +245,12 @@ void proa__report_deleted(proa_client *c, uint64_t now_ms, const proa_path *path
 {
     uint32_t cursor = 0;
     proa__observation *o;
+    proa_attributes a;
     c->now_ms = now_ms;
     while ((o = next(c, &cursor)) != NULL) {
         if (proa_path_within(path, &o->path)) {
-            notify(c, o); /* renders 4.04, which ends it */
+            in_force(c, o, &a);
+            notify(c, o, &a); /* renders 4.04, which ends it */
         }
     }
     proa__attributes_forget(c, 0, path);
@@ -284,12 +287,14 @@ void proa__client_recheck(proa_client *c, uint64_t now_ms, proa_account peer)
     proa_actor who;
     uint32_t cursor = 0;
     proa__observation *o;
+    proa_attributes a;
     c->now_ms = now_ms;
     bool there = proa__account_actor(c, peer, &who);
     while ((o = next(c, &cursor)) != NULL) {
         if (o->account == peer &&
             !(there && proa__client_allowed(c, &who, PROA_OP_OBSERVE, &o->path))) {
-            notify(c, o);
+            in_force(c, o, &a);
+            notify(c, o, &a);
         }
     }
     for (uint16_t i = 0; i < c->config.attribute_max; i++) {

@@ -100,8 +100,9 @@ int proa__compose_response(const proa_coap *c, proa__draft *draft,
     bool fits = body.len <= proa__block_len(szx) && body.len + 1 <= room;
     *whole = offset == 0 && (body.len == 0 || fits);
     if (*whole) {
-        draft->payload = body;
-        return proa__compose(c, draft, buf);
+        proa_coap_builder b = {{buf, (size_t)fixed_len, c->config.message_max, PROA_OK}, 0};
+        proa_coap_add_payload(&b, body);
+        return proa_coap_build_end(&b);
     }
     if (room < BLOCK_OVERHEAD + 16) {
         return PROA_E_TOO_LARGE;

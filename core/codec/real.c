@@ -35,6 +35,9 @@ double proa__real_of_whole(uint64_t magnitude, bool negative)
     uint64_t exponent = EXPONENT_MAX / 2 + 63;
     uint64_t bits = 0;
     if (magnitude > 0) {
+        for (; magnitude < SIGN_BIT >> 7; magnitude <<= 8) {
+            exponent -= 8;
+        }
         for (; magnitude < SIGN_BIT; magnitude <<= 1) {
             exponent--;
         }

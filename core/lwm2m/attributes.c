@@ -119,7 +119,7 @@ proa_err proa_attributes_check(const proa_attributes *a)
 
 void proa_attributes_merge(proa_attributes *under, const proa_attributes *over)
 {
-    for (unsigned i = 0; i < FIELDS; i++) {
+    for (unsigned i = 0; i < FIELDS && over->set >> i != 0; i++) {
         if ((over->set & 1U << i) != 0) {
             memcpy((uint8_t *)under + fields[i].at, (const uint8_t *)over + fields[i].at,
                    fields[i].len);
