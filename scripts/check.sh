@@ -68,14 +68,14 @@ tidy_with() {
 }
 
 tidy() {
-    tree 'core/*.c' 'ports/*.c' 'server/*.c' 'sim/*.c' 'experiments/*.c' 'tools/*.c' | grep -v '^ports/mcu/lwip/' |
+    tree 'core/*.c' 'ports/*.c' 'server/*.c' 'sim/*.c' 'experiments/*.c' 'tools/*.c' | grep -v '^ports/mcu/.*/' |
         tidy_with build/clang
 }
 
 # What only the cross compiler compiles.
 firmware() {
     scripts/firmware.sh commands || return
-    tree 'firmware/*.c' 'ports/mcu/lwip/*.c' | tidy_with build/firmware
+    tree 'firmware/*.c' 'ports/mcu/*/*.c' | tidy_with build/firmware
 }
 
 mkdir -p build

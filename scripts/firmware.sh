@@ -144,7 +144,8 @@ program() {
 
 # The archives in the order in which the linker needs them.
 archives="ports/mcu core/c2c core/client core/oscore core/lwm2m core/coap core/codec
-    core/base ports/mbedtls mbedtls/dtls mbedtls/crypto lwip"
+    core/base ports/mbedtls mbedtls/dtls mbedtls/crypto mbedtls/aes
+    lwip ports/mcu/libc"
 
 write_ninja() {
     echo "builddir = $out"
@@ -164,10 +165,14 @@ write_ninja() {
     # shellcheck disable=SC2046 # a list
     area mbedtls/dtls "$foreign" $(library_files | grep /ssl_)
     # shellcheck disable=SC2046
-    area mbedtls/crypto "$foreign" $(library_files | grep -v /ssl_)
+    area mbedtls/crypto "$foreign" $(library_files | grep -v -e /ssl_ -e /aes.c)
+    # Half of what a message takes. 230 bytes more, a fifth of its instructions less.
+    area mbedtls/aes "$foreign -O2" "$mbedtls/library/aes.c"
     # shellcheck disable=SC2046
     area lwip "$foreign" $(listed ports/mcu/lwip/sources.txt | sed "s|^|$lwip/src/|")
     area ports/mcu "$own" ports/mcu/*.c ports/mcu/lwip/*.c
+    # What the compiler calls by itself, and must not find in what it compiles here.
+    area ports/mcu/libc "$own $apart -fno-builtin -fno-ivopts -fno-tree-scev-cprop" ports/mcu/libc/*.c
     for file in firmware/*.c firmware/boards/*.c firmware/boards/*/*.c firmware/emulator/*.c \
         firmware/measure/*.c; do
         rule "$(object "$file")" "$file" "$own"
@@ -252,10 +257,10 @@ kind_of() {
     core/c2c) echo c2c ;;
     core/oscore) echo oscore ;;
     ports/mbedtls | mbedtls/dtls) echo dtls ;;
-    mbedtls/crypto) echo crypto ;;
+    mbedtls/crypto | mbedtls/aes) echo crypto ;;
     ports/mcu | lwip) echo lwip ;;
     core/base | core/codec) echo base ;;
-    "C library") echo libc ;;
+    ports/mcu/libc | "C library") echo libc ;;
     stack) echo stack ;;
     .bss.engines_bytes) echo engines_arena ;;
     .bss.dtls_bytes) echo dtls_arena ;;
