@@ -14,6 +14,8 @@ void *mcu_memmove(void *to, const void *from, size_t len);
 void *mcu_memcpy(void *restrict to, const void *restrict from, size_t len);
 void *mcu_memset(void *to, int byte, size_t len);
 int mcu_memcmp(const void *a, const void *b, size_t len);
+void *mcu_memchr(const void *bytes, int byte, size_t len);
+size_t mcu_strlen(const char *text);
 
 enum { ALIGNMENTS = 4, LENS = 40, ROOM = 1 + ALIGNMENTS + LENS + 1 };
 
@@ -94,6 +96,21 @@ static void memcmp_tells_the_first_difference(void **state)
     }
 }
 
+static void memchr_and_strlen_find_the_first(void **state)
+{
+    static const char text[] = "first, second, third";
+    (void)state;
+    for (size_t len = 0; len <= sizeof text; len++) {
+        assert_ptr_equal(mcu_memchr(text, ',', len), memchr(text, ',', len));
+        assert_ptr_equal(mcu_memchr(text, 0x300 + ',', len), memchr(text, ',', len));
+        assert_ptr_equal(mcu_memchr(text, '!', len), NULL);
+        assert_ptr_equal(mcu_memchr(text, 0, len), memchr(text, 0, len));
+    }
+    for (size_t at = 0; at < sizeof text; at++) {
+        assert_int_equal(mcu_strlen(text + at), sizeof text - 1 - at);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -101,6 +118,7 @@ int main(void)
         cmocka_unit_test(memmove_moves_within_itself_both_ways),
         cmocka_unit_test(memset_fills_as_many_as_it_is_told),
         cmocka_unit_test(memcmp_tells_the_first_difference),
+        cmocka_unit_test(memchr_and_strlen_find_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

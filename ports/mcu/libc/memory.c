@@ -93,3 +93,22 @@ int memcmp(const void *a, const void *b, size_t len)
     }
     return len == 0 ? 0 : *left - *right;
 }
+
+void *memchr(const void *bytes, int byte, size_t len)
+{
+    for (const uint8_t *at = bytes; len > 0; at++, len--) {
+        if (*at == (uint8_t)byte) {
+            return (void *)(uintptr_t)at;
+        }
+    }
+    return NULL;
+}
+
+size_t strlen(const char *text)
+{
+    size_t len = 0;
+    while (text[len] != '\0') {
+        len++;
+    }
+    return len;
+}
