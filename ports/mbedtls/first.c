@@ -24,14 +24,24 @@
 _Static_assert(MBEDTLS_VERSION_NUMBER >= 0x03060000 && MBEDTLS_VERSION_NUMBER < 0x03070000,
                "look at ssl_tls.c, mbedtls_ssl_context_save");
 
+/* Where what stands in a context; everything else is zero. */
 enum {
     MASTER_LEN = 48,
-    RANDOMS_LEN = 64,
-    SESSION_ID_LEN = 32,
-    SESSION_LEN = 4 + 1 + SESSION_ID_LEN + MASTER_LEN + 4 + 1,
-    FLAGS_SESSION = 1 << 3,                   /* MAX_FRAGMENT_LENGTH */
-    FLAGS_CONTEXT = 1 << 0 | 1 << 1 | 1 << 2, /* connection ids, bad MACs, anti-replay */
-    NUMBER_LEN = 5                            /* of six bytes: 2^47 records are left at least */
+    SESSION_AT = PROA__DTLS_CONTEXT_HEAD + 4, /* behind its length */
+    SESSION_ID_AT = SESSION_AT + 4,           /* behind version, role and suite */
+    MASTER_AT = SESSION_ID_AT + 1 + 32,
+    CERTIFICATE_AT = MASTER_AT + MASTER_LEN,
+#ifdef MBEDTLS_SSL_MAX_FRAGMENT_LENGTH /* a board does without */
+    SESSION_FLAGS = 1 << 3,
+    RANDOMS_AT = CERTIFICATE_AT + 4 + 1,
+#else
+    SESSION_FLAGS = 0,
+    RANDOMS_AT = CERTIFICATE_AT + 4,
+#endif
+    CONTEXT_FLAGS = 1 << 0 | 1 << 1 | 1 << 2, /* connection ids, bad MACs, anti-replay */
+    IDS_AT = RANDOMS_AT + 64,
+    WINDOW_LEN = 4 + 8 + 8 + 1, /* bad MACs, an empty window, records may share a datagram */
+    NUMBER_LEN = 5              /* of six bytes: 2^47 records are left at least */
 };
 
 /* Which id is whose. */
@@ -65,58 +75,45 @@ static uint32_t number_of(const proa__dtls *box, const uint8_t *cid)
 
 /* ---- a context ---------------------------------------------------------------------------- */
 
-static void write_zeros(proa_writer *w, size_t count)
+static uint8_t *put_id(const proa__dtls *box, const uint8_t *id, uint8_t *at)
 {
-    while (count-- > 0) {
-        proa_write_u8(w, 0);
-    }
-}
-
-static void write_session(proa_writer *w, bool is_server, const derived *secrets)
-{
-    proa_write_uint(w, SESSION_LEN, 4);
-    proa_write_u8(w, MBEDTLS_SSL_VERSION_TLS1_2 & 0xff);
-    proa_write_u8(w, is_server ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT);
-    proa_write_u16(w, MBEDTLS_TLS_PSK_WITH_AES_128_CCM_8);
-    write_zeros(w, 1 + SESSION_ID_LEN);
-    proa_write_bytes(w, secrets->master, MASTER_LEN);
-    proa_write_uint(w, UINT32_MAX, 4); /* no certificate was verified */
-    write_zeros(w, 1);                 /* fragments of any length */
-}
-
-static void write_id(const proa__dtls *box, proa_writer *w, const uint8_t *id)
-{
-    proa_write_u8(w, box->config.cid_len);
-    proa_write_bytes(w, id, box->config.cid_len);
-}
-
-/* Epoch 1, and a number to begin with. */
-static void write_number(const proa__dtls *box, proa_writer *w)
-{
-    uint8_t number[NUMBER_LEN];
-    proa_random_fill(&box->config.random, number, sizeof number);
-    proa_write_u16(w, 1);
-    proa_write_u8(w, 0);
-    proa_write_bytes(w, number, sizeof number);
+    *at++ = box->config.cid_len;
+    memcpy(at, id, box->config.cid_len);
+    return at + box->config.cid_len;
 }
 
 static proa_span write_context(const proa__dtls *box, bool is_server, const derived *secrets,
                                uint8_t out[PROA__DTLS_CONTEXT_MAX])
 {
-    proa_writer w = proa_writer_make(out, PROA__DTLS_CONTEXT_MAX);
-    proa_write_u8(&w, MBEDTLS_VERSION_MAJOR);
-    proa_write_u8(&w, MBEDTLS_VERSION_MINOR);
-    proa_write_u8(&w, MBEDTLS_VERSION_PATCH);
-    proa_write_u16(&w, FLAGS_SESSION);
-    proa_write_uint(&w, FLAGS_CONTEXT, 3);
-    write_session(&w, is_server, secrets);
-    write_zeros(&w, RANDOMS_LEN);
-    write_id(box, &w, id_of(box, secrets, is_server ? OF_SERVER : OF_CLIENT));
-    write_id(box, &w, id_of(box, secrets, is_server ? OF_CLIENT : OF_SERVER));
-    write_zeros(&w, 4 + 8 + 8 + 1); /* no bad MACs, an empty window; records may share a datagram */
-    write_number(box, &w);
-    proa_write_u16(&w, box->config.mtu);
-    return proa_writer_span(&w);
+    static const uint8_t begin[SESSION_ID_AT] = {MBEDTLS_VERSION_MAJOR,
+                                                 MBEDTLS_VERSION_MINOR,
+                                                 MBEDTLS_VERSION_PATCH, /* its head */
+                                                 0,
+                                                 SESSION_FLAGS,
+                                                 0,
+                                                 0,
+                                                 CONTEXT_FLAGS,
+                                                 0,
+                                                 0,
+                                                 0,
+                                                 RANDOMS_AT - SESSION_AT,
+                                                 MBEDTLS_SSL_VERSION_TLS1_2 & 0xff,
+                                                 MBEDTLS_SSL_IS_CLIENT,
+                                                 MBEDTLS_TLS_PSK_WITH_AES_128_CCM_8 >> 8,
+                                                 MBEDTLS_TLS_PSK_WITH_AES_128_CCM_8 & 0xff};
+    memset(out, 0, PROA__DTLS_CONTEXT_MAX);
+    memcpy(out, begin, sizeof begin);
+    out[SESSION_AT + 1] = is_server ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT;
+    memcpy(out + MASTER_AT, secrets->master, MASTER_LEN);
+    memset(out + CERTIFICATE_AT, 0xff, 4); /* none was verified */
+    uint8_t *at = put_id(box, id_of(box, secrets, is_server ? OF_SERVER : OF_CLIENT), out + IDS_AT);
+    at = put_id(box, id_of(box, secrets, is_server ? OF_CLIENT : OF_SERVER), at) + WINDOW_LEN;
+    at[1] = 1; /* epoch */
+    proa_random_fill(&box->config.random, at + 3, NUMBER_LEN);
+    at += 3 + NUMBER_LEN;
+    *at++ = (uint8_t)(box->config.mtu >> 8);
+    *at++ = (uint8_t)box->config.mtu;
+    return proa_span_make(out, (size_t)(at - out));
 }
 
 static proa_err begin(proa__dtls *box, const proa_addr *peer, const proa_secure_first *first,
