@@ -41,7 +41,7 @@ SEEDS = 5  # of the simulation, each with as many notifications as the live run
 ENDS = ("host", "requester", "server")
 DEVICES = ENDS[:2]
 PATH = "/3311/0/5706"
-PORT = 5684
+PORT, DEVICE_PORT = 5684, 61616  # as in experiments/mesh.c
 MTU = 1280
 APPS = ("baseline_dtls", "c2c_dtls", "c2c_oscore")
 TOPOLOGIES = ("multihop_0_direct", "m3-317x16261b22")  # one hop and three, none over the border router
@@ -112,7 +112,7 @@ class Twin(Household):
 
     def device_file(self, name):
         scheme = "coap" if self.security == "oscore" else "coaps"
-        return {"endpoint": name, "listen": f"[{self.addresses[name]}]:{PORT}", "state": f"{name}.state",
+        return {"endpoint": name, "listen": f"[{self.addresses[name]}]:{DEVICE_PORT}", "state": f"{name}.state",
                 "servers": [{"uri": f"{scheme}://[{self.addresses['server']}]:{PORT}", "lifetime": 600,
                              "authority": not self.is_baseline(), **self.account(name, SENDERS[name], "ff")}],
                 "objects": {"3311": {"0": {"5850": True, "5706": "00000"}}}}

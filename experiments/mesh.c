@@ -9,7 +9,9 @@
 #include "sim/radio/ipv6.h"
 #include "sim/world.h"
 
-#define PORT 5684U
+/* Devices choose theirs among those that 6LoWPAN says in four bits, if both ends do (RFC 6282 §4.3.3). */
+#define SERVER_PORT 5684U
+#define DEVICE_PORT 61616U
 
 static unsigned place_of(const lab_mesh *mesh, unsigned node)
 {
@@ -20,7 +22,7 @@ static unsigned place_of(const lab_mesh *mesh, unsigned node)
 
 proa_addr lab_mesh_address(const lab_mesh *mesh, unsigned node)
 {
-    proa_addr addr = {.port = PORT};
+    proa_addr addr = {.port = node == SIM_SERVER_NODE ? SERVER_PORT : DEVICE_PORT};
     sim_radio_address(place_of(mesh, node), addr.ip);
     return addr;
 }
