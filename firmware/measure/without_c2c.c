@@ -2,6 +2,7 @@
 /* Stands in for client-to-client, so that the same lamp can be linked without it: no file of core/c2c
  * is in that image. Questions are refused, and there are no peers. */
 #include "firmware/device.h"
+#include "ports/mbedtls/box.h"
 
 struct proa_c2c_contexts {
     char none;
@@ -15,11 +16,22 @@ struct proa_c2c_compact {
 
 const proa_c2c_compact proa_c2c_compact_accounts = {0};
 
-struct proa_secure_firsts {
-    char none;
-};
+static proa_handle await(proa__dtls *box, const uint8_t *cid)
+{
+    (void)box;
+    (void)cid;
+    return 0;
+}
 
-const struct proa_secure_firsts proa_dtls_firsts = {0};
+static bool is_awaited(const proa__dtls *box, const uint8_t *cid)
+{
+    (void)box;
+    (void)cid;
+    return false;
+}
+
+/* Nor does anybody begin a first session. */
+const struct proa_secure_firsts proa_dtls_firsts = {.await = await, .is_awaited = is_awaited};
 
 proa_c2c_limits proa_c2c_limits_device(void)
 {
