@@ -58,6 +58,7 @@ apart="-fno-lto"
 
 # What -Os leaves that is larger than without; only gcc knows it.
 small="-fipa-pta -fno-move-loop-invariants -fno-tree-loop-im -fno-schedule-insns2"
+small="$small -fno-tree-switch-conversion"
 
 set_flags() {
     mbedtls=$(scripts/mbedtls-source.sh)

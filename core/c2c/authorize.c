@@ -397,6 +397,13 @@ void proa__ac_run(proa_c2c *c)
 /* What the server's code means for the application: docs/C2C.md §8. */
 static proa_outcome outcome_of(const proa_coap_msg *m)
 {
+    static const uint8_t by_why[] = {
+        [PROA_AC_WHY_NONE] = PROA_OUTCOME_BUSY,
+        [PROA_AC_WHY_PENDING] = PROA_OUTCOME_PENDING,
+        [PROA_AC_WHY_BUSY] = PROA_OUTCOME_BUSY,
+        [PROA_AC_WHY_HOST_OFFLINE] = PROA_OUTCOME_HOST_OFFLINE,
+        [PROA_AC_WHY_NO_NETWORK] = PROA_OUTCOME_UNREACHABLE,
+    };
     switch (m->code) {
     case PROA_COAP_UNAUTHORIZED:
     case PROA_COAP_FORBIDDEN:
@@ -406,18 +413,7 @@ static proa_outcome outcome_of(const proa_coap_msg *m)
     case PROA_COAP_GATEWAY_TIMEOUT:
         return PROA_OUTCOME_HOST_OFFLINE;
     case PROA_COAP_SERVICE_UNAVAILABLE:
-        switch (proa_ac_why_parse(m->payload)) {
-        case PROA_AC_WHY_PENDING:
-            return PROA_OUTCOME_PENDING;
-        case PROA_AC_WHY_HOST_OFFLINE:
-            return PROA_OUTCOME_HOST_OFFLINE;
-        case PROA_AC_WHY_NO_NETWORK:
-            return PROA_OUTCOME_UNREACHABLE;
-        case PROA_AC_WHY_BUSY:
-        case PROA_AC_WHY_NONE:
-        default:
-            return PROA_OUTCOME_BUSY;
-        }
+        return (proa_outcome)by_why[proa_ac_why_parse(m->payload)];
     case PROA_COAP_REQUEST_ENTITY_TOO_LARGE: /* more for this host than it keeps */
         return PROA_OUTCOME_REFUSED;
     default:
