@@ -228,7 +228,7 @@ commands() {
     write_ninja >"$out/build.ninja"
     libc=$(arm-none-eabi-gcc -E -Wp,-v -x c /dev/null 2>&1 >/dev/null | sed -n 's/^ //p' | tail -1)
     ninja -f "$out/build.ninja" -t compdb cc |
-        sed "s|\"arm-none-eabi-gcc |\"clang --target=arm-none-eabi -isystem $libc |; s/ -f[a-z-]*lto[a-z=-]*//g" \
+        sed "s|\"arm-none-eabi-gcc |\"clang --target=arm-none-eabi -isystem $libc |; s/ -f[a-z-]*lto[a-z=-]*//g; s/ -fno-\(ivopts\|tree-[a-z-]*\)//g" \
             >"$out/compile_commands.json"
 }
 

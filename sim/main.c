@@ -336,6 +336,7 @@ static void print_totals(const options *o, const totals *t)
            (unsigned long long)c->offline, (unsigned long long)c->unreachable,
            (unsigned long long)c->busy, (unsigned long long)c->timeout,
            (unsigned long long)c->other + c->pending, (unsigned long long)c->notifications);
+    uint64_t replays = c->replayed + c->played; /* to the server and to devices */
     printf(
         "  granted %llu, renewed %llu, revoked %llu, ended %llu, expired %llu, rolled back "
         "%llu, reconciled %llu; reboots %llu, power failures %llu, address changes %llu, sessions "
@@ -345,8 +346,7 @@ static void print_totals(const options *o, const totals *t)
         (unsigned long long)c->expired, (unsigned long long)c->failed,
         (unsigned long long)c->reconciled, (unsigned long long)t->reboots,
         (unsigned long long)t->power_failures, (unsigned long long)t->moves,
-        (unsigned long long)c->revived, (unsigned long long)c->firsts,
-        (unsigned long long)(c->replayed + c->played));
+        (unsigned long long)c->revived, (unsigned long long)c->firsts, (unsigned long long)replays);
     if (c->sealed > 0) {
         printf("  OSCORE: encrypted %llu, played to devices again %llu, refused as replays %llu, "
                "challenged %llu\n",

@@ -38,8 +38,8 @@
 #define LWIP_IPV6_DUP_DETECT_ATTEMPTS 0
 #define LWIP_IPV6_NUM_ADDRESSES 2 /* link-local, and the one that was given */
 #define LWIP_IPV6_SEND_ROUTER_SOLICIT 1
-#define LWIP_ND6_ALLOW_RA_UPDATES 0 /* anybody may say what a router says: it sets no timers; and the
-                                       MTU is the least there is (net.c) */
+/* Anybody may say what a router says: it sets no timers, and the MTU is the least there is (net.c). */
+#define LWIP_ND6_ALLOW_RA_UPDATES 0
 #define LWIP_DHCP 0
 #define LWIP_AUTOIP 0
 #define LWIP_ACD 0
