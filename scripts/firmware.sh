@@ -173,7 +173,7 @@ write_ninja() {
     area lwip "$foreign" $(listed ports/mcu/lwip/sources.txt | sed "s|^|$lwip/src/|")
     area ports/mcu "$own" ports/mcu/*.c ports/mcu/lwip/*.c
     # What the compiler calls by itself, and must not find in what it compiles here.
-    area ports/mcu/libc "$own $apart -fno-builtin -fno-ivopts -fno-tree-scev-cprop" ports/mcu/libc/*.c
+    area ports/mcu/libc "$own $apart -fno-builtin -fno-ivopts -fno-tree-scev-cprop -fno-tree-loop-distribute-patterns" ports/mcu/libc/*.c
     for file in firmware/*.c firmware/boards/*.c firmware/boards/*/*.c firmware/emulator/*.c \
         firmware/measure/*.c; do
         rule "$(object "$file")" "$file" "$own"

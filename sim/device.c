@@ -110,7 +110,6 @@ static bool find_first(void *ctx, uint32_t id, proa_secure_first *out)
     return device->client != NULL && proa_client_find_first(device->client, id, out);
 }
 
-/* A simulation that cannot even be set up has no result. */
 /* What a device's file installs until bootstrap does (DESIGN G24): the server may create accounts
  * and rights, and owns the light. */
 static void add_access(sim_device *device)
@@ -138,9 +137,9 @@ void sim__device_open(sim_device *device)
     secure.cid_len = device->world->calm ? secure.cid_len : 4;
     sim__fit_dtls(device->world, &secure);
     secure.find_psk = find_psk;
+    secure.find_psk_ctx = device;
     secure.firsts = &proa_dtls_firsts;
     secure.find_first = find_first;
-    secure.find_psk_ctx = device;
     sim__must(proa_dtls_open(&device->secure, &secure), "DTLS");
     proa_client_config config =
         proa_client_config_device(proa_span_of(device->name), random, sim__memory());

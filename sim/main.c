@@ -380,17 +380,18 @@ static void print_json(bool ok, const totals *t, unsigned bugs, unsigned bugs_fo
     } else {
         printf("null,\"rule\":null");
     }
-    printf(
-        ",\"asks\":%llu,\"outcomes_ok\":%llu,\"granted\":%llu,\"revoked\":%llu,"
-        "\"expired\":%llu,\"reboots\":%llu,\"power_failures\":%llu,\"address_changes\":%llu,"
-        "\"notifications\":%llu,\"sessions_revived\":%llu,\"first_sessions\":%llu,\"replayed\":%llu,\"datagrams\":%llu",
-        (unsigned long long)t->counts.asks, (unsigned long long)t->counts.ok,
-        (unsigned long long)t->counts.granted, (unsigned long long)t->counts.revoked,
-        (unsigned long long)t->counts.expired, (unsigned long long)t->reboots,
-        (unsigned long long)t->power_failures, (unsigned long long)t->moves,
-        (unsigned long long)t->counts.notifications, (unsigned long long)t->counts.revived,
-        (unsigned long long)t->counts.firsts, (unsigned long long)t->counts.replayed,
-        (unsigned long long)t->datagrams);
+    printf(",\"asks\":%llu,\"outcomes_ok\":%llu,\"granted\":%llu,\"revoked\":%llu,"
+           "\"expired\":%llu,\"reboots\":%llu,\"power_failures\":%llu,\"address_changes\":%llu,"
+           "\"notifications\":%llu,\"sessions_revived\":%llu,\"first_sessions\":%llu,"
+           "\"replayed\":%llu,\"datagrams\":%llu",
+           (unsigned long long)t->counts.asks, (unsigned long long)t->counts.ok,
+           (unsigned long long)t->counts.granted, (unsigned long long)t->counts.revoked,
+           (unsigned long long)t->counts.expired, (unsigned long long)t->reboots,
+           (unsigned long long)t->power_failures, (unsigned long long)t->moves,
+           (unsigned long long)t->counts.notifications, (unsigned long long)t->counts.revived,
+           (unsigned long long)t->counts.firsts,
+           (unsigned long long)(t->counts.replayed + t->counts.played),
+           (unsigned long long)t->datagrams);
     if (bugs > 0) {
         printf(",\"bugs\":%u,\"bugs_found\":%u}\n", bugs, bugs_found);
     } else {

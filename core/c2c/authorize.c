@@ -217,7 +217,7 @@ static bool held_on(const proa_c2c *c, const proa__peer *peer)
  * before. PROA__NEVER_S if it is not ours or not in use. */
 static uint32_t renewal_s(const proa_c2c *c, const proa__peer *peer)
 {
-    uint32_t half_s = peer->lifetime_s / 2;
+    uint32_t half_s = peer->lifetime_s - peer->lifetime_s / 2;
     uint32_t left_s = proa__c2c_left_s(peer, c->now_ms);
     uint8_t asked = 0;
     for (size_t i = 0; i < PROA_AC_ENTRIES_MAX; i++) {

@@ -170,6 +170,9 @@ void proa__c2c_session_closed(void *ctx, uint64_t now_ms, proa_account account, 
     if (key == NULL || session == 0) {
         return;
     }
+    if (session != key->opening) {
+        key->first_id = 0; /* there was one, even if there was no place for it here */
+    }
     if (session == key->linger) {
         key->linger = 0;
     } else if (session == key->session) {

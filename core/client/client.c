@@ -303,6 +303,9 @@ static void handle_data(proa_client *c, const proa_secure_event *event)
     }
     c->carrier = event->session;
     proa_coap_input(c->coap, c->now_ms, &peer, event->data, false);
+    if (event->is_unreached && !proa_coap_peer_is_doubted(c->coap, &peer)) {
+        c->config.secure->class_->confirm_address(c->config.secure, event->session);
+    }
 }
 
 /* Each event of the box is worked off before the next, whose data replaces its own. */

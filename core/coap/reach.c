@@ -32,11 +32,20 @@ void proa_coap_peer_doubt(proa_coap *c, uint64_t now_ms, const proa_coap_peer *n
 {
     c->now_ms = now_ms;
     proa__peer *peer = proa__peer_take(c, name);
-    if (peer != NULL) {
+    if (peer != NULL && !peer->is_doubted) {
         peer->is_doubted = true;
         peer->is_pinged = false;
-        peer->credit = FACTOR * (int32_t)len;
+        peer->credit = 0;
     }
+    if (peer != NULL) {
+        proa__way_heard(peer, len);
+    }
+}
+
+bool proa_coap_peer_is_doubted(proa_coap *c, const proa_coap_peer *name)
+{
+    const proa__peer *peer = proa__peer_find(c, name);
+    return peer != NULL && peer->is_doubted;
 }
 
 void proa__way_heard(proa__peer *way, size_t len)

@@ -22,6 +22,7 @@
 #define AIRCR REGISTER(0xE000ED0C)
 #define AIRCR_SYSRESETREQ 0x05FA0004U
 #define CCR REGISTER(0xE000ED14)
+#define CCR_UNALIGN_TRP (1U << 3) /* words are read wherever they lie (ports/mcu/libc) */
 #define CCR_DIV_0_TRP (1U << 4)
 #define SHCSR REGISTER(0xE000ED24)
 #define SHCSR_FAULTS (7U << 16) /* memory, bus and usage faults have handlers of their own */
@@ -98,7 +99,7 @@ _Noreturn void board_start(void)
         *at = PAINT;
     }
     protect_memory();
-    CCR |= CCR_DIV_0_TRP;
+    CCR = (CCR & ~CCR_UNALIGN_TRP) | CCR_DIV_0_TRP;
     SHCSR |= SHCSR_FAULTS;
     SYST_RVR = board_clock_hz / TICK_HZ - 1;
     SYST_CVR = 0;

@@ -322,8 +322,12 @@ void proa_coap_peer_astray(proa_coap *c, uint64_t account);
 
 /* What comes next from this peer's session proves who it is, and not that it is at its address: until
  * somebody there has answered, it gets what three times `len` bytes allow (RFC 9175 §2.4), notifications
- * as CON, and an empty CON in place of what is beyond. Call it before the input of those `len` bytes. */
+ * as CON, and an empty CON in place of what is beyond. Call it before each input, of `len` bytes, until
+ * there is no doubt left after one. */
 void proa_coap_peer_doubt(proa_coap *c, uint64_t now_ms, const proa_coap_peer *name, size_t len);
+
+/* False if somebody there has answered, or nobody doubted. */
+bool proa_coap_peer_is_doubted(proa_coap *c, const proa_coap_peer *name);
 
 /* The same peer, authenticated as the same account, now has another session: requests,
  * observations and relations move there; a message that waits for its ACK is sent again there

@@ -46,7 +46,9 @@
  * agreed on: docs/C2C.md §6. It is for a key's first use and for no other: whoever calls open_first, or
  * answers find_first, has taken the key as new and forgets with the next boot that it was. It counts as
  * CONNECTED when the first record of the other end has proved the key. To a server that record has to
- * bring data: the owner of a key must hear that it is new no more.
+ * bring data: the owner of a key must hear that it is new no more. That record proves the key and not
+ * that the peer is where it seems to be. The box lets 64 kB go there until confirm_address; whoever uses
+ * it has to be stricter (is_unreached).
  *
  * As DTLS server the box waits for the client's first record after CONNECTED, at most
  * handshake_timeout_ms; until then the session counts as a handshake and cannot sleep, because the
@@ -146,9 +148,9 @@ typedef struct proa_secure_event {
     uint64_t account; /* from open or find_psk */
     bool is_server;   /* we were the DTLS server of this session */
     bool is_doubtful; /* DATA of a revived session that is not proven yet: may be a replay */
-    bool
-        is_unreached; /* DATA that began a first session: proves the key, and not that the peer hears us
-                           at `addr`. Whoever goes on with it has to see to that */
+    /* DATA: nobody has proved to hear us at `addr`, since a first session began or the address changed,
+     * until confirm_address. */
+    bool is_unreached;
     proa_addr addr;     /* where the peer is now */
     proa_span identity; /* CONNECTED: the PSK identity of the handshake, if there was one; until the
                            next call */

@@ -168,7 +168,6 @@ typedef struct proa__dtls {
     uint8_t *plain;      /* decrypted record; scratch */
     size_t plain_len;
     proa_handle data;                        /* session of the plaintext to report, 0 = none */
-    bool data_unreached;                     /* it began a first session */
     uint8_t identity[PROA_PSK_IDENTITY_MAX]; /* of the CONNECTED polled last */
     proa__outbox outbox;
     uint8_t *outbox_bytes;

@@ -134,6 +134,10 @@ static void proved(proa__dtls *box, proa_handle handle)
     proa__dtls_list_remove(box, &box->idlest, handle);
     session->unproved = 0;
     session->connected = 1;
+    if (session->is_server) { /* it was not asked for a cookie */
+        session->unconfirmed = 1;
+        session->credit = UINT16_MAX;
+    }
     proa__dtls_list_add(box, &box->news, handle);
     box->stats.firsts_done++;
     proa__dtls_trim(box, handle);
@@ -166,7 +170,6 @@ static verdict take_record(proa__dtls *box, proa_handle handle, const record *re
         proa_dtls_hibernation->keep(box, handle, blob);
     }
     follow(box, session, rec->bytes.len, after.top > before.top);
-    box->data_unreached = session->unproved && session->is_server;
     if (session->unproved) {
         proved(box, handle);
     }
@@ -398,7 +401,7 @@ static bool report_data(proa__dtls *box, proa_secure_event *event)
                                  .account = session->account,
                                  .is_server = session->is_server != 0,
                                  .is_doubtful = session->doubtful != 0,
-                                 .is_unreached = box->data_unreached,
+                                 .is_unreached = session->unconfirmed != 0,
                                  .addr = session->addr,
                                  .data = proa_span_make(box->plain, box->plain_len)};
     box->data = 0;

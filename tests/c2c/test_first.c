@@ -106,6 +106,26 @@ static void c2c_6_nobody_answers_from_there(void **state)
     world_close(&w);
 }
 
+/* Also not later, when what the host knew of that way has been forgotten for want of use. */
+static void c2c_6_nobody_answers_later_either(void **state)
+{
+    (void)state;
+    world_open_firsts(&w, 2);
+    world_grant_compact(&w, BUTTON, LAMP, R, DAY);
+    expect_data();
+    world_run(&w, 700000);
+    (void)world_ask(&w, BUTTON, LAMP, PROA_OP_OBSERVE);
+    world_settle(&w);
+    uint64_t sent = stats_of(LAMP).records_out;
+    w.devices[BUTTON].cut = true;
+    for (unsigned i = 0; i < 200; i++) {
+        world_change(&w, LAMP, i % 2 == 0 ? "00002" : "00003");
+        world_run(&w, 1000);
+    }
+    assert_in_range(stats_of(LAMP).records_out - sent, 1, 10);
+    world_close(&w);
+}
+
 /* Somebody answers: from then on they are NON, as ever. */
 static void c2c_6_somebody_answers_from_there(void **state)
 {
@@ -322,6 +342,7 @@ int main(void)
         cmocka_unit_test(c2c_6_first_data_without_a_handshake),
         cmocka_unit_test(c2c_6_lost_records_are_sent_again),
         cmocka_unit_test(c2c_6_nobody_answers_from_there),
+        cmocka_unit_test(c2c_6_nobody_answers_later_either),
         cmocka_unit_test(c2c_6_somebody_answers_from_there),
         cmocka_unit_test(c2c_6_forged_records_are_looked_at_eight_times),
         cmocka_unit_test(c2c_6_a_reboot_forgets_it),

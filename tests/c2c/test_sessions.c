@@ -252,6 +252,27 @@ static void g10_closed_sessions_of_nobody(void **state)
     fake_close(&f);
 }
 
+/* The client had no place for it, and closed it: what proved the key is gone all the same. */
+static void c2c_6_a_session_without_a_place_was_the_first(void **state)
+{
+    (void)state;
+    fake f;
+    fake_open(&f, NULL, "m", true);
+    (void)fake_install(&f, &larger);
+    proa__key *key = proa__key_at(f.c2c, 0);
+    key->first_id = 0x1234;
+    f.client.ext->session_closed(f.client.ext->ctx, f.now_ms, proa__c2c_account(key), 77,
+                                 PROA_SECURE_REASON_RESOURCES);
+    assert_int_equal(key->first_id, 0);
+    /* A handshake that came to nothing says nothing of it. */
+    key->first_id = 0x1234;
+    key->opening = 78;
+    f.client.ext->session_closed(f.client.ext->ctx, f.now_ms, proa__c2c_account(key), 78,
+                                 PROA_SECURE_REASON_TIMEOUT);
+    assert_int_equal(key->first_id, 0x1234);
+    fake_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +284,7 @@ int main(void)
         cmocka_unit_test(c2c_6_dead_session_of_a_peer_without_uri),
         cmocka_unit_test(g10_session_of_an_ended_account),
         cmocka_unit_test(g10_closed_sessions_of_nobody),
+        cmocka_unit_test(c2c_6_a_session_without_a_place_was_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

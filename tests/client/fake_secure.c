@@ -16,7 +16,7 @@ enum { HELLO = 1, WELCOME = 2, REFUSE = 3, DATA = 4, CLOSE = 5 };
 typedef struct session {
     uint32_t handle; /* 0 = free */
     uint32_t cid;
-    bool is_server, up, unproved;
+    bool is_server, up, unproved, unreached;
     uint64_t account;
     proa_addr addr;
     uint8_t identity[PROA_PSK_IDENTITY_MAX], key[PROA_PSK_KEY_MAX];
@@ -137,6 +137,7 @@ static void tell(box *b, const session *s, proa_secure_event_kind kind, proa_sec
     it->event.is_server = s->is_server;
     it->event.addr = s->addr;
     it->event.reason = reason;
+    it->event.is_unreached = s->unreached;
     it->len = bytes.len;
     if (bytes.len > 0) {
         memcpy(it->bytes, bytes.data, bytes.len);
@@ -182,17 +183,15 @@ static session *welcome_first(box *b, const proa_addr *from, uint32_t cid)
     return s;
 }
 
-/* True if that was the frame with which a server's first session began. */
-static bool prove(box *b, session *s)
+static void prove(box *b, session *s)
 {
     proa_span none = {NULL, 0};
-    bool begins = s->unproved && s->is_server;
     if (s->unproved) {
         s->unproved = false;
+        s->unreached = s->is_server;
         b->stats.firsts_done++;
         tell(b, s, PROA_SECURE_CONNECTED, 0, none);
     }
-    return begins;
 }
 
 static void on_hello(box *b, const proa_addr *from, uint32_t cid, proa_span content)
@@ -256,9 +255,8 @@ static void input(proa_secure *base, uint64_t now_ms, const proa_addr *from, pro
     } else if (kind == DATA && s->up) {
         s->addr = *from;
         b->stats.records_in++;
-        bool begins = prove(b, s);
+        prove(b, s);
         tell(b, s, PROA_SECURE_DATA, 0, content);
-        b->events.items[(b->events.first + b->events.count - 1) % RING].event.is_unreached = begins;
     } else if (kind == CLOSE && s->up) {
         end(b, s, PROA_SECURE_REASON_PEER_CLOSED);
     }
@@ -411,8 +409,10 @@ static void close_session(proa_secure *base, uint64_t now_ms, uint32_t handle, b
 
 static void confirm_address(proa_secure *base, uint32_t handle)
 {
-    (void)base;
-    (void)handle;
+    session *s = by_handle((box *)base, handle);
+    if (s != NULL) {
+        s->unreached = false;
+    }
 }
 
 static bool address(const proa_secure *base, uint32_t handle, proa_addr *out)

@@ -190,6 +190,7 @@ class Boards(Group):
         if self.protection == "dtls":
             data = {payload[0] for source, target, payload in wire if payload and payload[0] in (23, 25)}
             expect_equal(data, {25}, "content types of protected records (25: with connection id)")
+            expect(not any(payload[:1] == b"\x16" for payload in between), "the first session took a handshake")
         else:
             clear = [p for p in between if p[0] >> 6 == 1 and b"warm white" in p]
             expect(not clear, "a value was sent in the clear")
