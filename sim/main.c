@@ -369,6 +369,7 @@ static void print_totals(const options *o, const totals *t)
 
 static void print_json(bool ok, const totals *t, unsigned bugs, unsigned bugs_found)
 {
+    uint64_t replays = t->counts.replayed + t->counts.played; /* to the server and to devices */
     printf("{\"schema\":\"proa-sim-1\",\"version\":\"%s\",\"commit\":\"%s\",\"ok\":%s,"
            "\"seeds\":%llu,\"failed\":%llu,\"crashed\":%llu,\"first_failing_seed\":",
            PROA_BUILD_VERSION, PROA_BUILD_COMMIT, ok ? "true" : "false",
@@ -389,8 +390,7 @@ static void print_json(bool ok, const totals *t, unsigned bugs, unsigned bugs_fo
            (unsigned long long)t->counts.expired, (unsigned long long)t->reboots,
            (unsigned long long)t->power_failures, (unsigned long long)t->moves,
            (unsigned long long)t->counts.notifications, (unsigned long long)t->counts.revived,
-           (unsigned long long)t->counts.firsts,
-           (unsigned long long)(t->counts.replayed + t->counts.played),
+           (unsigned long long)t->counts.firsts, (unsigned long long)replays,
            (unsigned long long)t->datagrams);
     if (bugs > 0) {
         printf(",\"bugs\":%u,\"bugs_found\":%u}\n", bugs, bugs_found);
