@@ -302,7 +302,8 @@ void sim_checker_client(sim_checker *checker, sim_device *device, const proa_cli
 }
 
 /* This record proved the key of a first session. Its connection id is made of the key (docs/C2C.md §6), so it
- * comes once on each end, whatever the device has been through. */
+ * comes once on each end, whatever the device has been through. It has four bytes (device.c); in a calm world
+ * two, and then the record's length is looked at as well, which does no harm. */
 void sim_checker_first(sim_checker *checker, const sim_device *device, proa_span datagram)
 {
     enum { ID_AT = 11, ID_LEN = 4 };

@@ -167,7 +167,7 @@ struct sim_world {
     uint32_t lifetime_s;
     sim_checker *checker;   /* borrowed */
     sim_thief thief;        /* of what is sent to the server */
-    sim_thief eavesdropper; /* of what devices send each other */
+    sim_thief eavesdropper; /* of what is sent to devices */
     uint32_t reboots, moves, power_failures;
     uint64_t revived, replayed, played; /* sessions; datagrams to the server, to devices */
     uint64_t firsts;                    /* sessions between devices that had no handshake */

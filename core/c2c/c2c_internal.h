@@ -220,8 +220,7 @@ struct proa_c2c {
     bool dirty;       /* proa__c2c_run has work now */
     bool rights_changed;
     bool instances_gone; /* by our own doing: object 2 and the registration have to follow */
-    bool
-        answers_later; /* our client keeps the answer to the Create of an account, until answers_ms */
+    bool answers_later;  /* our client keeps the answer to an account's Create, until answers_ms */
     proa_client *client;
     const proa__requester *requester; /* NULL: host only */
     const proa_client_config *config;

@@ -245,8 +245,9 @@ static proa_err promise(making *m)
     first.psk.key_len = (uint8_t)secret.len;
     proa_err err = box->class_->first_id(box, &first, is_server(m), &m->first_id);
     proa_wipe(&first.psk, sizeof(first.psk));
-    for (size_t i = 0; i < m->c->limits.peer_max && err == PROA_OK; i++) {
-        err = proa__key_at(m->c, i)->first_id == m->first_id ? PROA_E_EXISTS : PROA_OK;
+    const proa__key *key = NULL;
+    while (err == PROA_OK && (key = proa__key_after(m->c, key)) != NULL) {
+        err = key->first_id == m->first_id ? PROA_E_EXISTS : PROA_OK;
     }
     if (err == PROA_E_FULL) {
         m->first_id = 0; /* the handshake may find room */

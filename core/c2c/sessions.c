@@ -222,8 +222,8 @@ static bool find_address(proa_c2c *c, const proa__key *key, proa_addr *out)
 bool proa__c2c_find_first(void *ctx, uint32_t id, proa_secure_first *out)
 {
     proa_c2c *c = ctx;
-    for (size_t i = 0; i < c->limits.peer_max; i++) {
-        proa__key *key = proa__key_at(c, i);
+    proa__key *key = NULL;
+    while ((key = proa__key_after(c, key)) != NULL) {
         if (key->first_id == id && key->first_server && proa__c2c_live(c, key) != NULL) {
             first_of(key, out);
             key->first_id = ++key->first_found < LOOKS_MAX ? id : 0;

@@ -12,8 +12,8 @@
  *
  * The ACK to the request that moved the peer, with the response in it, is counted and not held back; to
  * copies of that request it is repeated as far as they pay for it. A response of its own waits as any
- * CON, or is lost as any NON. A way that is the first one of a peer is not doubted. When a session moves is the secure box's
- * business; but one that has begun without a handshake (docs/C2C.md §6) is doubted like a way. */
+ * CON, or is lost as any NON. A way that is the first one of a peer is not doubted. A session is doubted
+ * when the secure box says so: it has moved, or begun without a handshake (docs/C2C.md §6). */
 #include "core/coap/engine_internal.h"
 
 #define FACTOR 3

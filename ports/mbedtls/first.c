@@ -85,22 +85,15 @@ static uint8_t *put_id(const proa__dtls *box, const uint8_t *id, uint8_t *at)
 static proa_span write_context(const proa__dtls *box, bool is_server, const derived *secrets,
                                uint8_t out[PROA__DTLS_CONTEXT_MAX])
 {
-    static const uint8_t begin[SESSION_ID_AT] = {MBEDTLS_VERSION_MAJOR,
-                                                 MBEDTLS_VERSION_MINOR,
-                                                 MBEDTLS_VERSION_PATCH, /* its head */
-                                                 0,
-                                                 SESSION_FLAGS,
-                                                 0,
-                                                 0,
-                                                 CONTEXT_FLAGS,
-                                                 0,
-                                                 0,
-                                                 0,
-                                                 RANDOMS_AT - SESSION_AT,
-                                                 MBEDTLS_SSL_VERSION_TLS1_2 & 0xff,
-                                                 MBEDTLS_SSL_IS_CLIENT,
-                                                 MBEDTLS_TLS_PSK_WITH_AES_128_CCM_8 >> 8,
-                                                 MBEDTLS_TLS_PSK_WITH_AES_128_CCM_8 & 0xff};
+    /* clang-format off */
+    static const uint8_t begin[SESSION_ID_AT] = {
+        MBEDTLS_VERSION_MAJOR, MBEDTLS_VERSION_MINOR, MBEDTLS_VERSION_PATCH,
+        0, SESSION_FLAGS, 0, 0, CONTEXT_FLAGS,
+        0, 0, 0, RANDOMS_AT - SESSION_AT, /* bytes of the session, which follows */
+        MBEDTLS_SSL_VERSION_TLS1_2 & 0xff, MBEDTLS_SSL_IS_CLIENT,
+        MBEDTLS_TLS_PSK_WITH_AES_128_CCM_8 >> 8, MBEDTLS_TLS_PSK_WITH_AES_128_CCM_8 & 0xff,
+    };
+    /* clang-format on */
     memset(out, 0, PROA__DTLS_CONTEXT_MAX);
     memcpy(out, begin, sizeof begin);
     out[SESSION_AT + 1] = is_server ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT;

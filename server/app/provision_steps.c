@@ -272,8 +272,7 @@ static void ask_host_account(proa_authority *a, uint64_t now_ms, proa__job *job,
     create_at(request, PROA_OBJECT_CLIENT_SECURITY);
     request->format = PROA_FORMAT_CBOR;
     job->host_awaits = host_awaits(job);
-    proa__wire_account(request->w, job, PROA__HOST, account_lifetime(a, now_ms, job), NULL,
-                       job->host_awaits);
+    proa__wire_account(request->w, job, PROA__HOST, account_lifetime(a, now_ms, job), NULL);
 }
 
 static void ask_drop_key(proa_authority *a, uint64_t now_ms, proa__job *job, proa__request *request)
@@ -379,7 +378,7 @@ static void ask_requester_account(proa_authority *a, uint64_t now_ms, proa__job 
     create_at(request, PROA_OBJECT_CLIENT_SECURITY);
     request->format = PROA_FORMAT_CBOR;
     proa__wire_account(request->w, job, PROA__REQUESTER, account_lifetime(a, now_ms, job),
-                       err == PROA_OK ? &at : NULL, err == PROA_OK && job->host_awaits);
+                       err == PROA_OK ? &at : NULL);
     forget_key(job);
 }
 

@@ -624,9 +624,9 @@ void proa__wire_context(proa_writer *w, const proa__job *job, const uint8_t *sen
                         const uint8_t *recipient_id);
 
 /* A whole account for that side, with rights if it is the host. `at`: where its peer is; NULL: it is
- * not told. first: with a first session. */
+ * not told. With a first session if the host has it so; the requester has to know where to call. */
 void proa__wire_account(proa_writer *w, const proa__job *job, uint8_t side, uint32_t lifetime_s,
-                        const proa_addr *at, bool first);
+                        const proa_addr *at);
 void proa__wire_access(proa_writer *w, const proa__fix *fix);
 void proa__wire_acl(proa_writer *w, const proa__fix *fix);
 void proa__wire_lifetime(proa_writer *w, uint16_t instance, uint32_t lifetime_s);

@@ -176,7 +176,7 @@ static void put_rights(proa_account_body *body, const proa_grant *g)
 /* No periods: the device's defaults are ours (docs/C2C.md §5). No salt: the Master Secret is random
  * and new, and that is what a salt could make of another. */
 void proa__wire_account(proa_writer *w, const proa__job *job, uint8_t side, uint32_t lifetime_s,
-                        const proa_addr *at, bool first)
+                        const proa_addr *at)
 {
     const proa_grant *g = &job->grant->g;
     uint8_t address[PROA_ACCOUNT_ADDRESS_LEN_MAX];
@@ -197,7 +197,7 @@ void proa__wire_account(proa_writer *w, const proa__job *job, uint8_t side, uint
     } else {
         put_bytes(&body, PROA_ACCOUNT_IDENTITY, g->identity, sizeof g->identity);
     }
-    if (first) {
+    if (job->host_awaits && (is_host || at != NULL)) {
         body.values[PROA_ACCOUNT_FIRST] = proa_value_integer(1);
     }
     if (at != NULL) {

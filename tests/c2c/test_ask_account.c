@@ -140,6 +140,32 @@ static void c2c_7_renewal_from_half_time_on_while_in_use(void **state)
     fake_close(&f);
 }
 
+/* Before the time is over, however short it is; not after half of it. */
+static void c2c_7_renewal_of_short_lifetimes(void **state)
+{
+    (void)state;
+    for (uint32_t lifetime_s = 1; lifetime_s <= 12; lifetime_s++) {
+        fake f;
+        fake_account shorter = asking_host;
+        proa_c2c_ask ask = asking_5706();
+        print_message("%u s\n", lifetime_s);
+        shorter.lifetime_s = lifetime_s;
+        fake_open(&f, NULL, "own", true);
+        (void)asking_send(&f, &ask);
+        (void)fake_install(&f, &shorter);
+        fake_answer(&f, fake_last(&f), PROA_COAP_CREATED, NO_FORMAT, NULL, 0, false);
+        fake_connected(&f, asking_opened(&f)->id, false);
+        if (lifetime_s > 1) { /* else half of it is over with the first use */
+            fake_answer(&f, fake_last(&f), PROA_COAP_CONTENT, NO_FORMAT, NULL, 0, false);
+            assert_string_not_equal(fake_last(&f)->path, "/ac");
+            fake_pass(&f, lifetime_s * 500);
+        }
+        assert_string_equal(fake_last(&f)->path, "/ac");
+        assert_int_equal(proa_c2c_stats_get(f.c2c).expired, 0);
+        fake_close(&f);
+    }
+}
+
 /* What was asked for and not granted is not asked for by a renewal: it would be denied as a
  * whole. */
 static void c2c_7_renewal_asks_for_what_was_granted(void **state)
@@ -201,6 +227,7 @@ int main(void)
         cmocka_unit_test(g23_account_ends_under_a_question),
         cmocka_unit_test(c2c_7_key_replaced_under_a_question),
         cmocka_unit_test(c2c_7_renewal_from_half_time_on_while_in_use),
+        cmocka_unit_test(c2c_7_renewal_of_short_lifetimes),
         cmocka_unit_test(c2c_7_renewal_asks_for_what_was_granted),
         cmocka_unit_test(c2c_7_renewal_while_observing),
     };

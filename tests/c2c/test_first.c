@@ -85,6 +85,19 @@ static void c2c_6_lost_records_are_sent_again(void **state)
     }
 }
 
+/* Nobody hears the host any more. One notification goes out as CON, sent five times or a ping in its place,
+ * and what the server gets of it. */
+static void expect_little_into_the_void(void)
+{
+    uint64_t sent = stats_of(LAMP).records_out;
+    w.devices[BUTTON].cut = true;
+    for (unsigned i = 0; i < 200; i++) {
+        world_change(&w, LAMP, i % 2 == 0 ? "00002" : "00003");
+        world_run(&w, 1000);
+    }
+    assert_in_range(stats_of(LAMP).records_out - sent, 1, 10);
+}
+
 /* The first record proves who sent it and not from where: whoever has an account could let its host send to
  * somebody else. Until there is an answer the host sends that much, and no more. */
 static void c2c_6_nobody_answers_from_there(void **state)
@@ -95,14 +108,7 @@ static void c2c_6_nobody_answers_from_there(void **state)
     (void)world_ask(&w, BUTTON, LAMP, PROA_OP_OBSERVE);
     world_settle(&w);
     world_expect_outcome(&w, BUTTON, PROA_OUTCOME_OK, VALUE);
-    uint64_t sent = stats_of(LAMP).records_out;
-    w.devices[BUTTON].cut = true;
-    for (unsigned i = 0; i < 200; i++) {
-        world_change(&w, LAMP, i % 2 == 0 ? "00002" : "00003");
-        world_run(&w, 1000);
-    }
-    /* One notification as CON, sent five times or a ping in its place; and what the server got of it. */
-    assert_in_range(stats_of(LAMP).records_out - sent, 1, 10);
+    expect_little_into_the_void();
     world_close(&w);
 }
 
@@ -116,13 +122,7 @@ static void c2c_6_nobody_answers_later_either(void **state)
     world_run(&w, 700000);
     (void)world_ask(&w, BUTTON, LAMP, PROA_OP_OBSERVE);
     world_settle(&w);
-    uint64_t sent = stats_of(LAMP).records_out;
-    w.devices[BUTTON].cut = true;
-    for (unsigned i = 0; i < 200; i++) {
-        world_change(&w, LAMP, i % 2 == 0 ? "00002" : "00003");
-        world_run(&w, 1000);
-    }
-    assert_in_range(stats_of(LAMP).records_out - sent, 1, 10);
+    expect_little_into_the_void();
     world_close(&w);
 }
 
@@ -145,6 +145,42 @@ static void c2c_6_somebody_answers_from_there(void **state)
     assert_int_equal(stats_of(LAMP).records_in, heard + 1);
     assert_int_equal(world_events(&w, BUTTON, PROA_C2C_NOTIFICATION), 51);
     world_close(&w);
+}
+
+/* It moves: who hears it there has to say so again, and then all is as before. */
+static void c2c_6_a_peer_that_moved_is_doubted_until_it_answers(void **state)
+{
+    (void)state;
+    for (int answers = 0; answers < 2; answers++) {
+        world_open_firsts(&w, 2);
+        world_grant_compact(&w, BUTTON, LAMP, R, DAY);
+        (void)world_ask(&w, BUTTON, LAMP, PROA_OP_OBSERVE);
+        world_settle(&w);
+        world_change(&w, LAMP, "00002");
+        world_run(&w, 10000);
+        w.devices[BUTTON].addr.port++;
+        (void)world_ask(&w, BUTTON, LAMP, PROA_OP_READ);
+        world_settle(&w);
+        world_expect_outcome(&w, BUTTON, PROA_OUTCOME_OK, NULL);
+        if (answers) {
+            uint64_t heard = stats_of(LAMP).records_in;
+            for (unsigned i = 0; i < 50; i++) {
+                world_change(&w, LAMP, i % 2 == 0 ? "00003" : "00002");
+                world_run(&w, 2000);
+            }
+            assert_int_equal(stats_of(LAMP).records_in, heard + 1); /* one ACK */
+            assert_int_equal(world_events(&w, BUTTON, PROA_C2C_NOTIFICATION), 51);
+            /* The box was told: the next request begins no other doubt. */
+            (void)world_ask(&w, BUTTON, LAMP, PROA_OP_READ);
+            world_settle(&w);
+            world_change(&w, LAMP, "00003");
+            world_run(&w, 2000);
+            assert_int_equal(stats_of(LAMP).records_in, heard + 2);
+        } else {
+            expect_little_into_the_void();
+        }
+        world_close(&w);
+    }
 }
 
 /* What comes for a key that is awaited costs a derivation: not for ever. */
@@ -344,6 +380,7 @@ int main(void)
         cmocka_unit_test(c2c_6_nobody_answers_from_there),
         cmocka_unit_test(c2c_6_nobody_answers_later_either),
         cmocka_unit_test(c2c_6_somebody_answers_from_there),
+        cmocka_unit_test(c2c_6_a_peer_that_moved_is_doubted_until_it_answers),
         cmocka_unit_test(c2c_6_forged_records_are_looked_at_eight_times),
         cmocka_unit_test(c2c_6_a_reboot_forgets_it),
         cmocka_unit_test(c2c_6_a_key_has_one_first_session),

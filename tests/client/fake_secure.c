@@ -253,6 +253,7 @@ static void input(proa_secure *base, uint64_t now_ms, const proa_addr *from, pro
         b->stats.handshakes_failed++;
         end(b, s, PROA_SECURE_REASON_HANDSHAKE);
     } else if (kind == DATA && s->up) {
+        s->unreached = s->unreached || !proa_addr_equal(&s->addr, from);
         s->addr = *from;
         b->stats.records_in++;
         prove(b, s);

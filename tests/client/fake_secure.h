@@ -11,7 +11,7 @@
  * identity and key; the other end looks the identity up and compares keys, so wrong keys and
  * unknown identities fail as they would. Sessions have connection ids: they survive a changed
  * address, which moves on each frame. Hellos are repeated after 1, 2, 4, 8, 16, 16 ... s until
- * handshake_timeout_ms (60000 if 0). There are first sessions if there is a find_first; their id is a
+ * handshake_timeout_ms (60000 if 0). What comes after a move is is_unreached until confirm_address. There are first sessions if there is a find_first; their id is a
  * hash of key and identity. live_max (16 if 0) bounds sessions on both sides. */
 
 /* Opens a box; ends by its class's free. Aborts when there is no memory. */

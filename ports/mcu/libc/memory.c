@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The C library's functions on bytes, for a processor that loads and stores words anywhere (ARMv7-M
- * with CCR.UNALIGN_TRP clear, as it is after reset). Newlib's go byte by byte unless both ends are
+ * with CCR.UNALIGN_TRP clear, which the start-up sees to). Newlib's go byte by byte unless both ends are
  * aligned, which what is in a datagram rarely is, and are larger. Not for registers of devices. */
 #include <stddef.h>
 #include <stdint.h>
